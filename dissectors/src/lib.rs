@@ -1,0 +1,149 @@
+//! Every protocol of a ship: bytes in, events out.
+//!
+//! A [`Protocol`] is stateless and shared by all flows; [`Protocol::open`] gives a [`Dissector`] that lives with one flow (a UDP or TCP
+//! conversation, a pair of link-layer addresses, one CAN bus, one serial line). A port or an EtherType only orders the guesses: the content
+//! decides.
+//!
+//! Adding a protocol is one folder below `maritime/`, `industrial/` or `enterprise/`, one line in [`PROTOCOLS`], a folder `pcaps/<name>/` and
+//! a section in `README.md`. No other room knows a protocol by name.
+//!
+//! Deliberately absent: sockets, clocks, logging, and any memory that is not bounded by [`Limits`].
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects, clippy::cast_possible_truncation))]
+
+mod error;
+
+pub use error::ParseError;
+
+use dogwatch_model::{CaptureTime, Direction, Flow, Message};
+
+/// One protocol: stateless, shared by every flow.
+pub trait Protocol: Sync {
+    /// The name used in rules, metrics, settings and folders.
+    fn name(&self) -> &'static str;
+    /// Where it is usually found; tried first there, never proof.
+    fn hints(&self) -> &'static [Hint];
+    /// What can carry it at all.
+    fn carriers(&self) -> &'static [Carrier];
+    /// Looks at the first bytes.
+    fn probe(&self, carrier: Carrier, direction: Direction, head: &[u8]) -> Probe;
+    /// Starts per-flow state within `limits`.
+    fn open(&self, limits: &Limits) -> Box<dyn Dissector>;
+}
+
+/// One protocol on one flow.
+pub trait Dissector: Send {
+    /// Reads every whole message and says how many bytes they took. On a stream the rest is offered again with more behind it; of a datagram
+    /// the rest is dropped.
+    fn data(&mut self, chunk: &Chunk<'_>, out: &mut dyn Sink) -> Progress;
+    /// Capture lost `missing` bytes of a stream: forget half-read messages and open requests, find the next message start.
+    fn gap(&mut self, direction: Direction, missing: u32);
+}
+
+/// Bytes on their way into a dissector.
+#[derive(Debug, Clone, Copy)]
+pub struct Chunk<'a> {
+    /// When the frame that completed these bytes was captured.
+    pub at: CaptureTime,
+    /// The addresses, seen from the sender of these bytes.
+    pub flow: &'a Flow,
+    /// Which way they go.
+    pub direction: Direction,
+    /// How they came.
+    pub carrier: Carrier,
+    /// The bytes: a whole datagram, a whole SocketCAN frame (16-byte header form), or what a stream holds that was not used yet.
+    pub bytes: &'a [u8],
+}
+
+/// What carries a protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Carrier {
+    /// A TCP stream: messages split and joined anywhere.
+    Tcp,
+    /// UDP datagrams.
+    Udp,
+    /// Payload of an Ethernet frame with an EtherType (VLAN tags already taken off).
+    Ethernet,
+    /// Payload of an 802.2 LLC/SNAP frame, from the DSAP on.
+    Llc,
+    /// Payload of an IP packet that is neither TCP nor UDP.
+    Ip,
+    /// CAN frames in SocketCAN form (identifier big endian with flags, length, three bytes, data).
+    Can,
+    /// A serial line or a log of one.
+    Serial,
+}
+
+impl Carrier {
+    /// Whether bytes come as a stream (rest is offered again) rather than one message box at a time.
+    #[must_use]
+    pub const fn is_stream(self) -> bool {
+        matches!(self, Self::Tcp | Self::Serial)
+    }
+}
+
+/// Where a protocol is usually found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Hint {
+    /// TCP port of either side.
+    Tcp(u16),
+    /// UDP port of either side.
+    Udp(u16),
+    /// EtherType.
+    EtherType(u16),
+    /// IP protocol number.
+    Ip(u8),
+    /// Any CAN bus.
+    Can,
+    /// Any serial line.
+    Serial,
+}
+
+/// How sure a first look makes us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Probe {
+    /// It is this protocol.
+    Yes,
+    /// It is not.
+    No,
+    /// Could be; more bytes would tell.
+    NeedMore,
+}
+
+/// What became of the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Progress {
+    /// This many bytes were used; at most as many as were offered.
+    Used(usize),
+    /// This is not our protocol after all; the flow counts as unclassified from here.
+    GiveUp,
+}
+
+/// Takes what a dissector makes of the bytes.
+pub trait Sink {
+    /// A message was decoded.
+    fn message(&mut self, message: &Message<'_>);
+    /// Something could not be read; counted by protocol and kind, the session goes on.
+    fn error(&mut self, protocol: &'static str, error: ParseError);
+}
+
+/// What one flow's dissector may keep. Names and counts from the wire are attacker-chosen: every map, list and buffer is bounded by these.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes a half-read message may take.
+    pub buffered_bytes: usize,
+    /// Requests waiting for their reply.
+    pub open_requests: usize,
+    /// Multi-part messages being put together at the same time.
+    pub partial_messages: usize,
+    /// Devices remembered on one bus or line.
+    pub bus_devices: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { buffered_bytes: 64 * 1024, open_requests: 256, partial_messages: 64, bus_devices: 256 }
+    }
+}
+
+/// Every protocol this build knows. The order matters only between protocols whose probes both say yes and that share no hint.
+pub static PROTOCOLS: &[&dyn Protocol] = &[];
