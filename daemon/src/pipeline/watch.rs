@@ -1,0 +1,285 @@
+//! What listens to the flow engine: keeps who the two ends of each flow are, and passes what they say to inventory and rules.
+
+use dogwatch_dissectors::ParseError;
+use dogwatch_flow::{FlowId, FlowSummary, Observer};
+use dogwatch_inventory::{AssetIx, Inventory};
+use dogwatch_model::{Act, AssetChange, Attribute, CaptureTime, Event, Flow, Mac, ProtocolRole, Speaker, Transport};
+use dogwatch_rules::policy::Placement;
+use dogwatch_rules::{FlowSeen, FlowStage, Party, Rules};
+
+use super::connections::Connections;
+use super::counts::{ErrorCount, MessageCounts, count_error};
+use super::directory::Rows;
+use crate::capture::SourceInfo;
+
+/// Everything behind the engine.
+pub(super) struct Watch {
+    pub(super) sources: Vec<SourceInfo>,
+    pub(super) inventory: Inventory,
+    pub(super) rules: Rules,
+    pub(super) connections: Connections,
+    pub(super) messages: MessageCounts,
+    pub(super) errors: Vec<ErrorCount>,
+    /// Changes already placed, waiting to be taken.
+    pub(super) changes: Vec<AssetChange>,
+    flows: Vec<Option<FlowState>>,
+}
+
+/// What is remembered of a live flow: the two ends, seen from the side `flow` is seen from.
+#[derive(Debug, Clone, Copy)]
+struct FlowState {
+    flow: Flow,
+    a: Party,
+    b: Party,
+    protocol: Option<&'static str>,
+    /// Where its protocol stands in the message counts.
+    count_hint: usize,
+    /// Traffic already told.
+    told: (u64, u64),
+    told_bytes: (u64, u64),
+}
+
+impl Watch {
+    pub(super) fn new(inventory: Inventory, rules: Rules) -> Self {
+        Self {
+            sources: Vec::new(),
+            inventory,
+            rules,
+            connections: Connections::default(),
+            messages: MessageCounts::default(),
+            errors: Vec::new(),
+            changes: Vec::new(),
+            flows: Vec::new(),
+        }
+    }
+
+    /// Gives rows that appeared or learned an address their zone and their declared asset.
+    pub(super) fn place_changed(&mut self) {
+        let changes = self.inventory.take_changes();
+        if changes.is_empty() {
+            return;
+        }
+        if let Some(policy) = self.rules.policy() {
+            let moved: std::collections::BTreeSet<&str> = changes
+                .iter()
+                .filter_map(|change| match change {
+                    AssetChange::Appeared { asset_id, .. } | AssetChange::Merged { asset_id, .. } => Some(asset_id.as_str()),
+                    AssetChange::Attribute { asset_id, attribute: Attribute::IpAddress | Attribute::N2kName, .. } => Some(asset_id.as_str()),
+                    AssetChange::Attribute { .. } => None,
+                })
+                .collect();
+            let mut places = Vec::new();
+            for (ix, asset) in self.inventory.indexed().filter(|(_, asset)| moved.contains(asset.asset_id.as_str())) {
+                let mut zone = None;
+                let mut declared = None;
+                for interface in &asset.interfaces {
+                    let mac = interface.mac.unwrap_or(Mac::NONE);
+                    let addresses = interface.ips.iter().map(|ip| Some(*ip)).chain(interface.ips.is_empty().then_some(None));
+                    for ip in addresses {
+                        declared = declared.or_else(|| policy.asset_of(mac, ip));
+                        let source = interface_of(&self.sources, &interface.capture_source);
+                        let placement = Placement::new(source, interface.vlan, mac, ip);
+                        zone = zone.or_else(|| policy.place(&placement));
+                    }
+                    if let Some(name) = interface.n2k_name {
+                        zone = zone.or_else(|| policy.zone_of_bus(&interface.capture_source));
+                        let _ = name;
+                    }
+                }
+                let zone = declared.and_then(|asset| Some(policy.asset(asset)?.zone)).or(zone);
+                let zone = zone.and_then(|zone| policy.zone(zone)).map(|zone| zone.id.clone());
+                let declared = declared.and_then(|asset| policy.asset(asset)).map(|asset| asset.id.clone());
+                places.push((ix, zone, declared));
+            }
+            for (ix, zone, declared) in places {
+                self.inventory.declare(ix, zone.as_deref(), declared.as_deref());
+            }
+        }
+        self.changes.extend(changes);
+    }
+
+    fn source_label(&self, flow: &Flow) -> &str {
+        self.sources.get(usize::from(flow.source.0)).map_or("", |source| source.label.as_str())
+    }
+
+    /// The two ends of a flow by the policy, seen from the flow's sender.
+    fn parties(&self, flow: &Flow, a: Option<AssetIx>, b: Option<AssetIx>) -> (Party, Party) {
+        let source = self.sources.get(usize::from(flow.source.0));
+        let interface = source.and_then(|source| source.interface.as_deref()).unwrap_or_default();
+        let ends = self.rules.policy().map(|policy| {
+            if flow.transport == Transport::Can { policy.bus_ends(source.map_or("", |source| &source.label)) } else { policy.zone_pair(flow, interface) }
+        });
+        let party = |row: Option<AssetIx>, end: Option<dogwatch_rules::policy::End>, mac, ip, port| Party {
+            row: row.map(|ix| ix.0),
+            zone: end.and_then(|end| end.zone),
+            declared: end.and_then(|end| end.asset),
+            mac,
+            ip,
+            port,
+            speaker: Speaker::Sender,
+        };
+        (
+            party(a, ends.map(|ends| ends.from), flow.src_mac, flow.src, flow.src_port),
+            party(b, ends.map(|ends| ends.to), flow.dst_mac, flow.dst, flow.dst_port),
+        )
+    }
+
+    fn row_of(&self, mac: Mac, ip: Option<std::net::IpAddr>) -> Option<AssetIx> {
+        ip.map_or_else(|| self.inventory.by_mac(mac), |ip| self.inventory.by_ip(ip))
+    }
+
+    fn tell(&mut self, id: FlowId, at: CaptureTime, frame: u64, stage: FlowStage, packets: u64) {
+        let Some(state) = self.flows.get(id.slot()).copied().flatten() else { return };
+        let seen = FlowSeen {
+            at,
+            frame,
+            source: self.sources.get(usize::from(state.flow.source.0)).map_or("", |source| source.label.as_str()),
+            flow: &state.flow,
+            from: state.a,
+            to: state.b,
+            protocol: state.protocol,
+            stage,
+            packets,
+        };
+        self.rules.flow(&seen, &Rows(&self.inventory));
+    }
+
+    /// Takes the flow as it is seen now; turns the two ends when the other side turns out to have opened it.
+    fn reorient(&mut self, id: FlowId, flow: &Flow) {
+        let Some(before) = self.flows.get(id.slot()).copied().flatten() else { return };
+        let is_turned = (before.flow.src, before.flow.src_port, before.flow.src_mac) != (flow.src, flow.src_port, flow.src_mac);
+        if !is_turned && before.flow.initiator == flow.initiator {
+            return;
+        }
+        let (row_a, row_b) = if is_turned { (before.b.row, before.a.row) } else { (before.a.row, before.b.row) };
+        let (a, b) = self.parties(flow, row_a.map(AssetIx), row_b.map(AssetIx));
+        let told = if is_turned { (before.told.1, before.told.0) } else { before.told };
+        let told_bytes = if is_turned { (before.told_bytes.1, before.told_bytes.0) } else { before.told_bytes };
+        if let Some(slot) = self.flows.get_mut(id.slot()) {
+            *slot = Some(FlowState { flow: *flow, a, b, told, told_bytes, ..before });
+        }
+    }
+
+    /// Adds what a flow moved since it was last told to the totals of its ends; gives the packets.
+    fn add_traffic(&mut self, id: FlowId, summary: &FlowSummary) -> u64 {
+        let Some(state) = self.flows.get_mut(id.slot()).and_then(Option::as_mut) else { return 0 };
+        let packets =
+            (summary.forward.packets.saturating_sub(state.told.0), summary.backward.packets.saturating_sub(state.told.1));
+        let bytes = (
+            summary.forward.bytes.saturating_sub(state.told_bytes.0),
+            summary.backward.bytes.saturating_sub(state.told_bytes.1),
+        );
+        state.told = (summary.forward.packets, summary.backward.packets);
+        state.told_bytes = (summary.forward.bytes, summary.backward.bytes);
+        let (a, b) = (state.a.row, state.b.row);
+        for (row, packets, bytes) in [(a, packets.0, bytes.0), (b, packets.1, bytes.1)] {
+            if let Some(row) = row.filter(|_| packets > 0) {
+                self.inventory.add_traffic(AssetIx(row), packets, bytes, summary.last);
+            }
+        }
+        packets.0 + packets.1
+    }
+
+    /// The ends of an event: who said it, to whom.
+    fn speakers(&mut self, id: FlowId, event: &Event<'_>) -> Option<(Party, Party)> {
+        let state = self.flows.get(id.slot()).copied().flatten()?;
+        let is_forward = (event.flow.src, event.flow.src_port, event.flow.src_mac) == (state.flow.src, state.flow.src_port, state.flow.src_mac);
+        let (mut from, to) = if is_forward { (state.a, state.b) } else { (state.b, state.a) };
+        match event.message.speaker {
+            Speaker::Sender => {}
+            Speaker::Sfi(_) => from.speaker = event.message.speaker,
+            Speaker::Name { .. } | Speaker::BusAddress(_) => {
+                from.speaker = event.message.speaker;
+                let source = self.sources.get(usize::from(event.flow.source.0)).map_or("", |source| source.label.as_str());
+                let row = self.inventory.bus_speaker(event.at, event.frame, event.flow, event.message.speaker, source);
+                from.row = row.map(|ix| ix.0);
+                from.declared = None;
+            }
+        }
+        Some((from, to))
+    }
+}
+
+fn interface_of<'a>(sources: &'a [SourceInfo], label: &str) -> &'a str {
+    sources.iter().find(|source| source.label == label).and_then(|source| source.interface.as_deref()).unwrap_or_default()
+}
+
+impl Observer for Watch {
+    fn flow_started(&mut self, id: FlowId, at: CaptureTime, frame: u64, flow: &Flow) {
+        let source = self.sources.get(usize::from(flow.source.0)).map_or("", |source| source.label.as_str());
+        let a = self.inventory.sender(at, frame, flow, source);
+        let b = self.row_of(flow.dst_mac, flow.dst).filter(|_| !flow.is_to_group());
+        let (a, b) = self.parties(flow, a, b);
+        if self.flows.len() <= id.slot() {
+            self.flows.resize(id.slot() + 1, None);
+        }
+        if let Some(slot) = self.flows.get_mut(id.slot()) {
+            *slot = Some(FlowState { flow: *flow, a, b, protocol: None, count_hint: 0, told: (0, 0), told_bytes: (0, 0) });
+        }
+        self.tell(id, at, frame, FlowStage::Started, 1);
+    }
+
+    fn flow_answered(&mut self, id: FlowId, at: CaptureTime, frame: u64, flow: &Flow) {
+        let source = self.sources.get(usize::from(flow.source.0)).map_or("", |source| source.label.as_str());
+        let row = self.inventory.sender(at, frame, flow, source).map(|ix| ix.0);
+        let Some(state) = self.flows.get_mut(id.slot()).and_then(Option::as_mut) else { return };
+        // the answer comes from the side the flow is not seen from, unless it was turned meanwhile
+        let is_forward = (flow.src, flow.src_port, flow.src_mac) == (state.flow.src, state.flow.src_port, state.flow.src_mac);
+        let end = if is_forward { &mut state.a } else { &mut state.b };
+        end.row = row;
+    }
+
+    fn flow_established(&mut self, id: FlowId, at: CaptureTime, frame: u64, flow: &Flow) {
+        self.reorient(id, flow);
+        self.tell(id, at, frame, FlowStage::Established, 0);
+    }
+
+    fn recognised(&mut self, id: FlowId, at: CaptureTime, frame: u64, flow: &Flow, protocol: Option<&'static str>) {
+        self.reorient(id, flow);
+        let Some(state) = self.flows.get_mut(id.slot()).and_then(Option::as_mut) else { return };
+        state.protocol = protocol;
+        let (a, b) = (state.a.row, state.b.row);
+        if let Some(protocol) = protocol {
+            let (role_a, role_b) =
+                if flow.is_to_group() { (ProtocolRole::Talker, ProtocolRole::Listener) } else { (ProtocolRole::Client, ProtocolRole::Server) };
+            for (row, role) in [(a, role_a), (b, role_b)] {
+                if let Some(row) = row {
+                    self.inventory.speaks(AssetIx(row), protocol, role, at);
+                }
+            }
+        }
+        self.tell(id, at, frame, FlowStage::Recognised, 0);
+    }
+
+    fn flow_progress(&mut self, id: FlowId, summary: &FlowSummary) {
+        self.reorient(id, &summary.flow);
+        let packets = self.add_traffic(id, summary);
+        self.tell(id, summary.last, summary.last_frame, FlowStage::Progress, packets);
+    }
+
+    fn flow_ended(&mut self, id: FlowId, summary: &FlowSummary) {
+        self.reorient(id, &summary.flow);
+        let packets = self.add_traffic(id, summary);
+        self.tell(id, summary.last, summary.last_frame, FlowStage::Progress, packets);
+        self.connections.add(summary);
+        if let Some(slot) = self.flows.get_mut(id.slot()) {
+            *slot = None;
+        }
+    }
+
+    fn event(&mut self, id: FlowId, event: &Event<'_>) {
+        let Some((from, to)) = self.speakers(id, event) else { return };
+        if let Some(state) = self.flows.get_mut(id.slot()).and_then(Option::as_mut) {
+            self.messages.count(event.message.protocol, &mut state.count_hint);
+        }
+        let label = self.sources.get(usize::from(event.flow.source.0)).map_or("", |source| source.label.as_str());
+        if event.message.acts.iter().any(|act| matches!(act, Act::Says(_))) {
+            self.inventory.event(event, from.row.map(AssetIx), label);
+        }
+        self.rules.event(event, &from, &to, label, &Rows(&self.inventory));
+    }
+
+    fn parse_error(&mut self, _id: FlowId, protocol: &'static str, error: ParseError) {
+        count_error(&mut self.errors, protocol, error.kind());
+    }
+}

@@ -1,0 +1,34 @@
+//! The policy file on disk: read, checked, and explained when it is wrong.
+
+use std::path::Path;
+
+use anyhow::Context;
+use dogwatch_model::CaptureTime;
+use dogwatch_rules::policy::{Checked, Level, Policy, check};
+
+/// Today, for what has ended. The only place where the policy meets the clock.
+#[must_use]
+pub fn today() -> CaptureTime {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    CaptureTime(0).plus(since)
+}
+
+/// Reads and checks a policy file.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read(file: &Path) -> anyhow::Result<Checked> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read the policy {}", file.display()))?;
+    Ok(check(&text, &file.display().to_string(), today()))
+}
+
+/// Reads a policy that must be valid.
+///
+/// # Errors
+/// When it cannot be read or has errors: all of them, with line, column and what would be right.
+pub fn load(file: &Path) -> anyhow::Result<Policy> {
+    let checked = read(file)?;
+    let problems: Vec<String> =
+        checked.diagnostics.iter().filter(|diagnostic| diagnostic.level == Level::Error).map(ToString::to_string).collect();
+    checked.policy.with_context(|| format!("the policy {} has errors:\n{}", file.display(), problems.join("\n")))
+}
