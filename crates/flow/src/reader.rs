@@ -1,0 +1,457 @@
+//! What reads one flow: probing until a protocol is recognised, then its dissector.
+//!
+//! A stream that a dissector does not use up is copied into a rest and offered again with more behind it; as long as nothing is left over,
+//! bytes go from the frame to the dissector without a copy.
+
+use dogwatch_dissectors::{Carrier, Chunk, Dissector, ParseError, Progress, Sink};
+use dogwatch_model::{CaptureTime, Direction, Event, Flow, Initiator, Message};
+
+use crate::catalogue::{Catalogue, Index, Look, Verdict};
+use crate::side::{Pair, Side};
+use crate::stream::Piece;
+use crate::{Counters, FlowId, Limits, Observer};
+
+/// A rest that emptied keeps its memory up to here.
+const KEEP_CAPACITY: usize = 8 * 1024;
+
+/// Everything around one packet (or one tick of time) that reading a flow needs.
+pub(crate) struct Context<'a, O> {
+    pub(crate) observer: &'a mut O,
+    pub(crate) catalogue: &'a Catalogue,
+    pub(crate) limits: &'a Limits,
+    /// Bytes held for all streams.
+    pub(crate) held: &'a mut usize,
+    pub(crate) id: FlowId,
+    pub(crate) at: CaptureTime,
+    pub(crate) frame: u64,
+    pub(crate) carrier: Carrier,
+    /// The addresses, seen from `sender`.
+    pub(crate) flow: Flow,
+    pub(crate) sender: Side,
+}
+
+/// Bytes of one direction that wait to be read.
+#[derive(Debug, Default)]
+pub(crate) struct Rest {
+    bytes: Vec<u8>,
+    /// Probing starts here: what lies before was nobody's.
+    probe_from: usize,
+    /// Frame that brought the first of them.
+    since: u64,
+}
+
+/// Who reads a flow, and who is who in it.
+pub(crate) struct Reader {
+    /// The end that opened the flow, or was seen first.
+    pub(crate) client: Side,
+    /// Whether `client` is more than an assumption.
+    pub(crate) is_client_known: bool,
+    /// Gaps declared, and bytes missing in them.
+    pub(crate) gaps: u32,
+    pub(crate) lost_bytes: u64,
+    state: State,
+    gave_up: Option<Index>,
+}
+
+enum State {
+    /// Nobody yet; packets looked at in each direction.
+    Probing(Pair<u8>),
+    /// A dissector.
+    Reading(Index, Box<dyn Dissector>),
+    /// Nobody; datagrams are looked at again now and then.
+    Unclassified { datagrams: u32 },
+    /// Nobody, for good: two dissectors gave up.
+    Abandoned,
+}
+
+/// Hands a dissector's messages on with what they were found in.
+struct Out<'a, O> {
+    observer: &'a mut O,
+    id: FlowId,
+    at: CaptureTime,
+    frame: u64,
+    flow: &'a Flow,
+}
+
+impl<O: Observer> Sink for Out<'_, O> {
+    fn message(&mut self, message: &Message<'_>) {
+        self.observer.event(self.id, &Event { at: self.at, frame: self.frame, flow: self.flow, message });
+    }
+
+    fn error(&mut self, protocol: &'static str, error: ParseError) {
+        self.observer.parse_error(self.id, protocol, error);
+    }
+}
+
+/// The same addresses, seen from the other end.
+pub(crate) const fn reversed(flow: &Flow) -> Flow {
+    Flow {
+        src_mac: flow.dst_mac,
+        dst_mac: flow.src_mac,
+        src: flow.dst,
+        dst: flow.src,
+        src_port: flow.dst_port,
+        dst_port: flow.src_port,
+        initiator: match flow.initiator {
+            Initiator::Sender => Initiator::Receiver,
+            Initiator::Receiver => Initiator::Sender,
+            Initiator::Unknown => Initiator::Unknown,
+        },
+        ..*flow
+    }
+}
+
+impl Reader {
+    pub(crate) const fn new(client: Side) -> Self {
+        Self {
+            client,
+            is_client_known: false,
+            gaps: 0,
+            lost_bytes: 0,
+            state: State::Probing(Pair { a: 0, b: 0 }),
+            gave_up: None,
+        }
+    }
+
+    pub(crate) const fn is_reading(&self) -> bool {
+        matches!(self.state, State::Reading(..))
+    }
+
+    /// Whether bytes of a stream would be looked at at all.
+    pub(crate) const fn wants_stream(&self) -> bool {
+        matches!(self.state, State::Reading(..) | State::Probing(_))
+    }
+
+    pub(crate) const fn protocol(&self) -> Option<Index> {
+        match self.state {
+            State::Reading(protocol, _) => Some(protocol),
+            _ => None,
+        }
+    }
+
+    /// Puts what is known of the client into addresses seen from `side`.
+    pub(crate) fn mark(&self, flow: &mut Flow, side: Side) {
+        flow.initiator = match (self.is_client_known, self.client == side) {
+            (false, _) => Initiator::Unknown,
+            (true, true) => Initiator::Sender,
+            (true, false) => Initiator::Receiver,
+        };
+    }
+
+    fn direction(&self, side: Side) -> Direction {
+        if side == self.client { Direction::ToServer } else { Direction::ToClient }
+    }
+
+    /// The addresses, seen from `side`.
+    pub(crate) fn flow_from<O>(&self, side: Side, cx: &Context<'_, O>) -> Flow {
+        let mut flow = if side == cx.sender { cx.flow } else { reversed(&cx.flow) };
+        self.mark(&mut flow, side);
+        flow
+    }
+
+    /// Reads one datagram.
+    pub(crate) fn datagram<O: Observer>(
+        &mut self,
+        side: Side,
+        bytes: &[u8],
+        counters: &mut Counters,
+        cx: &mut Context<'_, O>,
+    ) {
+        // At most: the dissector gives up, another one is found, and gives up as well.
+        for _ in 0..3 {
+            match &mut self.state {
+                State::Reading(..) => match self.offer(side, bytes, cx) {
+                    Progress::Used(_) => return,
+                    Progress::GiveUp => self.give_up(counters, cx),
+                },
+                State::Probing(tries) => {
+                    let tries = tries.of_mut(Side::A);
+                    *tries = tries.saturating_add(1);
+                    let is_last = *tries >= cx.limits.probe_packets;
+                    if self.look(side, bytes, false, cx) == Found::Yes {
+                        self.open(counters, cx);
+                    } else {
+                        if is_last {
+                            self.leave(counters, cx);
+                        }
+                        return;
+                    }
+                }
+                State::Unclassified { datagrams } => {
+                    *datagrams = datagrams.wrapping_add(1);
+                    let every = cx.limits.probe_again_every;
+                    if every == 0 || datagrams.checked_rem(every) != Some(0) {
+                        return;
+                    }
+                    if self.look(side, bytes, false, cx) != Found::Yes {
+                        return;
+                    }
+                    self.open(counters, cx);
+                }
+                State::Abandoned => return,
+            }
+        }
+    }
+
+    /// Reads the next piece of a stream.
+    pub(crate) fn stream<O: Observer>(
+        &mut self,
+        rests: &mut Pair<Rest>,
+        side: Side,
+        piece: Piece<'_>,
+        counters: &mut Counters,
+        cx: &mut Context<'_, O>,
+    ) {
+        match piece {
+            Piece::Gap(missing) => self.gap(rests.of_mut(side), side, missing, counters, cx),
+            Piece::Bytes([]) => {}
+            Piece::Bytes(bytes) if self.is_reading() => self.read(rests, side, bytes, counters, cx),
+            Piece::Bytes(bytes) => {
+                rests.of_mut(side).push(bytes, cx);
+                self.probe_stream(rests, side, counters, cx);
+            }
+        }
+    }
+
+    /// Offers stream bytes to the dissector and keeps what it leaves.
+    fn read<O: Observer>(
+        &mut self,
+        rests: &mut Pair<Rest>,
+        side: Side,
+        bytes: &[u8],
+        counters: &mut Counters,
+        cx: &mut Context<'_, O>,
+    ) {
+        let rest = rests.of_mut(side);
+        if rest.bytes.is_empty() {
+            match self.offer(side, bytes, cx) {
+                Progress::Used(used) if used >= bytes.len() => return,
+                Progress::Used(used) => rest.push(bytes.get(used..).unwrap_or(&[]), cx),
+                Progress::GiveUp => {
+                    rest.push(bytes, cx);
+                    self.give_up(counters, cx);
+                    return self.probe_stream(rests, side, counters, cx);
+                }
+            }
+        } else {
+            rest.push(bytes, cx);
+            match self.offer(side, &rest.bytes, cx) {
+                Progress::Used(used) => rest.consume(used, cx),
+                Progress::GiveUp => {
+                    self.give_up(counters, cx);
+                    return self.probe_stream(rests, side, counters, cx);
+                }
+            }
+        }
+        let left = rest.bytes.len();
+        if left > cx.limits.stream_bytes || (left > 0 && *cx.held > cx.limits.all_stream_bytes) {
+            counters.stream_buffer_overflows = counters.stream_buffer_overflows.wrapping_add(1);
+            counters.stream_overflow_bytes = counters.stream_overflow_bytes.wrapping_add(left as u64);
+            rest.clear(cx);
+            let missing = u32::try_from(left).unwrap_or(u32::MAX);
+            let direction = self.direction(side);
+            if let State::Reading(_, dissector) = &mut self.state {
+                dissector.gap(direction, missing);
+            }
+        }
+    }
+
+    /// Looks at what a stream has brought so far.
+    fn probe_stream<O: Observer>(
+        &mut self,
+        rests: &mut Pair<Rest>,
+        side: Side,
+        counters: &mut Counters,
+        cx: &mut Context<'_, O>,
+    ) {
+        let State::Probing(tries) = &mut self.state else { return rests.clear(cx) };
+        let tries = tries.of_mut(side);
+        *tries = tries.saturating_add(1);
+        let rest = rests.of_mut(side);
+        let is_last = *tries >= cx.limits.probe_packets
+            || rest.bytes.len() >= cx.limits.probe_bytes
+            || *cx.held > cx.limits.all_stream_bytes;
+        let head = rest.bytes.get(rest.probe_from..).unwrap_or(&[]);
+        match self.look(side, head, !is_last, cx) {
+            Found::Yes => {
+                rest.consume(rest.probe_from, cx);
+                self.open(counters, cx);
+                self.read_waiting(rests, side, counters, cx);
+            }
+            // A stream joined in its middle: its next segment may start with a message.
+            Found::No if !is_last => rest.probe_from = rest.bytes.len(),
+            Found::More if !is_last => {}
+            _ => {
+                // The other side may still say something that tells.
+                rest.clear(cx);
+                if let State::Probing(tries) = &mut self.state {
+                    let all = cx.limits.probe_packets;
+                    let own = (*tries.of(side)).max(all);
+                    *tries.of_mut(side) = own;
+                    let other = *tries.of(side.other());
+                    if other == 0 || other >= all || own >= all.saturating_mul(2) {
+                        self.leave(counters, cx);
+                        rests.clear(cx);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Hands a dissector just opened all that waited for it, the side first that spoke first.
+    fn read_waiting<O: Observer>(
+        &mut self,
+        rests: &mut Pair<Rest>,
+        side: Side,
+        counters: &mut Counters,
+        cx: &mut Context<'_, O>,
+    ) {
+        let is_other_first = rests.of(side.other()).since < rests.of(side).since;
+        let order = if is_other_first { [side.other(), side] } else { [side, side.other()] };
+        for side in order {
+            let waiting = std::mem::take(&mut rests.of_mut(side).bytes);
+            *cx.held = cx.held.saturating_sub(waiting.capacity());
+            rests.of_mut(side).probe_from = 0;
+            if self.is_reading() && !waiting.is_empty() {
+                self.read(rests, side, &waiting, counters, cx);
+            }
+        }
+    }
+
+    fn gap<O: Observer>(
+        &mut self,
+        rest: &mut Rest,
+        side: Side,
+        missing: u32,
+        counters: &mut Counters,
+        cx: &mut Context<'_, O>,
+    ) {
+        counters.stream_gaps = counters.stream_gaps.wrapping_add(1);
+        counters.stream_lost_bytes = counters.stream_lost_bytes.wrapping_add(u64::from(missing));
+        self.gaps = self.gaps.saturating_add(1);
+        self.lost_bytes = self.lost_bytes.saturating_add(u64::from(missing));
+        rest.clear(cx);
+        let direction = self.direction(side);
+        if let State::Reading(_, dissector) = &mut self.state {
+            dissector.gap(direction, missing);
+        }
+    }
+
+    /// Gives bytes to the dissector.
+    fn offer<O: Observer>(&mut self, side: Side, bytes: &[u8], cx: &mut Context<'_, O>) -> Progress {
+        let flow = self.flow_from(side, cx);
+        let direction = self.direction(side);
+        let State::Reading(_, dissector) = &mut self.state else { return Progress::Used(bytes.len()) };
+        let chunk = Chunk { at: cx.at, flow: &flow, direction, carrier: cx.carrier, bytes };
+        let mut out = Out { observer: &mut *cx.observer, id: cx.id, at: cx.at, frame: cx.frame, flow: &flow };
+        match dissector.data(&chunk, &mut out) {
+            Progress::Used(used) => Progress::Used(used.min(bytes.len())),
+            Progress::GiveUp => Progress::GiveUp,
+        }
+    }
+
+    /// Asks the catalogue; on a match the state holds the dissector and the client is set.
+    fn look<O: Observer>(&mut self, side: Side, head: &[u8], may_wait: bool, cx: &Context<'_, O>) -> Found {
+        let flow = self.flow_from(side, cx);
+        let verdict = cx.catalogue.recognise(&Look {
+            carrier: cx.carrier,
+            flow: &flow,
+            direction: self.direction(side),
+            is_direction_known: self.is_client_known,
+            skip: self.gave_up,
+            head,
+            may_wait,
+        });
+        let (protocol, direction, by_hint) = match verdict {
+            Verdict::Yes { protocol, direction, by_hint } => (protocol, direction, by_hint),
+            Verdict::More => return Found::More,
+            Verdict::No => return Found::No,
+        };
+        let Some(dissector) = cx.catalogue.protocol(protocol).map(|found| found.open(&cx.limits.dissector)) else {
+            return Found::No;
+        };
+        self.client = if direction == Direction::ToServer { side } else { side.other() };
+        self.is_client_known |= by_hint;
+        self.state = State::Reading(protocol, dissector);
+        Found::Yes
+    }
+
+    /// Tells of a match.
+    fn open<O: Observer>(&mut self, counters: &mut Counters, cx: &mut Context<'_, O>) {
+        counters.flows_recognised = counters.flows_recognised.wrapping_add(1);
+        let name = self.protocol().and_then(|index| cx.catalogue.name(index));
+        let flow = self.flow_from(self.client, cx);
+        cx.observer.recognised(cx.id, cx.at, cx.frame, &flow, name);
+    }
+
+    /// Tells that nobody knows the flow.
+    fn leave<O: Observer>(&mut self, counters: &mut Counters, cx: &mut Context<'_, O>) {
+        counters.flows_unclassified = counters.flows_unclassified.wrapping_add(1);
+        if !matches!(self.state, State::Abandoned) {
+            self.state = State::Unclassified { datagrams: 0 };
+        }
+        let flow = self.flow_from(self.client, cx);
+        cx.observer.recognised(cx.id, cx.at, cx.frame, &flow, None);
+    }
+
+    /// The dissector found the flow not to be its own: look once more without it, then no more.
+    fn give_up<O: Observer>(&mut self, counters: &mut Counters, cx: &mut Context<'_, O>) {
+        counters.dissectors_gave_up = counters.dissectors_gave_up.wrapping_add(1);
+        let first = self.gave_up.is_none();
+        self.gave_up = self.gave_up.or(self.protocol());
+        if first {
+            self.state = State::Probing(Pair::default());
+        } else {
+            self.state = State::Abandoned;
+            self.leave(counters, cx);
+        }
+    }
+}
+
+/// What looking came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    Yes,
+    More,
+    No,
+}
+
+impl Rest {
+    fn push<O>(&mut self, bytes: &[u8], cx: &mut Context<'_, O>) {
+        if self.bytes.is_empty() {
+            self.since = cx.frame;
+        }
+        let before = self.bytes.capacity();
+        self.bytes.extend_from_slice(bytes);
+        *cx.held = cx.held.saturating_sub(before).saturating_add(self.bytes.capacity());
+    }
+
+    fn consume<O>(&mut self, used: usize, cx: &mut Context<'_, O>) {
+        self.probe_from = 0;
+        if used >= self.bytes.len() {
+            self.clear(cx);
+        } else {
+            self.bytes.drain(..used);
+        }
+    }
+
+    fn clear<O>(&mut self, cx: &mut Context<'_, O>) {
+        self.probe_from = 0;
+        self.bytes.clear();
+        if self.bytes.capacity() > KEEP_CAPACITY {
+            *cx.held = cx.held.saturating_sub(self.bytes.capacity());
+            self.bytes = Vec::new();
+        }
+    }
+
+    pub(crate) const fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+}
+
+impl Pair<Rest> {
+    fn clear<O>(&mut self, cx: &mut Context<'_, O>) {
+        self.a.clear(cx);
+        self.b.clear(cx);
+    }
+}

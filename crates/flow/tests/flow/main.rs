@@ -1,0 +1,6 @@
+//! The engine from the outside: frames in, calls to an observer out.
+
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod tcp;
