@@ -288,8 +288,12 @@ impl Engine {
     fn read<O: Observer>(&mut self, slot: u32, side: Side, unit: &Unit<'_>, observer: &mut O) {
         let Self { table, catalogue, limits, counters, held, .. } = self;
         let Some(entry) = table.get_mut(slot) else { return };
+        let is_first_answer = side != entry.first_side() && entry.traffic.of(side).packets == 0;
         entry.count(side, unit.traffic, unit.at, unit.frame);
         let id = entry.id;
+        if is_first_answer {
+            observer.flow_answered(id, unit.at, unit.frame, &unit.flow);
+        }
         let mut cx = Context {
             observer,
             catalogue,

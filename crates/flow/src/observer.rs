@@ -105,6 +105,11 @@ pub trait Observer {
         let _ = (id, at, frame, flow);
     }
 
+    /// The other side of a flow spoke for the first time; `flow` is seen from it. Until then nobody has proved to be there.
+    fn flow_answered(&mut self, id: FlowId, at: CaptureTime, frame: u64, flow: &Flow) {
+        let _ = (id, at, frame, flow);
+    }
+
     /// A TCP handshake was completed or data was seen; `flow` is seen from the initiator where that is known.
     fn flow_established(&mut self, id: FlowId, at: CaptureTime, frame: u64, flow: &Flow) {
         let _ = (id, at, frame, flow);
