@@ -47,7 +47,11 @@ impl Rules {
     /// Every detection of this build, with or without a policy.
     #[must_use]
     pub fn new(policy: Option<Policy>, settings: &Settings) -> Self {
-        let detectors = if settings.off { Vec::new() } else { detections::all() };
+        Self::with(policy, if settings.off { Vec::new() } else { detections::all() })
+    }
+
+    /// The given detectors, in this order.
+    pub(crate) fn with(policy: Option<Policy>, detectors: Vec<Box<dyn Detector>>) -> Self {
         let wanting = |wants: fn(crate::Wants) -> bool| {
             detectors.iter().enumerate().filter(|(_, detector)| wants(detector.wants())).map(|(index, _)| index).collect::<Vec<_>>()
         };
@@ -210,7 +214,7 @@ impl Rules {
         match (quantity, value) {
             (Quantity::SpeedOverGround, Value::Number(speed)) => {
                 if let Some(tracker) = &mut self.tracker {
-                    self.state = tracker.speed(at, speed);
+                    self.state = tracker.feed(at, speed);
                 }
             }
             (Quantity::Position, Value::Position { lat, lon }) => self.findings.set_position(Position { lat, lon }),

@@ -169,7 +169,7 @@ impl FindingTable {
         directory: &dyn Directory,
     ) -> Finding {
         let row = catalogue::row(raise.card.id);
-        let zone_name = |party: &Party| Some(policy?.zone(party.zone?).id.clone());
+        let zone_name = |party: &Party| Some(policy?.zone(party.end.zone?)?.id.clone());
         let base = row.map_or(Severity::Medium, |row| row.severity);
         let severity = raise.severity.unwrap_or(base);
         // the catalogue's rule: what we are less than half sure of is never more than medium
@@ -207,12 +207,12 @@ impl FindingTable {
     }
 }
 
+/// Whether a person has accepted it, or an open window covers it.
 fn is_accepted(policy: &Policy, raise: &Raise) -> bool {
     [Some(&raise.from), raise.to.as_ref()]
         .into_iter()
         .flatten()
-        .filter_map(|party| party.declared)
-        .any(|asset| policy.accepted(raise.card.id, Some(asset), raise.at).is_some())
+        .any(|party| policy.accepted(raise.card.id, &party.end, raise.at).is_some() || policy.silenced(raise.card.id, &party.end, raise.at).is_some())
 }
 
 fn evidence(raise: Raise, source: &str) -> Evidence {
@@ -225,13 +225,13 @@ fn shortened(summary: String) -> String {
 
 fn end(party: &Party, policy: Option<&Policy>, directory: &dyn Directory) -> FindingEnd {
     let asset = party.row.and_then(|row| directory.asset(row));
-    let declared = policy.zip(party.declared).map(|(policy, asset)| policy.asset(asset).id.clone());
+    let declared = policy.zip(party.end.asset).and_then(|(policy, asset)| Some(policy.asset(asset)?.id.clone()));
     let name = declared.or_else(|| asset.map(dogwatch_model::Asset::display_name));
     FindingEnd {
         asset: asset.map(|asset| asset.asset_id.clone()),
         name: name.unwrap_or_else(|| party_name(party)),
-        mac: Some(party.mac).filter(|mac| *mac != Mac::NONE),
-        ip: party.ip,
+        mac: Some(party.end.mac).filter(|mac| *mac != Mac::NONE),
+        ip: party.end.ip,
         port: Some(party.port).filter(|port| *port != 0),
         n2k_name: match party.speaker {
             dogwatch_model::Speaker::Name { name, .. } => Some(name),
@@ -255,7 +255,7 @@ fn party_name(party: &Party) -> String {
 #[must_use]
 pub(crate) fn call(party: &Party, policy: Option<&Policy>, directory: &dyn Directory) -> String {
     let end = end(party, policy, directory);
-    match (party.declared, end.ip, end.mac) {
+    match (party.end.asset, end.ip, end.mac) {
         (Some(_), ..) => end.name,
         (None, Some(ip), _) if end.name != ip.to_string() => format!("{} ({ip})", end.name),
         (None, None, Some(mac)) if end.name != mac.to_string() => format!("{} ({mac})", end.name),

@@ -4,21 +4,15 @@ use std::net::IpAddr;
 
 use dogwatch_model::{CaptureTime, Flow, Mac, Sfi, Speaker, Transport};
 
-use crate::policy::{AssetIx, ZoneIx};
+use crate::policy::{End, ZoneIx};
 
 /// One end of a conversation, as far as it is known. Cheap to copy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Party {
     /// Row of the inventory.
     pub row: Option<u32>,
-    /// Zone by the policy.
-    pub zone: Option<ZoneIx>,
-    /// Declared asset of the policy.
-    pub declared: Option<AssetIx>,
-    /// MAC address.
-    pub mac: Mac,
-    /// IP address.
-    pub ip: Option<IpAddr>,
+    /// Addresses, zone and declared asset, as the policy sees them.
+    pub end: End,
     /// Port; 0 where there is none.
     pub port: u16,
     /// Who spoke, where the protocol knows better than the addresses.
@@ -26,14 +20,26 @@ pub struct Party {
 }
 
 impl Party {
+    /// An end that is nobody in particular: a place.
+    #[must_use]
+    pub fn nobody(zone: Option<ZoneIx>) -> Self {
+        Self { row: None, end: End { zone, ..End::default() }, port: 0, speaker: Speaker::Sender }
+    }
+
+    /// Somebody with these addresses of whom no more is known, in the same place as `self`.
+    #[must_use]
+    pub fn neighbour(&self, row: Option<u32>, mac: Mac, ip: Option<IpAddr>) -> Self {
+        Self { row, end: End { mac, ip, asset: None, ..self.end }, port: 0, speaker: Speaker::Sender }
+    }
+
     /// What makes this end itself: NAME, system function, IP, else MAC or bus address. Ports and rows do not.
     #[must_use]
-    pub fn identity(&self) -> Identity {
-        match (self.speaker, self.ip) {
+    pub const fn identity(&self) -> Identity {
+        match (self.speaker, self.end.ip) {
             (Speaker::Name { name, .. }, _) => Identity::Name(name),
             (Speaker::BusAddress(address), _) => Identity::BusAddress(address),
             (_, Some(ip)) => Identity::Ip(ip),
-            _ => Identity::Mac(self.mac),
+            _ => Identity::Mac(self.end.mac),
         }
     }
 

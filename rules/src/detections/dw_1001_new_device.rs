@@ -3,12 +3,14 @@
 //! One finding per device, not per address: what is learned later (name, vendor, services) is in the inventory. A device is judged once it has
 //! sent three frames or is five seconds old, so that its addresses are known and a single stray frame does not count.
 
-use dogwatch_model::{Attribute, CaptureTime, Severity, Speaker};
+use std::net::IpAddr;
+
+use dogwatch_model::{Attribute, CaptureTime, Mac, Severity, Speaker};
 
 use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::findings::call;
-use crate::policy::{Mode, Placement};
+use crate::policy::{Devices, Importance, Mode, Placement};
 use crate::seen::{FlowSeen, Party};
 
 /// Frames after which a device is judged at once.
@@ -100,19 +102,21 @@ fn judge(row: u32, waiting: &Waiting, cx: &mut Context<'_>) {
     let places = asset.interfaces.iter().flat_map(|interface| addresses.iter().map(move |ip| (interface, *ip)));
     for (interface, ip) in places {
         let mac = interface.mac.unwrap_or_default();
-        if policy.asset_of(mac, ip).is_some() {
+        let link_is_gateway = policy.is_gateway_mac(mac);
+        let placed = policy.placed(&Placement { source: "", vlan: interface.vlan, mac, ip, link_is_gateway });
+        let end = policy.end(placed, mac, ip, link_is_gateway);
+        if end.asset.is_some() {
             return;
         }
-        let placement = Placement { source: &interface.capture_source, vlan: interface.vlan, mac, ip };
-        let Some(zone) = policy.place(&placement) else { continue };
-        let declared = policy.zone(zone);
-        if !declared.devices_fixed() || policy.mode_of(zone) != Mode::Enforce || policy.window_silences(CARD.id, zone, waiting.first) {
+        let Some((zone, plan)) = end.zone.and_then(|zone| Some((zone, policy.zone(zone)?))) else { continue };
+        if plan.devices != Devices::Fixed || zone == policy.outside() || policy.mode_of(Some(zone)) != Mode::Enforce {
             continue;
         }
-        let party = Party { zone: Some(zone), mac, ip, ..waiting.party };
-        let key = format!("{}", asset.asset_id);
-        let severity = if declared.is_critical() { Severity::High } else { Severity::Medium };
-        let vendor = asset.shown(Attribute::OuiVendor).unwrap_or("unknown maker").to_owned();
+        let party = Party { end, ..waiting.party };
+        let key = asset.asset_id.clone();
+        let severity = if plan.criticality == Importance::High { Severity::High } else { Severity::Medium };
+        let vendor = asset.shown(Attribute::OuiVendor).unwrap_or("maker unknown").to_owned();
+        let label = plan.id.clone();
         let name = call(&party, cx.policy, cx.directory);
         let label = declared.id.clone();
         let fields = [Attribute::Name, Attribute::OuiVendor, Attribute::Model, Attribute::ClientHint]
@@ -132,8 +136,78 @@ fn judge(row: u32, waiting: &Waiting, cx: &mut Context<'_>) {
             fields,
             expected: format!("only devices declared for zone {label}"),
             conduit: None,
-            proposal: Some(policy.asset_line_for(&label, mac, ip)),
+            proposal: Some(asset_line(&label, mac, ip)),
         });
         return;
+    }
+}
+
+/// The policy lines that would declare the device, for whoever approves it.
+fn asset_line(zone: &str, mac: Mac, ip: Option<IpAddr>) -> String {
+    let mut text = format!("[[asset]]\nid = \"new-device\"\nzone = \"{zone}\"\n");
+    if let Some(ip) = ip {
+        text.push_str(&format!("ip = [\"{ip}\"]\n"));
+    }
+    if !mac.is_none() {
+        text.push_str(&format!("mac = [\"{mac}\"]\n"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detections::bench::{Bench, device};
+    use crate::seen::FlowStage;
+
+    const POLICY: &str = r#"
+format = 1
+mode = "enforce"
+[vessel]
+name = "T"
+[[zone]]
+id = "machinery"
+label = "M"
+function = "propulsion"
+class = "ot"
+criticality = "high"
+devices = "fixed"
+subnet = ["10.0.2.0/24"]
+[[zone]]
+id = "crew"
+label = "C"
+function = "crew"
+class = "untrusted"
+criticality = "low"
+devices = "open"
+subnet = ["10.0.9.0/24"]
+[[asset]]
+id = "plc"
+zone = "machinery"
+ip = ["10.0.2.21"]
+"#;
+
+    fn judged(ip: &str) -> Vec<String> {
+        let mut bench = Bench::new(Some(POLICY), Box::<NewDevice>::default());
+        bench.knows(device(ip));
+        bench.at(0.0);
+        for _ in 0..3 {
+            bench.flow(ip, "10.0.2.21", 502, None, FlowStage::Started);
+        }
+        bench.at(1.0);
+        bench.at(20.0);
+        bench.ids()
+    }
+
+    #[test]
+    fn an_undeclared_device_in_a_fixed_zone() {
+        assert_eq!(judged("10.0.2.99"), ["DW-1001"]);
+    }
+
+    #[test]
+    fn declared_devices_open_zones_and_the_outside_are_quiet() {
+        for ip in ["10.0.2.21", "10.0.9.4", "8.8.8.8"] {
+            assert!(judged(ip).is_empty(), "{ip}");
+        }
     }
 }

@@ -58,8 +58,8 @@ impl Detector for IpTakeover {
         }
         let _ = cx;
         for party in [seen.from, seen.to] {
-            if let Some(holder) = party.ip.and_then(|ip| self.holders.touch(ip, seen.at))
-                && holder.mac == party.mac
+            if let Some(holder) = party.end.ip.and_then(|ip| self.holders.touch(ip, seen.at))
+                && holder.mac == party.end.mac
             {
                 holder.last = holder.last.max(seen.at);
             }
@@ -84,17 +84,15 @@ impl IpTakeover {
         self.holders.put(ip, event.at, Holder { mac, last: event.at });
         let Some(before) = before.filter(|before| before.mac != mac) else { return };
         let is_alive = event.at.since(before.last) <= ACTIVE;
-        let is_declared_pair = cx.policy.is_some_and(|policy| policy.may_take_over(ip, mac, before.mac));
-        if !is_alive || is_declared_pair || is_gateway(mac, cx) || is_gateway(before.mac, cx) {
+        if !is_alive || is_declared_pair(ip, mac, cx) || is_gateway(mac, cx) || is_gateway(before.mac, cx) {
             return;
         }
-        let source = cx.directory.row_of_mac(mac);
-        let party = Party { row: source, mac, ip: Some(ip), port: 0, declared: None, ..*from };
-        let victim = Party { row: cx.directory.row_of_mac(before.mac), mac: before.mac, ip: Some(ip), port: 0, declared: None, ..*from };
+        let party = from.neighbour(cx.directory.row_of_mac(mac), mac, Some(ip));
+        let victim = from.neighbour(cx.directory.row_of_mac(before.mac), before.mac, Some(ip));
         let (low, high) = if mac < before.mac { (mac, before.mac) } else { (before.mac, mac) };
         let key = format!("{ip}|{low}|{high}");
         let policy = cx.policy;
-        let owner = policy.and_then(|policy| policy.asset_of(Mac::NONE, Some(ip)).map(|asset| policy.asset(asset).id.clone()));
+        let owner = policy.and_then(|policy| policy.assets.iter().find(|asset| asset.ip.contains(&ip))).map(|asset| asset.id.clone());
         let owner = owner.unwrap_or_else(|| call(&victim, policy, cx.directory));
         cx.raise(key.as_bytes(), &CARD, event.at, || Raise {
             card: &CARD,
@@ -115,12 +113,53 @@ impl IpTakeover {
 }
 
 fn is_gateway(mac: Mac, cx: &Context<'_>) -> bool {
-    let by_policy = cx.policy.is_some_and(|policy| policy.is_gateway(mac, None));
+    let by_policy = cx.policy.is_some_and(|policy| policy.is_gateway_mac(mac));
     let row = cx.directory.row_of_mac(mac).and_then(|row| cx.directory.asset(row));
     by_policy || row.is_some_and(|asset| asset.device_class == dogwatch_model::DeviceClass::Router)
+}
+
+/// Whether the policy declares a stand-by for the address, and the new card can be its.
+fn is_declared_pair(ip: IpAddr, mac: Mac, cx: &Context<'_>) -> bool {
+    let Some(policy) = cx.policy else { return false };
+    let owner = policy.assets.iter().find(|asset| asset.ip.contains(&ip));
+    let standby = owner.and_then(|owner| policy.asset(owner.ip_takeover?));
+    standby.is_some_and(|standby| {
+        let row = cx.directory.row_of_mac(mac).and_then(|row| cx.directory.asset(row));
+        let has_its_address = row.is_some_and(|row| row.interfaces.iter().any(|i| i.ips.iter().any(|ip| standby.ip.contains(ip))));
+        standby.mac.contains(&mac) || standby.mac.is_empty() && has_its_address
+    })
 }
 
 /// Cards that redundancy protocols make up: VRRP (RFC 9568, clause 7.3) and HSRP versions 1 and 2 (RFC 2281 and vendor documents).
 fn is_virtual(mac: Mac) -> bool {
     matches!(mac.0, [0x00, 0x00, 0x5e, 0x00, 0x01 | 0x02, _] | [0x00, 0x00, 0x0c, 0x07, 0xac, _] | [0x00, 0x00, 0x0c, 0x9f, 0xf0..=0xff, _])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detections::bench::Bench;
+
+    const OWNER: Mac = Mac([0, 0x30, 0xde, 0, 0, 1]);
+    const THIEF: Mac = Mac([0, 0x0c, 0x29, 0, 0, 2]);
+
+    fn claims(claims: &[(f64, Mac)]) -> Vec<String> {
+        let mut bench = Bench::new(None, Box::<IpTakeover>::default());
+        for (second, mac) in claims {
+            bench.at(*second);
+            bench.claims(*mac, "10.0.2.21");
+        }
+        bench.ids()
+    }
+
+    #[test]
+    fn another_card_claims_while_the_owner_lives() {
+        assert_eq!(claims(&[(0.0, OWNER), (30.0, OWNER), (40.0, THIEF), (41.0, OWNER), (42.0, THIEF)]), ["DW-1002"]);
+    }
+
+    #[test]
+    fn a_replacement_and_virtual_cards_are_quiet() {
+        assert!(claims(&[(0.0, OWNER), (4_000.0, THIEF), (4_001.0, THIEF)]).is_empty(), "replaced hardware");
+        assert!(claims(&[(0.0, OWNER), (1.0, Mac([0, 0, 0x5e, 0, 1, 7]))]).is_empty(), "VRRP");
+    }
 }

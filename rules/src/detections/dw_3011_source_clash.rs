@@ -11,6 +11,7 @@ use dogwatch_model::{CaptureTime, Event, Mac, Sfi, Speaker};
 use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::findings::call;
+use crate::policy::{NmeaAllowance, Policy};
 use crate::seen::{Party, service};
 
 /// Both senders must have spoken within this time.
@@ -53,7 +54,7 @@ impl Detector for SourceClash {
         Wants { published: true, ..Wants::default() }
     }
 
-    fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {
+    fn event(&mut self, event: &Event<'_>, from: &Party, _to: &Party, cx: &mut Context<'_>) {
         let Speaker::Sfi(sfi) = event.message.speaker else { return };
         let now = Sender { ip: event.flow.src, mac: event.flow.src_mac, ttl: event.flow.ttl, last: event.at };
         let Some(owner) = self.owners.touch(sfi, event.at) else {
@@ -71,13 +72,13 @@ impl Detector for SourceClash {
             return;
         }
         let before = *owner;
-        if cx.policy.is_some_and(|policy| policy.shares_sfi(sfi, before.ip, now.ip)) {
+        let claims = |ip: Option<IpAddr>| cx.policy.is_some_and(|policy| may_use(policy, sfi, ip));
+        let (was_rightful, is_rightful) = (claims(before.ip), claims(now.ip));
+        if was_rightful && is_rightful {
             return;
         }
-        let rightful = cx.policy.and_then(|policy| policy.owner_of_sfi(sfi));
-        let is_before_the_intruder = rightful.is_some() && from.declared == rightful;
-        let other = Party { row: before.ip.and_then(|ip| cx.directory.row_of_ip(ip)), mac: before.mac, ip: before.ip, declared: None, ..*from };
-        let (intruder, owner) = if is_before_the_intruder { (other, *from) } else { (*from, other) };
+        let other = from.neighbour(before.ip.and_then(|ip| cx.directory.row_of_ip(ip)), before.mac, before.ip);
+        let (intruder, owner) = if is_rightful { (other, *from) } else { (*from, other) };
         let mut ends = [format!("{:?}|{}", before.ip, before.mac), format!("{:?}|{}", now.ip, now.mac)];
         ends.sort();
         let key = format!("{sfi}|{}|{}", ends[0], ends[1]);
@@ -101,10 +102,44 @@ impl Detector for SourceClash {
             conduit: None,
             proposal: None,
         });
-        let _ = to;
     }
+}
+
+/// Whether the policy gives the system function id to the asset with this address, alone or as a member of its redundancy group.
+fn may_use(policy: &Policy, sfi: Sfi, ip: Option<IpAddr>) -> bool {
+    let of_sender = |entry: &&NmeaAllowance| policy.asset(entry.source).zip(ip).is_some_and(|(asset, ip)| asset.ip.contains(&ip));
+    policy.nmea.iter().filter(of_sender).any(|own| {
+        let shares = |entry: &NmeaAllowance| entry.redundancy.is_some() && entry.redundancy == own.redundancy;
+        own.sfi.contains(&sfi) || policy.nmea.iter().any(|entry| shares(entry) && entry.sfi.contains(&sfi))
+    })
 }
 
 fn address(ip: Option<IpAddr>) -> String {
     ip.map_or_else(|| "no IP address".to_owned(), |ip| ip.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detections::bench::Bench;
+
+    fn spoken(speech: &[(f64, &str)]) -> Vec<String> {
+        let mut bench = Bench::new(None, Box::<SourceClash>::default());
+        let sfi = Speaker::Sfi(Sfi::from_bytes(b"GP0001").unwrap());
+        for (second, ip) in speech {
+            bench.at(*second);
+            bench.sentence(ip, sfi, "GP", "GGA");
+        }
+        bench.ids()
+    }
+
+    #[test]
+    fn two_senders_at_once_are_one_finding() {
+        assert_eq!(spoken(&[(0.0, "10.0.1.1"), (1.0, "10.0.1.2"), (2.0, "10.0.1.1"), (3.0, "10.0.1.2")]), ["DW-3011"]);
+    }
+
+    #[test]
+    fn a_replaced_receiver_is_quiet() {
+        assert!(spoken(&[(0.0, "10.0.1.1"), (60.0, "10.0.1.2"), (61.0, "10.0.1.2")]).is_empty());
+    }
 }

@@ -84,10 +84,10 @@ impl Detector for AddressTaken {
 }
 
 fn raise(event: &Event<'_>, from: &Party, name: u64, address: u8, before: u64, cx: &mut Context<'_>) {
-    let victim = Party { row: None, declared: None, speaker: Speaker::Name { name: before, address }, ..*from };
+    let victim = Party { row: None, speaker: Speaker::Name { name: before, address }, ..*from };
     let bus = cx.source.to_owned();
-    let known = cx.policy.and_then(|policy| policy.n2k_source_of(name)).map(str::to_owned);
-    let rightful = cx.policy.and_then(|policy| policy.n2k_source_of(before)).map(str::to_owned);
+    let known = declared(name, cx);
+    let rightful = declared(before, cx);
     let who = known.clone().unwrap_or_else(|| call(from, cx.policy, cx.directory));
     let whom = rightful.unwrap_or_else(|| format!("NAME {before:016x}"));
     let facts = event.message.acts.iter().filter_map(|act| match act {
@@ -121,4 +121,40 @@ fn raise(event: &Event<'_>, from: &Party, name: u64, address: u8, before: u64, c
         conduit: None,
         proposal: None,
     });
+}
+
+/// The source of the policy with this NAME.
+fn declared(name: u64, cx: &Context<'_>) -> Option<String> {
+    cx.policy?.n2k.iter().find(|entry| entry.name.matches(name)).map(|entry| entry.source.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use dogwatch_model::{Fact, Subject, Transport};
+
+    use super::*;
+    use crate::detections::bench::{Bench, flow};
+
+    fn bus(claims: &[(f64, u64, u8)]) -> Vec<String> {
+        let mut bench = Bench::new(None, Box::<AddressTaken>::default());
+        let bus = dogwatch_model::Flow { src: None, dst: None, ..flow("0.0.0.0", "0.0.0.0", 0, Transport::Can) };
+        for (second, name, address) in claims {
+            bench.at(*second);
+            let fact = Fact { about: Subject::Speaker, attribute: Attribute::N2kName, value: FactValue::Number(*name), confidence: 90, method: "t" };
+            bench.says("nmea2000", Speaker::Name { name: *name, address: *address }, &bus, &[Act::Says(fact)]);
+        }
+        bench.ids()
+    }
+
+    #[test]
+    fn a_settled_address_is_taken() {
+        assert_eq!(bus(&[(0.0, 1, 35), (30.0, 1, 35), (60.0, 1, 35), (61.0, 2, 35), (61.1, 2, 35)]), ["DW-3014"]);
+    }
+
+    #[test]
+    fn power_up_arbitration_and_an_empty_seat_are_quiet() {
+        assert!(bus(&[(0.0, 1, 35), (0.2, 2, 35), (0.4, 1, 36)]).is_empty(), "arbitration");
+        assert!(bus(&[(0.0, 1, 35), (30.0, 1, 35), (600.0, 2, 35)]).is_empty(), "the holder had left");
+        assert!(bus(&[(0.0, 1, 35), (60.0, 1, 35), (61.0, 2, 254)]).is_empty(), "cannot claim");
+    }
 }

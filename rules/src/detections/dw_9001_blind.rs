@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use dogwatch_model::{CaptureTime, Mac, Severity, Speaker};
+use dogwatch_model::{CaptureTime, Severity};
 
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::policy::ZoneIx;
@@ -75,7 +75,7 @@ impl Detector for Blind {
         if !matches!(seen.stage, FlowStage::Started | FlowStage::Progress) {
             return;
         }
-        let Some(zone) = seen.from.zone else { return };
+        let Some(zone) = seen.from.end.zone else { return };
         let index = zone.index();
         if self.zones.len() <= index && index < 4_096 {
             self.zones.resize(index.saturating_add(1), None);
@@ -171,8 +171,7 @@ fn share_above(part: u64, rest: u64, min: u64, limit: f64) -> Option<f64> {
 }
 
 fn raise(key: &str, at: CaptureTime, severity: Severity, summary: String, zone: Option<ZoneIx>, cx: &mut Context<'_>) {
-    let nobody =
-        Party { row: None, zone, declared: None, mac: Mac::NONE, ip: None, port: 0, speaker: Speaker::Sender };
+    let nobody = Party::nobody(zone);
     cx.raise(key.as_bytes(), &CARD, at, || Raise {
         card: &CARD,
         severity: Some(severity),
