@@ -1,1 +1,3 @@
-//! placeholder
+//! Zone policy and detections.
+
+pub mod policy;
