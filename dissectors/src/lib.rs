@@ -11,8 +11,10 @@
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects, clippy::cast_possible_truncation))]
 
 mod error;
+mod maritime;
 
 pub use error::ParseError;
+pub use maritime::nmea0183::{SentenceField, sentence_fields};
 
 use dogwatch_model::{CaptureTime, Direction, Flow, Message};
 
@@ -146,4 +148,5 @@ impl Default for Limits {
 }
 
 /// Every protocol this build knows. The order matters only between protocols whose probes both say yes and that share no hint.
-pub static PROTOCOLS: &[&dyn Protocol] = &[];
+pub static PROTOCOLS: &[&dyn Protocol] =
+    &[&maritime::iec61162_450::Iec61162450, &maritime::nmea0183::Nmea0183, &maritime::ais::Ais];

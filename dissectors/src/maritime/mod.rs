@@ -1,0 +1,6 @@
+//! Protocols of the bridge and of the engine: sentences, AIS, and what carries them.
+
+mod acts;
+pub(crate) mod ais;
+pub(crate) mod iec61162_450;
+pub(crate) mod nmea0183;
