@@ -11,6 +11,7 @@
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects, clippy::cast_possible_truncation))]
 
 mod error;
+pub mod maritime;
 
 pub use error::ParseError;
 
@@ -146,4 +147,4 @@ impl Default for Limits {
 }
 
 /// Every protocol this build knows. The order matters only between protocols whose probes both say yes and that share no hint.
-pub static PROTOCOLS: &[&dyn Protocol] = &[];
+pub static PROTOCOLS: &[&dyn Protocol] = &[&maritime::n2k::Nmea2000];

@@ -1,0 +1,3 @@
+//! The protocols of the bridge and the engine room.
+
+pub mod n2k;
