@@ -65,14 +65,32 @@ J1939_TYPES = {
     "VOLUMETRIC_FLOW_UFIX16_J1939": ("N", 16, 0.05, "L/h", 0),
 }
 # Parameter groups the lists above lack or describe too thinly (SAE J1939-71, J1939-73): pgn, kind, name, set, fields.
-LAMPS = [("protect_lamp", "N2!0"), ("amber_warning_lamp", "N2!0"), ("red_stop_lamp", "N2!0"),
-         ("malfunction_indicator_lamp", "N2!0"), ("protect_lamp_flash", "N2"), ("amber_warning_lamp_flash", "N2"),
-         ("red_stop_lamp_flash", "N2"), ("malfunction_indicator_lamp_flash", "N2")]
-CODES = [("spn", "Q24"), ("occurrence_count", "N7!0"), ("spn_conversion_method", "N1!0")]
+LAMPS = [(f"{lamp}_lamp_{what}", code) for what, code in (("status", "N2!0"), ("flash", "N2"))
+         for lamp in ("protect", "amber_warning", "red_stop", "malfunction")]
+CODES = [("spn", "Q24"), ("oc", "N7!0"), ("cm", "N1!0")]
 DIAGNOSTIC = {
-    65226: ("active-trouble-codes", "Active Diagnostic Trouble Codes (DM1)"),
-    65227: ("previously-active-trouble-codes", "Previously Active Diagnostic Trouble Codes (DM2)"),
+    65226: ("active-trouble-codes", "Active Trouble Codes"),
+    65227: ("previously-active-trouble-codes", "Previously Active Trouble Codes"),
 }
+HEAD = [("sid", "N8"), ("model_id", "N16"), ("serial_id", "N32")]
+LOADS = [f"ch{channel}_{way}_{what}" for channel in (1, 2) for way, what in (
+    ("rx", "bandwidth"), ("rx", "load"), ("rx", "filtered"), ("rx", "dropped"), ("tx", "bandwidth"), ("tx", "load"))]
+BUFFERS = [f"ch{channel}_{what}" for channel in (1, 2) for what in (
+    "bandwidth", "deleted", "bufferloading", "pointerloading")]
+# What gateways say of themselves; CANboat counts these groups from 0x40000 (its database/pgns/262*.yaml).
+GATEWAYS = [
+    (262161, "actisense-operating-mode", "Actisense: Operating mode", [
+        *HEAD, ("error_id", "N32"), ("operating_mode", "N16")]),
+    (262384, "actisense-startup-status", "Actisense: Startup status", [
+        *HEAD, ("error_id", "N32"), ("firmware_version", "N16", 0.001), ("reset_status", "N8"), ("a", "N8")]),
+    (262386, "actisense-system-status", "Actisense: System status", [
+        *HEAD, ("error_id", "N32"), ("indi_channel_count", "N8"), *((name, "N8") for name in LOADS),
+        ("uni_channel_count", "N8"), *((name, "N8") for name in BUFFERS)]),
+    (262388, "actisense-gateway", "Actisense: ?", HEAD),
+    (262400, "gateway-network-status", "NMEA 2000 gateway: network status", [
+        ("can_network_load", "N8"), ("errors", "N32"), ("device_count", "N8"), ("uptime", "D32", 1, "s"),
+        ("gateway_address", "N8"), ("rejected_tx_requests", "N32")]),
+]
 EXTRA = [
     (0, "torque-speed-control", "Torque/Speed Control 1 (TSC1)", [
         ("override_control_mode", "N2!0"), ("requested_speed_control_conditions", "N2!0"),
@@ -229,7 +247,7 @@ def write_extra():
         row("P", pgn, kind, name, "S", "", f"{len(LAMPS) + 1}:{len(CODES)}:0")
         for field in LAMPS + CODES:
             row("F", *field)
-    for pgn, kind, name, fields in EXTRA:
+    for pgn, kind, name, fields in GATEWAYS + EXTRA:
         row("P", pgn, kind, name, "S")
         for field in fields:
             name, code, resolution, unit, offset = (*field, *(None, None, 1, "", 0)[len(field):])

@@ -1,6 +1,6 @@
 //! One bus: frames and whole messages in, acts out. The same for a CAN interface, a capture of one and what gateways make of one.
 
-use dogwatch_model::{Act, CaptureTime, FieldValue, FieldVisitor, Fields, Message, Object, Speaker, Verb};
+use dogwatch_model::{Act, CaptureTime, FieldVisitor, Fields, Message, Object, Speaker, Verb};
 
 use super::NAME;
 use super::acts::Acts;
@@ -8,7 +8,7 @@ use super::bits::bits;
 use super::can::Header;
 use super::devices::{Devices, Name, Topic};
 use super::fast_packet::{self, FastPackets};
-use super::fields::{Claim, Decoded};
+use super::fields::{Claim, Decoded, show_header};
 use super::identity::{self, Strings};
 use super::measures::{ais_subject, measure};
 use super::table::{Framing, Table};
@@ -249,7 +249,7 @@ fn address_claim(
         previous_name: claimed.previous_name,
         previous_address: claimed.previous_address,
     };
-    let fields = Decoded { table, definition: choose(table, header.pgn, data), data, claim: Some(claim) };
+    let fields = Decoded { header, table, definition: choose(table, header.pgn, data), data, claim: Some(claim) };
     let speaker = Speaker::Name { name: raw, address: header.source };
     out.message(&Message { protocol: NAME, kind: "address-claim", speaker, acts: acts.as_slice(), fields: &fields });
 }
@@ -319,7 +319,7 @@ fn emit(
     out: &mut dyn Sink,
 ) {
     let definition = choose(table, header.pgn, data);
-    let fields = Decoded { table, definition, data, claim };
+    let fields = Decoded { header, table, definition, data, claim };
     let speaker = speaker(devices, at, header.source);
     out.message(&Message { protocol: NAME, kind: definition.kind(), speaker, acts, fields: &fields });
 }
@@ -335,8 +335,6 @@ struct Incomplete(Header);
 
 impl Fields for Incomplete {
     fn visit(&self, visitor: &mut dyn FieldVisitor) {
-        visitor.field("pgn", FieldValue::Unsigned(u64::from(self.0.pgn)));
-        visitor.field("source", FieldValue::Unsigned(u64::from(self.0.source)));
-        visitor.field("destination", FieldValue::Unsigned(u64::from(self.0.destination)));
+        show_header(self.0, "", visitor);
     }
 }

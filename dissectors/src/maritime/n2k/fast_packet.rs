@@ -11,6 +11,8 @@ use super::can::Header;
 
 /// How long a message may take: frames follow each other within milliseconds on a bus of 250 kbit/s.
 pub(super) const GIVE_UP: Duration = Duration::from_millis(750);
+/// A longer step is not a pause on the bus but of the clock.
+const CLOCK_STEP: Duration = Duration::from_secs(86_400);
 /// Bytes of the first frame and of the others.
 const FIRST: usize = 6;
 const NEXT: usize = 7;
@@ -90,7 +92,7 @@ impl FastPackets {
             None => self.open(at, key),
         };
         let Some(partial) = self.partials.get_mut(place) else { return Outcome::Empty };
-        let late = at.since(partial.started) > GIVE_UP || partial.started.since(at) > GIVE_UP;
+        let late = is_late(partial.started, at);
         let bit = 1_u32 << counter;
         let mut broken = false;
         if partial.have & bit != 0 || (late && partial.have != 0) {
@@ -119,14 +121,11 @@ impl FastPackets {
         if partial.want != 0 && partial.have & partial.want == partial.want {
             let size = partial.size;
             self.keys.swap_remove(place);
-            // The finished message goes to the end and stays readable there until the next one is opened.
-            let last = self.partials.len().saturating_sub(1);
-            self.partials.swap(place, last);
-            return self
-                .partials
-                .last()
-                .and_then(|partial| partial.data.get(..size))
-                .map_or(Outcome::Empty, Outcome::Whole);
+            // The finished message moves behind those in use and stays readable there until the next one is opened.
+            let end = self.keys.len();
+            self.partials.swap(place, end);
+            let finished = self.partials.get(end).and_then(|partial| partial.data.get(..size));
+            return finished.map_or(Outcome::Empty, Outcome::Whole);
         }
         if broken {
             Outcome::Broken
@@ -159,7 +158,7 @@ impl FastPackets {
     fn forget_old(&mut self, at: CaptureTime) {
         let mut place = 0;
         while let Some(partial) = self.partials.get(place).filter(|_| place < self.keys.len()) {
-            if at.since(partial.started) > GIVE_UP || partial.started.since(at) > GIVE_UP {
+            if is_late(partial.started, at) {
                 self.keys.swap_remove(place);
                 self.partials.swap(place, self.keys.len());
             } else {
@@ -175,6 +174,12 @@ impl Partial {
         self.have = 0;
         self.want = 0;
     }
+}
+
+/// Whether a message that began at `started` will not be finished at `at`. A clock that went back, or on by days, tells nothing.
+fn is_late(started: CaptureTime, at: CaptureTime) -> bool {
+    let since = at.since(started);
+    since > GIVE_UP && since < CLOCK_STEP
 }
 
 /// The frames a message of `size` bytes needs, as bits.

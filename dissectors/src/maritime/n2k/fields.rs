@@ -10,12 +10,14 @@ use std::fmt::Write;
 use dogwatch_model::{CaptureTime, FieldValue, FieldVisitor, Fields};
 
 use super::bits::{all_ones, bits, sign_extend};
+use super::can::Header;
 use super::table::{Definition, Field, FieldSet, Kind, Scale, Table, is_proprietary};
 use super::text::{Text, trim};
 
 /// A message with its definition.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Decoded<'a> {
+    pub(super) header: Header,
     pub(super) table: &'a Table,
     pub(super) definition: &'a Definition,
     pub(super) data: &'a [u8],
@@ -36,6 +38,7 @@ pub(super) struct Claim {
 
 impl Fields for Decoded<'_> {
     fn visit(&self, visitor: &mut dyn FieldVisitor) {
+        show_header(self.header, self.definition.name(), visitor);
         Walk::new(self.table, self.data, visitor).definition(self.definition);
         if let Some(claim) = self.claim {
             visitor.open_group("claim");
@@ -50,6 +53,17 @@ impl Fields for Decoded<'_> {
             visitor.close();
         }
     }
+}
+
+/// Shows what stands around the data: who sends which group to whom.
+pub(super) fn show_header(header: Header, name: &str, visitor: &mut dyn FieldVisitor) {
+    visitor.open_group("header");
+    visitor.field("priority", FieldValue::Unsigned(u64::from(header.priority)));
+    visitor.field("pgn", FieldValue::Unsigned(u64::from(header.pgn)));
+    visitor.field("name", FieldValue::Text(name));
+    visitor.field("source", FieldValue::Unsigned(u64::from(header.source)));
+    visitor.field("destination", FieldValue::Unsigned(u64::from(header.destination)));
+    visitor.close();
 }
 
 /// The number in a field, `None` when it is not there or not available.
@@ -89,6 +103,9 @@ impl Raw {
         }
     }
 }
+
+/// A length that leaves less than nothing for the value: what follows cannot be told apart any more.
+const IMPOSSIBLE: usize = usize::MAX;
 
 /// The data ends, or what follows cannot be understood.
 struct End;
@@ -168,13 +185,16 @@ impl<'a, 'v> Walk<'a, 'v> {
             Some(_) => self.counts.get(which).copied().unwrap_or(0),
             None => u64::MAX,
         };
-        if wanted == 0 || self.remaining() < 8 || self.ends_codes(members) {
-            return if self.remaining() < 8 { Err(End) } else { Ok(()) };
+        if self.remaining() == 0 {
+            return Err(End);
+        }
+        if wanted == 0 || self.ends_codes(members) {
+            return Ok(());
         }
         self.visitor.open_list(if which == 0 { "list" } else { "list2" });
         let mut result = Ok(());
         let mut done = 0_u64;
-        while done < wanted && self.remaining() >= 8 && result.is_ok() && !self.ends_codes(members) {
+        while done < wanted && self.remaining() > 0 && result.is_ok() && !self.ends_codes(members) {
             let before = self.at;
             self.visitor.open_group("");
             for member in members {
@@ -246,8 +266,8 @@ impl<'a, 'v> Walk<'a, 'v> {
     fn number(&mut self, field: &Field, name: &str, width: usize) {
         let Some(raw) = self.raw(width) else { return };
         if field.kind == Kind::DynamicLength {
-            let bytes = usize::try_from(raw).unwrap_or(usize::MAX).saturating_sub(field.extra);
-            self.dynamic_bits = Some(bytes.saturating_mul(8));
+            let bytes = usize::try_from(raw).unwrap_or(usize::MAX).checked_sub(field.extra);
+            self.dynamic_bits = Some(bytes.map_or(IMPOSSIBLE, |bytes| bytes.saturating_mul(8)));
         }
         let sized = Field { bits: width, ..*field };
         if let Some(number) = raw_number(&sized, self.data, self.at) {

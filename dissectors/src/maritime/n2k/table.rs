@@ -7,6 +7,9 @@ use std::sync::LazyLock;
 
 use super::bits;
 
+/// Pages of 256 group numbers: the 18 bits of the bus and, above them, what gateways report about themselves (CANboat counts from 0x40000).
+const PAGES: usize = 0x410;
+
 /// How the bytes of a group travel on the bus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
@@ -185,6 +188,12 @@ impl Definition {
         self.fallback
     }
 
+    /// How many fields it has.
+    #[must_use]
+    pub fn field_count(&self) -> usize {
+        self.fields.len()
+    }
+
     /// How it travels.
     #[must_use]
     pub const fn framing(&self) -> Framing {
@@ -260,7 +269,7 @@ impl Table {
             lists: Vec::with_capacity(300),
             dynamic: Vec::with_capacity(500),
             groups: Vec::with_capacity(450),
-            page_of: vec![0; 1 << 10],
+            page_of: vec![0; PAGES],
             pages: vec![0; 256],
             fallbacks: Vec::new(),
             address_claim: 0,

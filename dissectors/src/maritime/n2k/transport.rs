@@ -14,6 +14,8 @@ pub(super) const PGN_MANAGEMENT: u32 = 0xec00;
 pub(super) const PGN_DATA: u32 = 0xeb00;
 /// The longest pause within a transfer: T3 of J1939-21 (1,250 ms), the receiver's time to answer.
 const GIVE_UP: Duration = Duration::from_millis(1_250);
+/// A longer step is not a pause on the bus but of the clock.
+const CLOCK_STEP: Duration = Duration::from_secs(86_400);
 /// 255 packets of 7 bytes.
 const LARGEST: usize = 1_785;
 
@@ -208,5 +210,6 @@ impl Transport {
 }
 
 fn silent(heard: CaptureTime, at: CaptureTime) -> bool {
-    at.since(heard) > GIVE_UP || heard.since(at) > GIVE_UP
+    let since = at.since(heard);
+    since > GIVE_UP && since < CLOCK_STEP
 }

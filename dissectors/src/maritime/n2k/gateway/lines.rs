@@ -2,7 +2,7 @@
 //!
 //! | form | written by | what it holds |
 //! |---|---|---|
-//! | `2020-08-22T13:52:36.949Z,2,130306,33,255,8,b7,3a,…` | CANboat | frame (up to 8 bytes) or message |
+//! | `2020-08-22T13:52:36.949Z,2,130306,33,255,8,b7,3a,…` | CANboat | frames or messages |
 //! | `(1502984866.421964) can0 09F112CC#FF725AFF` | candump -l | frame |
 //! | `  can0  09F8027F   [8]  00 FC …` and `<0x18eeff01> [8] 05 a0 …` | candump | frame |
 //! | `17:33:21.107 R 19F51323 01 2F 30` | Yacht Devices RAW | frame |
@@ -40,8 +40,19 @@ pub struct Line<'a> {
     pub header: Header,
     /// The bytes.
     pub data: &'a [u8],
-    /// Whether it is one CAN frame, not a message put together.
-    pub is_frame: bool,
+    /// Whether they are one CAN frame or a message put together.
+    pub holds: Holds,
+}
+
+/// What the bytes of a line are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holds {
+    /// One CAN frame.
+    Frame,
+    /// A message put together.
+    Message,
+    /// A CANboat line of up to 8 bytes: a frame, unless the log is one of messages (it is when a longer line has been seen).
+    Either,
 }
 
 /// Reads one line without its end; `None` when it is none of the known forms.
@@ -100,7 +111,7 @@ fn hex_number(text: &str) -> Option<u32> {
 }
 
 fn frame<'a>(at: Option<CaptureTime>, id: u32, data: &'a [u8]) -> Option<Line<'a>> {
-    Some(Line { at, header: Header::from_id(id & 0x1fff_ffff), data, is_frame: true })
+    Some(Line { at, header: Header::from_id(id & 0x1fff_ffff), data, holds: Holds::Frame })
 }
 
 /// Seconds and a fraction since 1970.
@@ -171,7 +182,7 @@ fn actisense<'a>(text: &str, out: &'a mut Bytes) -> Option<Line<'a>> {
     let [_, high, low, priority] = (ids << 4).to_be_bytes();
     let header = Header { priority: priority >> 4 & 7, pgn, source: high, destination: low };
     let data = hex(parts.next().unwrap_or_default(), out)?;
-    (pgn <= 0x3_ffff).then_some(Line { at: None, header, data, is_frame: false })
+    (pgn <= 0x3_ffff).then_some(Line { at: None, header, data, holds: Holds::Message })
 }
 
 fn canboat<'a>(text: &str, out: &'a mut Bytes) -> Option<Line<'a>> {
@@ -190,7 +201,7 @@ fn canboat<'a>(text: &str, out: &'a mut Bytes) -> Option<Line<'a>> {
     for byte in to.iter_mut() {
         *byte = u8::try_from(hex_number(columns.next()?.trim_ascii())?).ok()?;
     }
-    Some(Line { at: plain_time(time), header, data: to, is_frame: len <= 8 })
+    Some(Line { at: plain_time(time), header, data: to, holds: if len <= 8 { Holds::Either } else { Holds::Message } })
 }
 
 /// `2020-08-22T13:52:36.949Z` or the older `2011-04-25-10:16:43.004`.
@@ -218,7 +229,7 @@ fn ikonvert<'a>(text: &str, out: &'a mut Bytes) -> Option<Line<'a>> {
         destination: u8::try_from(destination).ok()?,
     };
     let _time = columns.next()?;
-    Some(Line { at: None, header, data: base64(columns.next()?, out)?, is_frame: false })
+    Some(Line { at: None, header, data: base64(columns.next()?, out)?, holds: Holds::Message })
 }
 
 fn base64<'a>(text: &str, out: &'a mut Bytes) -> Option<&'a [u8]> {
@@ -252,7 +263,7 @@ fn wrapped<'a>(text: &str, out: &'a mut Bytes) -> Option<Line<'a>> {
             let (pgn, _time, source) = (hex_number(columns.next()?)?, columns.next()?, hex_number(columns.next()?)?);
             let data = hex(columns.next()?, out)?;
             let header = Header { priority: 7, pgn, source: u8::try_from(source).ok()?, destination: 255 };
-            (pgn <= 0x3_ffff).then_some(Line { at: None, header, data, is_frame: false })
+            (pgn <= 0x3_ffff).then_some(Line { at: None, header, data, holds: Holds::Message })
         }
         "$MXPGN" => {
             let (pgn, attribute) = (hex_number(columns.next()?)?, hex_number(columns.next()?)?);
@@ -263,7 +274,7 @@ fn wrapped<'a>(text: &str, out: &'a mut Bytes) -> Option<Line<'a>> {
             let [.., high, address] = attribute.to_be_bytes();
             let (source, destination) = if high & 0x80 != 0 { (0, address) } else { (address, 255) };
             let header = Header { priority: high >> 4 & 7, pgn, source, destination };
-            (pgn <= 0x3_ffff).then_some(Line { at: None, header, data, is_frame: false })
+            (pgn <= 0x3_ffff).then_some(Line { at: None, header, data, holds: Holds::Message })
         }
         _ => None,
     }
@@ -279,8 +290,8 @@ fn w2k_json<'a>(text: &str, out: &'a mut Bytes) -> Option<Line<'a>> {
         len = len.saturating_add(1);
     }
     match bst::parse(out.get(..len)?, bst::Checksum::Optional).ok()? {
-        bst::Record::Message(header, data) => Some(Line { at: None, header, data, is_frame: false }),
-        bst::Record::Frame(header, data) => Some(Line { at: None, header, data, is_frame: true }),
+        bst::Record::Message(header, data) => Some(Line { at: None, header, data, holds: Holds::Message }),
+        bst::Record::Frame(header, data) => Some(Line { at: None, header, data, holds: Holds::Frame }),
         bst::Record::Gateway { .. } => None,
     }
 }

@@ -15,7 +15,7 @@ use crate::{Carrier, Chunk, Dissector, Limits, ParseError, Probe, Progress, Sink
 pub use bst::{
     Checksum as BstChecksum, Record as BstRecord, Unit as BstUnit, next_unit as next_bst_unit, parse as parse_bst,
 };
-pub use lines::{Line, LineBuffer, parse_line, wrapped_sentence};
+pub use lines::{Holds, Line, LineBuffer, parse_line, wrapped_sentence};
 
 /// Longest line read: 1,785 bytes as `,xx`, and what stands before them.
 const LONGEST_LINE: usize = 6_000;
@@ -92,11 +92,20 @@ pub(super) struct Gateway {
     record: Box<[u8; 2_048]>,
     /// The time the log itself gives, when it does.
     time: Option<CaptureTime>,
+    /// A line of more than one frame was seen.
+    holds_messages: bool,
 }
 
 impl Gateway {
     pub(super) fn new(limits: &Limits) -> Self {
-        Self { bus: Bus::new(limits), format: None, line: Box::default(), record: Box::new([0; 2_048]), time: None }
+        Self {
+            bus: Bus::new(limits),
+            format: None,
+            line: Box::default(),
+            record: Box::new([0; 2_048]),
+            time: None,
+            holds_messages: false,
+        }
     }
 
     fn lines(&mut self, chunk: &Chunk<'_>, out: &mut dyn Sink) -> usize {
@@ -118,7 +127,15 @@ impl Gateway {
                 Some(line) => {
                     // A log has its own clock; a live line was captured when it was captured.
                     let at = if chunk.carrier == Carrier::Serial { line.at.unwrap_or(chunk.at) } else { chunk.at };
-                    if line.is_frame {
+                    let is_frame = match line.holds {
+                        Holds::Frame => true,
+                        Holds::Message => {
+                            self.holds_messages |= line.data.len() > 8;
+                            false
+                        }
+                        Holds::Either => !self.holds_messages,
+                    };
+                    if is_frame {
                         self.bus.frame(at, line.header, line.data, out);
                     } else {
                         self.bus.message(at, line.header, line.data, out);
