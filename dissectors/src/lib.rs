@@ -12,6 +12,7 @@
 
 mod error;
 mod maritime;
+pub mod maritime;
 
 pub use error::ParseError;
 pub use maritime::nmea0183::{SentenceField, sentence_fields};
@@ -150,3 +151,4 @@ impl Default for Limits {
 /// Every protocol this build knows. The order matters only between protocols whose probes both say yes and that share no hint.
 pub static PROTOCOLS: &[&dyn Protocol] =
     &[&maritime::iec61162_450::Iec61162450, &maritime::nmea0183::Nmea0183, &maritime::ais::Ais];
+pub static PROTOCOLS: &[&dyn Protocol] = &[&maritime::n2k::Nmea2000];

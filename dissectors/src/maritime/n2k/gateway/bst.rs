@@ -1,0 +1,194 @@
+//! Actisense BST: the binary records of NGT-1, NGX, W2K and PRO-NDC gateways, between DLE STX and DLE ETX.
+//!
+//! | code | holds | layout after code and length |
+//! |---|---|---|
+//! | 93 | message from the bus | priority, PGN (3), destination, source, time (4), n, data |
+//! | 94 | message to the bus | priority, PGN (3), destination, n, data |
+//! | 95 | CAN frame | time (2), source, PS, PF, data page + priority, data |
+//! | D0 | message, long form: the length has two bytes and counts the whole record | destination, source, PS, PF, page + priority, kind, time (4), data |
+//! | other | the gateway about itself | |
+//!
+//! All bytes of a record, checksum included, add up to 0 modulo 256. The layouts of 95 and D0 are read off published samples.
+
+use super::super::can::Header;
+use crate::ParseError;
+
+/// What a record holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Record<'a> {
+    /// A message put together by the gateway.
+    Message(Header, &'a [u8]),
+    /// One CAN frame.
+    Frame(Header, &'a [u8]),
+    /// The gateway about itself: command code and its data.
+    Gateway {
+        /// The record's code.
+        code: u8,
+        /// What follows it.
+        data: &'a [u8],
+    },
+}
+
+/// Whether the checksum byte must be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checksum {
+    /// It must be, and be right.
+    Required,
+    /// It may be missing (W2K-1 JSON leaves it out).
+    Optional,
+}
+
+const WHAT: &str = "BST record";
+
+/// Reads one record with its escapes already taken out.
+///
+/// # Errors
+/// When it is too short, its length does not fit or its checksum is wrong.
+pub fn parse(record: &[u8], checksum: Checksum) -> Result<Record<'_>, ParseError> {
+    let [code, rest @ ..] = record else { return Err(ParseError::Incomplete { what: WHAT }) };
+    let (body, len) = if *code == 0xd0 {
+        let (length, body) = rest.split_first_chunk::<2>().ok_or(ParseError::Incomplete { what: WHAT })?;
+        (body, usize::from(u16::from_le_bytes(*length)).saturating_sub(3))
+    } else {
+        let (length, body) = rest.split_first().ok_or(ParseError::Incomplete { what: WHAT })?;
+        (body, usize::from(*length))
+    };
+    // A D0 length counts its own three bytes and the checksum is one of the rest; else it counts what stands between it and the checksum.
+    let (content, after) = match body.split_at_checked(len) {
+        Some(parts) => parts,
+        None if checksum == Checksum::Optional => (body, &[][..]),
+        None => return Err(ParseError::Incomplete { what: WHAT }),
+    };
+    let summed = record.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
+    let has_sum = *code == 0xd0 || !after.is_empty();
+    if (checksum == Checksum::Required || has_sum) && summed != 0 {
+        return Err(ParseError::Checksum { what: WHAT });
+    }
+    let layout = ParseError::Malformed { what: WHAT, at: 2, why: "shorter than its kind needs" };
+    match (*code, content) {
+        (0x93, &[priority, p0, p1, p2, destination, source, _, _, _, _, n, ref data @ ..]) => {
+            let data = data.get(..usize::from(n)).unwrap_or(data);
+            Ok(Record::Message(header(priority, [p0, p1, p2], destination, source), data))
+        }
+        (0x94, &[priority, p0, p1, p2, destination, n, ref data @ ..]) => {
+            let data = data.get(..usize::from(n)).unwrap_or(data);
+            Ok(Record::Message(header(priority, [p0, p1, p2], destination, 0), data))
+        }
+        (0x95, &[_, _, source, specific, format, page, ref data @ ..]) => {
+            Ok(Record::Frame(from_parts(page, format, specific, source), data))
+        }
+        (0xd0, &[destination, source, specific, format, page, _kind, _, _, _, _, ref data @ .., _sum]) => {
+            let header = from_parts(page, format, specific, source);
+            Ok(Record::Message(Header { destination, ..header }, data))
+        }
+        (0x93..=0x95 | 0xd0, _) => Err(layout),
+        (code, data) => Ok(Record::Gateway { code, data }),
+    }
+}
+
+const fn header(priority: u8, pgn: [u8; 3], destination: u8, source: u8) -> Header {
+    let [p0, p1, p2] = pgn;
+    Header { priority: priority & 7, pgn: u32::from_le_bytes([p0, p1, p2, 0]), source, destination }
+}
+
+/// Data page in the lowest two bits, priority in the three above.
+const fn from_parts(page: u8, format: u8, specific: u8, source: u8) -> Header {
+    Header::from_id(u32::from_be_bytes([page & 0x1f, format, specific, source]))
+}
+
+pub(super) const DLE: u8 = 0x10;
+pub(super) const STX: u8 = 0x02;
+const ETX: u8 = 0x03;
+pub(super) const ESC: u8 = 0x1b;
+const SOH: u8 = 0x01;
+const LF: u8 = 0x0a;
+
+/// One escaped unit of a byte stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit<'a> {
+    /// A record without its escapes.
+    Record(&'a [u8]),
+    /// A time mark of an EBL log: 100 ns since 1601.
+    Time(u64),
+    /// Something of the log itself.
+    Mark,
+    /// Bytes that belong to nothing.
+    Noise,
+    /// A record longer than any can be.
+    Overlong,
+}
+
+/// Takes the next unit off a stream, undoing escapes into `buffer`; `None` when more bytes are needed. Returns the unit and the bytes it took.
+///
+/// In an EBL log, ESC is doubled inside records and marks stand between ESC SOH and ESC LF.
+pub fn next_unit<'a>(input: &[u8], is_ebl: bool, buffer: &'a mut [u8]) -> Option<(Unit<'a>, usize)> {
+    match input {
+        [DLE, STX, ..] => unescape(input, is_ebl, buffer),
+        [ESC, SOH, ..] if is_ebl => mark(input),
+        [DLE] | [ESC] | [] => None,
+        _ => {
+            let starts = |pair: &[u8]| matches!(pair, [DLE, STX]) || (is_ebl && matches!(pair, [ESC, SOH]));
+            let noise = input.windows(2).position(starts).unwrap_or_else(|| input.len().saturating_sub(1).max(1));
+            Some((Unit::Noise, noise))
+        }
+    }
+}
+
+fn unescape<'a>(input: &[u8], is_ebl: bool, buffer: &'a mut [u8]) -> Option<(Unit<'a>, usize)> {
+    let mut at = 2_usize;
+    let mut len = 0_usize;
+    loop {
+        let byte = *input.get(at)?;
+        let mut step = 1_usize;
+        if byte == DLE {
+            match *input.get(at.saturating_add(1))? {
+                ETX => return Some((Unit::Record(buffer.get(..len)?), at.saturating_add(2))),
+                DLE => step = 2,
+                // A new record begins inside this one: its end was lost.
+                STX => return Some((Unit::Noise, at)),
+                _ => {}
+            }
+        } else if is_ebl && byte == ESC {
+            match *input.get(at.saturating_add(1))? {
+                ESC => step = 2,
+                SOH => return Some((Unit::Noise, at)),
+                _ => {}
+            }
+        }
+        let Some(slot) = buffer.get_mut(len) else { return Some((Unit::Overlong, at)) };
+        *slot = byte;
+        len = len.saturating_add(1);
+        at = at.saturating_add(step);
+    }
+}
+
+fn mark<'a>(input: &[u8]) -> Option<(Unit<'a>, usize)> {
+    let mut bytes = [0_u8; 9];
+    let mut len = 0_usize;
+    let mut at = 2_usize;
+    loop {
+        let byte = *input.get(at)?;
+        let mut step = 1_usize;
+        if byte == ESC {
+            match *input.get(at.saturating_add(1))? {
+                LF => {
+                    let unit = match bytes {
+                        [3, time @ ..] if len == 9 => Unit::Time(u64::from_le_bytes(time)),
+                        _ => Unit::Mark,
+                    };
+                    return Some((unit, at.saturating_add(2)));
+                }
+                ESC => step = 2,
+                _ => {}
+            }
+        }
+        if let Some(slot) = bytes.get_mut(len) {
+            *slot = byte;
+        }
+        len = len.saturating_add(1);
+        if len > 64 {
+            return Some((Unit::Noise, at));
+        }
+        at = at.saturating_add(step);
+    }
+}

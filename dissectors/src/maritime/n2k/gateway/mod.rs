@@ -1,0 +1,208 @@
+//! NMEA 2000 as gateways pass it on over Ethernet and serial lines: text lines, Actisense BST, cannelloni.
+//!
+//! What the bytes look like decides, not the port: the numbers makers use overlap (60001 is Actisense's and IEC 61162-450's).
+
+mod bst;
+mod cannelloni;
+mod lines;
+
+use dogwatch_model::{CaptureTime, Direction};
+
+use super::NAME;
+use super::bus::Bus;
+use crate::{Carrier, Chunk, Dissector, Limits, ParseError, Probe, Progress, Sink};
+
+pub use bst::{
+    Checksum as BstChecksum, Record as BstRecord, Unit as BstUnit, next_unit as next_bst_unit, parse as parse_bst,
+};
+pub use lines::{Holds, Line, LineBuffer, parse_line, wrapped_sentence};
+
+/// Longest line read: 1,785 bytes as `,xx`, and what stands before them.
+const LONGEST_LINE: usize = 6_000;
+
+/// How a gateway writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Lines,
+    Bst,
+    /// BST as a log file, with time marks.
+    Ebl,
+    Cannelloni,
+}
+
+fn recognise(carrier: Carrier, head: &[u8]) -> Result<Format, Probe> {
+    match head {
+        [] | [bst::DLE] | [bst::ESC] => Err(Probe::NeedMore),
+        [bst::DLE, bst::STX, ..] => Ok(Format::Bst),
+        [bst::ESC, 1, ..] if carrier == Carrier::Serial => Ok(Format::Ebl),
+        _ if carrier == Carrier::Udp && cannelloni::is_datagram(head) => Ok(Format::Cannelloni),
+        _ => recognise_lines(carrier, head),
+    }
+}
+
+/// Text counts when one of the first lines is of a known form and the lines before it are comments or empty.
+fn recognise_lines(carrier: Carrier, head: &[u8]) -> Result<Format, Probe> {
+    let mut buffer = LineBuffer::default();
+    let mut rest = head;
+    for _ in 0..32 {
+        let (line, after, whole) = match rest.iter().position(|byte| *byte == b'\n') {
+            Some(end) => (rest.get(..end), rest.get(end.saturating_add(1)..), true),
+            None => (Some(rest), None, !carrier.is_stream()),
+        };
+        let line = line.unwrap_or_default();
+        if !line.iter().all(|byte| matches!(byte, 0x20..=0x7e | b'\t' | b'\r' | 0x80..)) {
+            return Err(Probe::No);
+        }
+        if whole && parse_line(line, &mut buffer).is_some() {
+            return Ok(Format::Lines);
+        }
+        let skippable = is_comment(line);
+        match after {
+            Some(after) if skippable => rest = after,
+            Some(_) => return Err(Probe::No),
+            None if carrier.is_stream() && rest.len() < LONGEST_LINE => return Err(Probe::NeedMore),
+            None => return Err(Probe::No),
+        }
+    }
+    Err(Probe::No)
+}
+
+/// Lines gateways and loggers write between the data: comments, empty ones, status of an iKonvert, chatter of socketcand.
+fn is_comment(line: &[u8]) -> bool {
+    let line = line.trim_ascii();
+    line.is_empty()
+        || matches!(line, [b'#', ..] | [b'!' | b'$', b'P', b'D', b'G', b'Y', b',', ..])
+        || line.starts_with(b"interface = ")
+        || (line.starts_with(b"< ") && line.ends_with(b" >"))
+}
+
+pub(super) fn probe(carrier: Carrier, head: &[u8]) -> Probe {
+    match recognise(carrier, head) {
+        Ok(_) => Probe::Yes,
+        Err(probe) => probe,
+    }
+}
+
+/// One connection to a gateway: all it passes on is one bus.
+#[derive(Debug)]
+pub(super) struct Gateway {
+    bus: Bus,
+    format: Option<Format>,
+    line: Box<LineBuffer>,
+    record: Box<[u8; 2_048]>,
+    /// The time the log itself gives, when it does.
+    time: Option<CaptureTime>,
+    /// A line of more than one frame was seen.
+    holds_messages: bool,
+}
+
+impl Gateway {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            bus: Bus::new(limits),
+            format: None,
+            line: Box::default(),
+            record: Box::new([0; 2_048]),
+            time: None,
+            holds_messages: false,
+        }
+    }
+
+    fn lines(&mut self, chunk: &Chunk<'_>, out: &mut dyn Sink) -> usize {
+        let mut used = 0_usize;
+        loop {
+            let rest = chunk.bytes.get(used..).unwrap_or_default();
+            let (line, taken) = match rest.iter().position(|byte| *byte == b'\n') {
+                Some(end) => (rest.get(..end).unwrap_or_default(), end.saturating_add(1)),
+                None if rest.is_empty() => return used,
+                None if !chunk.carrier.is_stream() => (rest, rest.len()),
+                None if rest.len() > LONGEST_LINE => {
+                    out.error(NAME, ParseError::Limit { what: "line" });
+                    return chunk.bytes.len();
+                }
+                None => return used,
+            };
+            used = used.saturating_add(taken);
+            match parse_line(line, &mut self.line) {
+                Some(line) => {
+                    // A log has its own clock; a live line was captured when it was captured.
+                    let at = if chunk.carrier == Carrier::Serial { line.at.unwrap_or(chunk.at) } else { chunk.at };
+                    let is_frame = match line.holds {
+                        Holds::Frame => true,
+                        Holds::Message => {
+                            self.holds_messages |= line.data.len() > 8;
+                            false
+                        }
+                        Holds::Either => !self.holds_messages,
+                    };
+                    if is_frame {
+                        self.bus.frame(at, line.header, line.data, out);
+                    } else {
+                        self.bus.message(at, line.header, line.data, out);
+                    }
+                }
+                None if is_comment(line) => {}
+                None => out.error(NAME, ParseError::Malformed { what: "line", at: 0, why: "none of the known forms" }),
+            }
+        }
+    }
+
+    fn records(&mut self, chunk: &Chunk<'_>, is_ebl: bool, out: &mut dyn Sink) -> usize {
+        let mut used = 0_usize;
+        loop {
+            let rest = chunk.bytes.get(used..).unwrap_or_default();
+            let Some((unit, taken)) = next_bst_unit(rest, is_ebl, &mut self.record[..]) else { return used };
+            used = used.saturating_add(taken);
+            let at = self.time.unwrap_or(chunk.at);
+            match unit {
+                BstUnit::Record(record) => match parse_bst(record, BstChecksum::Required) {
+                    Ok(BstRecord::Message(header, data)) => self.bus.message(at, header, data, out),
+                    Ok(BstRecord::Frame(header, data)) => self.bus.frame(at, header, data, out),
+                    Ok(BstRecord::Gateway { .. }) => {}
+                    Err(error) => out.error(NAME, error),
+                },
+                BstUnit::Time(ticks) => self.time = filetime(ticks),
+                BstUnit::Mark => {}
+                BstUnit::Noise => {
+                    out.error(NAME, ParseError::Malformed { what: "BST stream", at: 0, why: "bytes outside a record" });
+                }
+                BstUnit::Overlong => out.error(NAME, ParseError::Limit { what: "BST record" }),
+            }
+        }
+    }
+}
+
+/// 100 ns since 1601-01-01 as capture time.
+fn filetime(ticks: u64) -> Option<CaptureTime> {
+    let since_1970 = i64::try_from(ticks).ok()?.checked_sub(116_444_736_000_000_000)?;
+    Some(CaptureTime(since_1970.checked_mul(100)?))
+}
+
+impl Dissector for Gateway {
+    fn data(&mut self, chunk: &Chunk<'_>, out: &mut dyn Sink) -> Progress {
+        let format = match self.format {
+            Some(format) => format,
+            None => match recognise(chunk.carrier, chunk.bytes) {
+                Ok(format) => {
+                    self.format = Some(format);
+                    format
+                }
+                Err(Probe::NeedMore) => return Progress::Used(0),
+                Err(_) => return Progress::GiveUp,
+            },
+        };
+        Progress::Used(match format {
+            Format::Lines => self.lines(chunk, out),
+            Format::Bst => self.records(chunk, false, out),
+            Format::Ebl => self.records(chunk, true, out),
+            Format::Cannelloni => {
+                cannelloni::datagram(chunk.bytes, |header, data| self.bus.frame(chunk.at, header, data, &mut *out));
+                chunk.bytes.len()
+            }
+        })
+    }
+
+    fn gap(&mut self, _direction: Direction, _missing: u32) {
+        self.bus.clear();
+    }
+}
