@@ -10,7 +10,21 @@
 //! Deliberately absent: sockets, clocks, logging, and any memory that is not bounded by [`Limits`].
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects, clippy::cast_possible_truncation))]
 
+#[cfg(test)]
+extern crate self as dogwatch_dissectors;
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+#[expect(dead_code, reason = "shared with the tests beside the crate, which use other parts of it")]
+mod support;
+
+mod acts;
+mod datagram;
+mod enterprise;
 mod error;
+mod framed;
+mod industrial;
+mod reader;
+mod text;
 
 pub use error::ParseError;
 
@@ -146,4 +160,14 @@ impl Default for Limits {
 }
 
 /// Every protocol this build knows. The order matters only between protocols whose probes both say yes and that share no hint.
-pub static PROTOCOLS: &[&dyn Protocol] = &[];
+pub static PROTOCOLS: &[&dyn Protocol] = &[
+    &industrial::modbus::MODBUS,
+    &enterprise::arp::ARP,
+    &enterprise::dhcp::DHCP,
+    &enterprise::lldp::LLDP,
+    &enterprise::nbns::NBNS,
+    // Before its relatives: a name in plain DNS may look like theirs.
+    &enterprise::dns::DNS,
+    &enterprise::dns::MDNS,
+    &enterprise::dns::LLMNR,
+];
