@@ -10,9 +10,23 @@
 //! Deliberately absent: sockets, clocks, logging, and any memory that is not bounded by [`Limits`].
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects, clippy::cast_possible_truncation))]
 
+#[cfg(test)]
+extern crate self as dogwatch_dissectors;
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+#[expect(dead_code, reason = "shared with the tests beside the crate, which use other parts of it")]
+mod support;
+
+mod acts;
+mod datagram;
+mod enterprise;
 mod error;
 mod maritime;
 pub mod maritime;
+mod framed;
+mod industrial;
+mod reader;
+mod text;
 
 pub use error::ParseError;
 pub use maritime::nmea0183::{SentenceField, sentence_fields};
@@ -152,3 +166,14 @@ impl Default for Limits {
 pub static PROTOCOLS: &[&dyn Protocol] =
     &[&maritime::iec61162_450::Iec61162450, &maritime::nmea0183::Nmea0183, &maritime::ais::Ais];
 pub static PROTOCOLS: &[&dyn Protocol] = &[&maritime::n2k::Nmea2000];
+pub static PROTOCOLS: &[&dyn Protocol] = &[
+    &industrial::modbus::MODBUS,
+    &enterprise::arp::ARP,
+    &enterprise::dhcp::DHCP,
+    &enterprise::lldp::LLDP,
+    &enterprise::nbns::NBNS,
+    // Before its relatives: a name in plain DNS may look like theirs.
+    &enterprise::dns::DNS,
+    &enterprise::dns::MDNS,
+    &enterprise::dns::LLMNR,
+];

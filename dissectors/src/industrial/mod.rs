@@ -1,0 +1,3 @@
+//! Protocols of controllers, drives and field devices.
+
+pub(crate) mod modbus;

@@ -1,0 +1,343 @@
+//! Compares what dissectors say about third-party captures with what an independent decoder says, frame by frame.
+//!
+//! The corpus is not part of the project: without it every test prints that it was skipped. Rows and facts come from tshark; where we differ
+//! on purpose the comparison says so.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::panic,
+    reason = "a test stops at what it did not expect, and shows what it compared"
+)]
+
+#[expect(dead_code, reason = "shared between several test programs, each of which uses parts of it")]
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use support::capture::{self, Said};
+
+/// How the frames of one protocol compare.
+#[derive(Default)]
+struct Score {
+    equal: usize,
+    different: usize,
+    missing: usize,
+    extra: usize,
+    examples: Vec<String>,
+}
+
+/// Every value of a truth field in order.
+fn values(row: &Value, name: &str) -> Vec<String> {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    match row.get(name) {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::Array(list)) => list.iter().map(text).collect(),
+        Some(one) => vec![text(one)],
+    }
+}
+
+/// Files `<capture>.<protocol>.jsonl[.gz]` and their captures.
+fn truth_files(folder: &Path, protocol: &str) -> Vec<(PathBuf, PathBuf)> {
+    let mut found = Vec::new();
+    for category in std::fs::read_dir(folder).unwrap().flatten().filter(|entry| entry.path().is_dir()) {
+        for file in std::fs::read_dir(category.path()).unwrap().flatten() {
+            let name = file.file_name().into_string().unwrap();
+            let end = [format!(".{protocol}.jsonl"), format!(".{protocol}.jsonl.gz")];
+            let Some(stem) = end.iter().find_map(|end| name.strip_suffix(end.as_str())) else { continue };
+            let capture = ["pcap", "pcapng"]
+                .map(|kind| category.path().join(format!("{stem}.{kind}")))
+                .into_iter()
+                .find(|path| path.exists());
+            if let Some(capture) = capture {
+                found.push((capture, file.path()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Compares per frame the list of keys that the truth gives with ours; `None` from `truth` leaves a frame out.
+fn compare(
+    protocol: &str,
+    truth: impl Fn(&Value) -> Option<Vec<String>>,
+    ours: impl Fn(&Said) -> Vec<String>,
+) -> Option<Score> {
+    let folder = capture::corpus("captures")?;
+    let mut score = Score::default();
+    for (path, file) in truth_files(&folder, protocol) {
+        let mut wanted: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+        let mut left_out = BTreeSet::new();
+        for row in capture::rows(&file) {
+            let frame = usize::try_from(row["frame"].as_u64().unwrap()).unwrap();
+            match truth(&row) {
+                Some(keys) => wanted.entry(frame).or_default().extend(keys),
+                None => {
+                    left_out.insert(frame);
+                }
+            }
+        }
+        let mut got: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+        let read = capture::run(&path);
+        wanted.retain(|frame, _| !read.unread.contains(frame));
+        for said in read.said.iter().filter(|said| said.seen.protocol == protocol) {
+            got.entry(said.frame).or_default().extend(ours(said));
+        }
+        let name = path.file_name().unwrap().to_string_lossy();
+        for (frame, want) in &mut wanted {
+            want.sort();
+            let have = got.get_mut(frame).map(|have| {
+                have.sort();
+                &*have
+            });
+            match have {
+                Some(have) if have == want => score.equal += 1,
+                Some(have) => {
+                    score.different += 1;
+                    let only = |a: &[String], b: &[String]| -> Vec<String> {
+                        let count = |list: &[String], key: &String| list.iter().filter(|other| **other == *key).count();
+                        a.iter().filter(|key| count(a, key) != count(b, key)).cloned().collect()
+                    };
+                    score.examples.push(format!(
+                        "{name} {frame}: want {:?} have {:?}",
+                        only(want, have),
+                        only(have, want)
+                    ));
+                }
+                None => {
+                    score.missing += 1;
+                    score.examples.push(format!("{name} {frame}: missing {want:?}"));
+                }
+            }
+        }
+        for frame in got.keys().filter(|frame| !wanted.contains_key(frame) && !left_out.contains(frame)) {
+            score.extra += 1;
+            score.examples.push(format!("{name} {frame}: extra {:?}", got[frame]));
+        }
+    }
+    let Score { equal, different, missing, extra, examples } = &score;
+    println!("{protocol:12} equal {equal:6} different {different:5} missing {missing:5} extra {extra:5}");
+    let shown = std::env::var("EXAMPLES").ok().and_then(|n| n.parse().ok()).unwrap_or(0);
+    let step = (examples.len() / usize::max(shown, 1)).max(1);
+    for example in examples.iter().step_by(step).take(shown) {
+        println!("    {example}");
+    }
+    Some(score)
+}
+
+impl Score {
+    /// Share of the truth's frames that are equal, in percent.
+    fn percent(&self) -> f64 {
+        let all = self.equal + self.different + self.missing;
+        100.0 * f64::from(u32::try_from(self.equal).unwrap()) / f64::from(u32::try_from(all.max(1)).unwrap())
+    }
+}
+
+fn keys(parts: &[(&str, &[String])]) -> Vec<String> {
+    parts.iter().flat_map(|(name, list)| list.iter().map(move |value| format!("{name}={value}"))).collect()
+}
+
+fn field(said: &Said, name: &str) -> Vec<String> {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    match said.seen.fields.get(name) {
+        None => Vec::new(),
+        Some(Value::Array(list)) => list.iter().map(text).collect(),
+        Some(one) => vec![text(one)],
+    }
+}
+
+/// Values of `inner` in every group of the list `outer`.
+fn inner(said: &Said, outer: &str, inner: &str) -> Vec<String> {
+    let Some(Value::Array(list)) = said.seen.fields.get(outer) else { return Vec::new() };
+    list.iter().flat_map(|group| values(group, inner)).collect()
+}
+
+#[test]
+fn modbus() {
+    let score = compare(
+        "modbus",
+        |row| {
+            Some(keys(&[
+                ("transaction", &values(row, "mbtcp.trans_id")),
+                ("unit", &values(row, "mbtcp.unit_id")),
+                ("function", &values(row, "modbus.func_code")),
+                ("address", &values(row, "modbus.reference_num")),
+                ("address", &values(row, "modbus.read_reference_num")),
+                ("write_address", &values(row, "modbus.write_reference_num")),
+                ("quantity", &values(row, "modbus.word_cnt")),
+                ("quantity", &values(row, "modbus.bit_cnt")),
+                ("quantity", &values(row, "modbus.read_word_cnt")),
+                ("write_quantity", &values(row, "modbus.write_word_cnt")),
+                ("exception", &values(row, "modbus.exception_code")),
+                ("values", &values(row, "modbus.regval_uint16")),
+            ]))
+        },
+        |said| {
+            let function = said.seen.field("function");
+            let request = said.seen.kind == "request";
+            // An address or quantity of a read reply is what we add from its request; the truth has only what the frame holds.
+            let echo = said.seen.kind == "reply" && matches!(function.as_str(), "5" | "6" | "15" | "16" | "22");
+            let address = if request || echo { field(said, "address") } else { Vec::new() };
+            let counted = matches!(function.as_str(), "1" | "2" | "3" | "4" | "15" | "16" | "23");
+            let quantity = if (request || echo) && counted { field(said, "quantity") } else { Vec::new() };
+            // The truth has no value of a single-register write and none of the write part of 23.
+            let registers = match function.as_str() {
+                "3" | "4" | "23" => !request,
+                "16" => request,
+                _ => false,
+            };
+            let values = if registers { field(said, "values") } else { Vec::new() };
+            keys(&[
+                ("transaction", &field(said, "transaction")),
+                ("unit", &field(said, "unit")),
+                ("function", &field(said, "function")),
+                ("address", &address),
+                ("write_address", &field(said, "write_address")),
+                ("quantity", &quantity),
+                ("write_quantity", &field(said, "write_quantity")),
+                ("exception", &field(said, "exception_code")),
+                ("values", &values),
+            ])
+        },
+    );
+    if let Some(score) = score {
+        assert!(score.percent() >= 99.0, "{:.2} %", score.percent());
+    }
+}
+
+#[test]
+fn arp() {
+    let names = [
+        ("opcode", "arp.opcode"),
+        ("src_hw_mac", "arp.src.hw_mac"),
+        ("src_proto_ipv4", "arp.src.proto_ipv4"),
+        ("dst_hw_mac", "arp.dst.hw_mac"),
+        ("dst_proto_ipv4", "arp.dst.proto_ipv4"),
+    ];
+    let score = compare(
+        "arp",
+        // Other hardware than Ethernet is not read.
+        |row| row.get("arp.src.hw_mac").map(|_| names.iter().flat_map(|(_, name)| values(row, name)).collect()),
+        |said| names.iter().flat_map(|(name, _)| field(said, name)).collect(),
+    );
+    if let Some(score) = score {
+        assert!(score.percent() >= 99.0, "{:.2} %", score.percent());
+    }
+}
+
+#[test]
+fn dhcp() {
+    let names = [
+        ("id", "dhcp.id"),
+        ("message_type", "dhcp.option.dhcp"),
+        ("ip_client", "dhcp.ip.client"),
+        ("ip_your", "dhcp.ip.your"),
+        ("ip_relay", "dhcp.ip.relay"),
+        ("hostname", "dhcp.option.hostname"),
+        ("vendor_class_id", "dhcp.option.vendor_class_id"),
+        ("request_list_item", "dhcp.option.request_list_item"),
+        ("requested_ip_address", "dhcp.option.requested_ip_address"),
+        ("dhcp_server_id", "dhcp.option.dhcp_server_id"),
+        ("router", "dhcp.option.router"),
+        ("domain_name_server", "dhcp.option.domain_name_server"),
+        ("domain_name", "dhcp.option.domain_name"),
+        ("fqdn_name", "dhcp.fqdn.name"),
+    ];
+    let score = compare(
+        "dhcp",
+        |row| Some(names.iter().flat_map(|(name, field)| keys(&[(name, &values(row, field))])).collect()),
+        |said| names.iter().flat_map(|(name, _)| keys(&[(name, &field(said, name))])).collect(),
+    );
+    if let Some(score) = score {
+        assert!(score.percent() >= 99.0, "{:.2} %", score.percent());
+    }
+}
+
+#[test]
+fn lldp() {
+    let names = [
+        ("chassis_subtype", "lldp.chassis.subtype"),
+        ("port_subtype", "lldp.port.subtype"),
+        ("time_to_live", "lldp.time_to_live"),
+        ("system_name", "lldp.tlv.system.name"),
+        ("system_desc", "lldp.tlv.system.desc"),
+        ("port_desc", "lldp.port.desc"),
+        ("mgn_addr", "lldp.mgn.addr.ip4"),
+        ("mgn_addr", "lldp.mgn.addr.ip6"),
+        ("port_vlan_id", "lldp.ieee.802_1.port_vlan.id"),
+    ];
+    // The truth shows control characters as escapes.
+    let trimmed = |list: Vec<String>| -> Vec<String> {
+        let plain = |text: &String| text.replace("\\r", "\r").replace("\\n", "\n").trim().to_owned();
+        list.iter().map(plain).collect()
+    };
+    let score = compare(
+        "lldp",
+        |row| Some(names.iter().flat_map(|(name, field)| keys(&[(name, &trimmed(values(row, field)))])).collect()),
+        |said| {
+            let names: BTreeSet<&str> = names.iter().map(|(name, _)| *name).collect();
+            names.iter().flat_map(|name| keys(&[(name, &trimmed(field(said, name)))])).collect()
+        },
+    );
+    if let Some(score) = score {
+        assert!(score.percent() >= 98.0, "{:.2} %", score.percent());
+    }
+}
+
+fn dns_family(protocol: &str) -> Option<Score> {
+    // In mDNS the truth mixes the types of records with those that NSEC records list.
+    let types = |list: Vec<String>| if protocol == "mdns" { Vec::new() } else { list };
+    compare(
+        protocol,
+        |row| {
+            let root =
+                |list: Vec<String>| -> Vec<String> { list.iter().map(|name| name.replace("<Root>", "")).collect() };
+            Some(keys(&[
+                ("question", &root(values(row, "dns.qry.name"))),
+                ("question_type", &values(row, "dns.qry.type")),
+                ("record", &root(values(row, "dns.resp.name"))),
+                ("record_type", &types(values(row, "dns.resp.type"))),
+                ("address", &values(row, "dns.a")),
+                ("address", &values(row, "dns.aaaa")),
+            ]))
+        },
+        |said| {
+            // The truth keeps names of SRV records elsewhere.
+            let names = said.seen.fields["records"].as_array().into_iter().flatten();
+            let names: Vec<String> =
+                names.filter(|record| record["type"] != 33).flat_map(|record| values(record, "name")).collect();
+            keys(&[
+                ("question", &inner(said, "questions", "name")),
+                ("question_type", &inner(said, "questions", "type")),
+                ("record", &names),
+                ("record_type", &types(inner(said, "records", "type"))),
+                ("address", &inner(said, "records", "address")),
+            ])
+        },
+    )
+}
+
+#[test]
+fn dns_mdns_llmnr() {
+    for protocol in ["dns", "mdns", "llmnr"] {
+        if let Some(score) = dns_family(protocol) {
+            assert!(score.percent() >= 97.0, "{protocol} {:.2} %", score.percent());
+        }
+    }
+}
+
+#[test]
+fn nbns() {
+    let score = compare(
+        "nbns",
+        |row| Some(keys(&[("opcode", &values(row, "nbns.flags.opcode")), ("addr", &values(row, "nbns.addr"))])),
+        |said| keys(&[("opcode", &field(said, "opcode")), ("addr", &field(said, "addr"))]),
+    );
+    if let Some(score) = score {
+        assert!(score.percent() >= 97.0, "{:.2} %", score.percent());
+    }
+}

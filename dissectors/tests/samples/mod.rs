@@ -1,0 +1,83 @@
+//! One short conversation a protocol, built from its specification, for the tests that run over every protocol.
+
+use dogwatch_dissectors::Carrier;
+use dogwatch_model::Direction::{self, ToClient, ToServer};
+
+use crate::support::hex;
+
+/// A conversation: where it runs and what is said.
+pub(crate) struct Sample {
+    /// Protocol name.
+    pub(crate) protocol: &'static str,
+    /// What carries it.
+    pub(crate) carrier: Carrier,
+    /// Server port.
+    pub(crate) port: u16,
+    /// Messages in order.
+    pub(crate) parts: Vec<(Direction, Vec<u8>)>,
+}
+
+fn sample(protocol: &'static str, carrier: Carrier, port: u16, parts: &[(Direction, &str)]) -> Sample {
+    let parts = parts.iter().map(|(direction, text)| (*direction, hex(text))).collect();
+    Sample { protocol, carrier, port, parts }
+}
+
+/// All samples.
+pub(crate) fn samples() -> Vec<Sample> {
+    let dns = "0007 0100 0001 0000 0000 0000 036e7470 06627269646765 00 0001 0001";
+    vec![
+        sample(
+            "modbus",
+            Carrier::Tcp,
+            502,
+            &[
+                (ToServer, "0001 0000 0006 01 03 0028 0002 0002 0000 0006 01 01 0000 0003"),
+                (ToClient, "0001 0000 0007 01 03 04 0001 0002 0002 0000 0004 01 01 01 05"),
+                (ToServer, "0003 0000 000b 01 10 0001 0002 04 000a 0102 0004 0000 0005 01 2b 0e 01 00"),
+                (ToClient, "0003 0000 0003 01 90 02 0004 0000 000e 01 2b 0e 01 01 00 00 01 00 04 41636d65"),
+            ],
+        ),
+        sample(
+            "arp",
+            Carrier::Ethernet,
+            0,
+            &[(ToServer, "0001 0800 06 04 0001 020000000001 0a000001 000000000000 0a000002")],
+        ),
+        sample(
+            "lldp",
+            Carrier::Ethernet,
+            0,
+            &[(ToServer, "0207 04 020000000007 0409 07 706f72742d303031 0602 0078 0a04 73773031 0000")],
+        ),
+        sample(
+            "dhcp",
+            Carrier::Udp,
+            67,
+            &[(
+                ToServer,
+                &format!(
+                    "01010600 12345678 00000000 00000000 00000000 00000000 00000000 020000000007 {} 63825363 350101 0c05 6563646973 ff",
+                    "00".repeat(202)
+                ),
+            )],
+        ),
+        sample("dns", Carrier::Udp, 53, &[(ToServer, dns)]),
+        sample("dns", Carrier::Tcp, 53, &[(ToServer, &format!("001c {dns} 001c {dns}"))]),
+        sample(
+            "mdns",
+            Carrier::Udp,
+            5353,
+            &[(ToServer, "0000 8400 0000 0001 0000 0000 036e7470 056c6f63616c 00 0001 8001 00000078 0004 0a000007")],
+        ),
+        sample("llmnr", Carrier::Udp, 5355, &[(ToServer, "0007 0000 0001 0000 0000 0000 056563646973 00 0001 0001")]),
+        sample(
+            "nbns",
+            Carrier::Udp,
+            137,
+            &[(
+                ToServer,
+                "1234 0110 0001 0000 0000 0000 20 4547464345464545434143414341434143414341434143414341434143414341 00 0020 0001",
+            )],
+        ),
+    ]
+}
