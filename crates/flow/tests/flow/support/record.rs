@@ -37,10 +37,6 @@ impl Log {
             .collect()
     }
 
-    pub(crate) fn count(&self, which: impl Fn(&Call) -> bool) -> usize {
-        self.calls.iter().filter(|call| which(call)).count()
-    }
-
     pub(crate) fn recognised(&self) -> Vec<Option<&'static str>> {
         self.calls
             .iter()
