@@ -101,7 +101,9 @@ impl FieldVisitor for ObjectWriter<'_> {
                 self.out.push(b'"');
                 for byte in bytes {
                     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-                    self.out.extend([byte >> 4, byte & 15].into_iter().filter_map(|nibble| DIGITS.get(usize::from(nibble))));
+                    self.out.extend(
+                        [byte >> 4, byte & 15].into_iter().filter_map(|nibble| DIGITS.get(usize::from(nibble))),
+                    );
                 }
                 self.out.push(b'"');
             }

@@ -9,4 +9,3 @@ pub mod json;
 pub mod pipeline;
 pub mod policy_file;
 pub mod settings;
-pub mod uplink;

@@ -28,7 +28,11 @@ pub fn read(file: &Path) -> anyhow::Result<Checked> {
 /// When it cannot be read or has errors: all of them, with line, column and what would be right.
 pub fn load(file: &Path) -> anyhow::Result<Policy> {
     let checked = read(file)?;
-    let problems: Vec<String> =
-        checked.diagnostics.iter().filter(|diagnostic| diagnostic.level == Level::Error).map(ToString::to_string).collect();
+    let problems: Vec<String> = checked
+        .diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.severity == Level::Error)
+        .map(ToString::to_string)
+        .collect();
     checked.policy.with_context(|| format!("the policy {} has errors:\n{}", file.display(), problems.join("\n")))
 }

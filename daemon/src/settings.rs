@@ -179,7 +179,8 @@ impl Settings {
     /// # Errors
     /// With file, line, column, key and what was expected; relations between keys are reported all at once.
     pub fn load(file: &Path) -> Result<Self, SettingsError> {
-        let text = std::fs::read_to_string(file).map_err(|source| SettingsError::Read { file: file.to_owned(), source })?;
+        let text =
+            std::fs::read_to_string(file).map_err(|source| SettingsError::Read { file: file.to_owned(), source })?;
         Self::parse(&text, file)
     }
 
@@ -188,10 +189,16 @@ impl Settings {
     /// # Errors
     /// As [`Settings::load`].
     pub fn parse(text: &str, file: &Path) -> Result<Self, SettingsError> {
-        let settings: Self = toml::from_str(text)
-            .map_err(|error| SettingsError::Invalid { file: file.to_owned(), message: error.to_string().trim_end().to_owned() })?;
+        let settings: Self = toml::from_str(text).map_err(|error| SettingsError::Invalid {
+            file: file.to_owned(),
+            message: error.to_string().trim_end().to_owned(),
+        })?;
         let problems = settings.check();
-        if problems.is_empty() { Ok(settings) } else { Err(SettingsError::Relations { file: file.to_owned(), problems }) }
+        if problems.is_empty() {
+            Ok(settings)
+        } else {
+            Err(SettingsError::Relations { file: file.to_owned(), problems })
+        }
     }
 
     /// What does not fit together.
@@ -208,7 +215,8 @@ impl Settings {
             }
             for (key, value) in [("pin", &uplink.pin), ("shore_key", &uplink.shore_key)] {
                 if value.len() != 64 || !value.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-                    problems.push(format!("uplink.{key} has {} characters; expected 64 hexadecimal digits", value.len()));
+                    problems
+                        .push(format!("uplink.{key} has {} characters; expected 64 hexadecimal digits", value.len()));
                 }
             }
         }
@@ -227,7 +235,10 @@ mod tests {
     #[test]
     fn an_unknown_key_is_named_with_its_line() {
         let message = error("[[source]]\ninterface = \"mir0\"\nsnap_len = 96\n");
-        assert!(message.contains("line 3") && message.contains("snap_len") && message.contains("snap_length"), "{message}");
+        assert!(
+            message.contains("line 3") && message.contains("snap_len") && message.contains("snap_length"),
+            "{message}"
+        );
     }
 
     #[test]
@@ -250,7 +261,8 @@ mod tests {
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/dogwatch.toml");
         let text = std::fs::read_to_string(&shipped).unwrap();
         Settings::parse(&text, &shipped).unwrap();
-        let spelled_out: String = text.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line)).collect::<Vec<_>>().join("\n");
+        let spelled_out: String =
+            text.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line)).collect::<Vec<_>>().join("\n");
         let settings = Settings::parse(&spelled_out, &shipped).unwrap();
         assert!(settings.uplink.is_some() && !settings.source.is_empty() && settings.policy.file.is_some());
     }

@@ -21,10 +21,9 @@ mod acts;
 mod datagram;
 mod enterprise;
 mod error;
-mod maritime;
-pub mod maritime;
 mod framed;
 mod industrial;
+pub mod maritime;
 mod reader;
 mod text;
 
@@ -163,10 +162,11 @@ impl Default for Limits {
 }
 
 /// Every protocol this build knows. The order matters only between protocols whose probes both say yes and that share no hint.
-pub static PROTOCOLS: &[&dyn Protocol] =
-    &[&maritime::iec61162_450::Iec61162450, &maritime::nmea0183::Nmea0183, &maritime::ais::Ais];
-pub static PROTOCOLS: &[&dyn Protocol] = &[&maritime::n2k::Nmea2000];
 pub static PROTOCOLS: &[&dyn Protocol] = &[
+    &maritime::iec61162_450::Iec61162450,
+    &maritime::nmea0183::Nmea0183,
+    &maritime::ais::Ais,
+    &maritime::n2k::Nmea2000,
     &industrial::modbus::MODBUS,
     &enterprise::arp::ARP,
     &enterprise::dhcp::DHCP,

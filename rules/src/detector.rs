@@ -6,7 +6,7 @@ use dogwatch_model::{Asset, CaptureTime, Event, Mac, Severity, ShipState};
 
 use crate::findings::FindingTable;
 use crate::policy::Policy;
-use crate::seen::{FlowSeen, HealthSeen, Party};
+use crate::seen::{FlowSeen, HealthSeen, Party, Source};
 
 /// The words of a detection that the catalogue does not hold.
 #[derive(Debug, Clone, Copy)]
@@ -72,10 +72,9 @@ pub struct Context<'a> {
     pub state: ShipState,
     /// The inventory.
     pub directory: &'a dyn Directory,
-    /// Whether the policy of the zones involved is enforced, watched or still learned; `None` without a policy.
     pub(crate) findings: &'a mut FindingTable,
-    /// Name of the capture source of what is looked at.
-    pub source: &'a str,
+    /// The capture source of what is looked at.
+    pub source: Source<'a>,
     /// Operations or flows that a policy rule has already raised for: others keep quiet about the same thing.
     pub(crate) policy_raised: &'a mut bool,
 }
@@ -114,7 +113,7 @@ pub struct Raise {
 impl Context<'_> {
     /// Raises a finding. `key` says what makes it the same one when it comes again; `make` is called only when words are needed.
     pub fn raise(&mut self, key: &[u8], card: &'static Card, at: CaptureTime, make: impl FnOnce() -> Raise) {
-        self.findings.raise(key, card, at, self.source, self.state, self.policy, self.directory, make);
+        self.findings.raise(key, card, at, self.source.label, self.state, self.policy, self.directory, make);
     }
 
     /// Notes that the policy has spoken on what is being looked at, so that learned rules stay quiet.

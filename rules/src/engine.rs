@@ -6,7 +6,7 @@ use crate::detections;
 use crate::detector::{Context, Detector, Directory};
 use crate::findings::FindingTable;
 use crate::policy::{Policy, StateTracker};
-use crate::seen::{FlowSeen, HealthSeen, Party};
+use crate::seen::{FlowSeen, HealthSeen, Party, Source};
 
 /// How the rules run.
 #[derive(Debug, Clone, Default)]
@@ -53,12 +53,17 @@ impl Rules {
     /// The given detectors, in this order.
     pub(crate) fn with(policy: Option<Policy>, detectors: Vec<Box<dyn Detector>>) -> Self {
         let wanting = |wants: fn(crate::Wants) -> bool| {
-            detectors.iter().enumerate().filter(|(_, detector)| wants(detector.wants())).map(|(index, _)| index).collect::<Vec<_>>()
+            detectors
+                .iter()
+                .enumerate()
+                .filter(|(_, detector)| wants(detector.wants()))
+                .map(|(index, _)| index)
+                .collect::<Vec<_>>()
         };
         let (flows, requests, published) = (wanting(|w| w.flows), wanting(|w| w.requests), wanting(|w| w.published));
         let (facts, measures, oddities, healths) =
             (wanting(|w| w.facts), wanting(|w| w.measures), wanting(|w| w.oddities), wanting(|w| w.health));
-        let tracker = policy.as_ref().map(Policy::state_tracker);
+        let tracker = policy.as_ref().map(|policy| StateTracker::new(policy.state.clone()));
         Self {
             policy,
             detectors,
@@ -129,7 +134,14 @@ impl Rules {
     }
 
     /// Something was said by `from`, to `to`.
-    pub fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, source: &str, directory: &dyn Directory) {
+    pub fn event(
+        &mut self,
+        event: &Event<'_>,
+        from: &Party,
+        to: &Party,
+        source: Source<'_>,
+        directory: &dyn Directory,
+    ) {
         let (mut requests, mut published, mut facts, mut measures, mut oddities) = (false, false, false, false, false);
         for act in event.message.acts {
             match act {
@@ -180,7 +192,7 @@ impl Rules {
                 state: self.state,
                 directory,
                 findings: &mut self.findings,
-                source: seen.source,
+                source: Source { label: seen.source, selector: "" },
                 policy_raised: &mut policy_raised,
             };
             detector.health(seen, &mut cx);
@@ -200,7 +212,7 @@ impl Rules {
                 state: self.state,
                 directory,
                 findings: &mut self.findings,
-                source: "",
+                source: Source::default(),
                 policy_raised: &mut policy_raised,
             };
             detector.tick(at, &mut cx);

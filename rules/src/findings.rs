@@ -1,7 +1,8 @@
 //! The table of findings: one per cause, repeats raise its count, the words are made once.
 
 use dogwatch_model::{
-    AttackRef, CaptureTime, Evidence, Finding, FindingEnd, FindingStatus, IdKind, Mac, Position, Severity, ShipState, fingerprint, stable_id,
+    AttackRef, CaptureTime, Evidence, Finding, FindingEnd, FindingStatus, IdKind, Mac, Position, Severity, ShipState,
+    fingerprint, stable_id,
 };
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -121,7 +122,10 @@ impl FindingTable {
         }
         let mut finding = self.worded(&raise, print, source, state, policy, directory);
         if is_overflow {
-            finding.summary = format!("{}: more than {PER_DETECTION} different cases; the further ones are counted here", finding.title);
+            finding.summary = format!(
+                "{}: more than {PER_DETECTION} different cases; the further ones are counted here",
+                finding.title
+            );
         }
         self.by_key.insert(print, self.rows.len());
         self.changed.push(self.rows.len());
@@ -209,14 +213,20 @@ impl FindingTable {
 
 /// Whether a person has accepted it, or an open window covers it.
 fn is_accepted(policy: &Policy, raise: &Raise) -> bool {
-    [Some(&raise.from), raise.to.as_ref()]
-        .into_iter()
-        .flatten()
-        .any(|party| policy.accepted(raise.card.id, &party.end, raise.at).is_some() || policy.silenced(raise.card.id, &party.end, raise.at).is_some())
+    [Some(&raise.from), raise.to.as_ref()].into_iter().flatten().any(|party| {
+        policy.accepted(raise.card.id, &party.end, raise.at).is_some()
+            || policy.silenced(raise.card.id, &party.end, raise.at).is_some()
+    })
 }
 
 fn evidence(raise: Raise, source: &str) -> Evidence {
-    Evidence { capture: source.to_owned(), frame: raise.frame, ts: raise.at, fields: raise.fields, expected: raise.expected }
+    Evidence {
+        capture: source.to_owned(),
+        frame: raise.frame,
+        ts: raise.at,
+        fields: raise.fields,
+        expected: raise.expected,
+    }
 }
 
 fn shortened(summary: String) -> String {

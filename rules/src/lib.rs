@@ -17,4 +17,4 @@ mod seen;
 pub use detector::{Card, Context, Detector, Directory, Raise, Wants};
 pub use engine::{Rules, RulesCounters, Settings};
 pub use findings::FindingTable;
-pub use seen::{FlowSeen, FlowStage, HealthSeen, Party};
+pub use seen::{FlowSeen, FlowStage, HealthSeen, Party, Source};

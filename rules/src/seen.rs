@@ -66,6 +66,15 @@ pub enum Identity {
     Mac(Mac),
 }
 
+/// A capture source: what people call it, and what selectors of the policy call it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Source<'a> {
+    /// Name for people: the interface, or the file and its interface.
+    pub label: &'a str,
+    /// Interface or bus name that the policy's selectors are compared with; empty where the capture does not tell.
+    pub selector: &'a str,
+}
+
 /// How far a flow got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FlowStage {
@@ -86,8 +95,8 @@ pub struct FlowSeen<'a> {
     pub at: CaptureTime,
     /// Frame number within its source.
     pub frame: u64,
-    /// Name of the capture source.
-    pub source: &'a str,
+    /// The capture source.
+    pub source: Source<'a>,
     /// Addresses; sender is the opening side.
     pub flow: &'a Flow,
     /// The opening side.
@@ -105,14 +114,14 @@ pub struct FlowSeen<'a> {
 impl FlowSeen<'_> {
     /// The service for people: protocol and port.
     #[must_use]
-    pub fn service(&self) -> String {
+    pub(crate) fn service(&self) -> String {
         service(self.protocol, self.flow)
     }
 }
 
 /// Protocol and port of a flow for people, e.g. `modbus tcp/502`.
 #[must_use]
-pub fn service(protocol: Option<&str>, flow: &Flow) -> String {
+pub(crate) fn service(protocol: Option<&str>, flow: &Flow) -> String {
     let below = match flow.transport {
         Transport::Tcp => format!("tcp/{}", flow.dst_port),
         Transport::Udp => format!("udp/{}", flow.dst_port),

@@ -33,13 +33,17 @@ pub const REC_190_COLUMNS: [&str; 22] = [
 ];
 
 /// What stands to the right of column V.
-const OWN_COLUMNS: [&str; 6] = ["dw_asset_id", "first_seen", "last_seen", "state", "network_card_vendor", "enter_by_hand"];
+const OWN_COLUMNS: [&str; 6] =
+    ["dw_asset_id", "first_seen", "last_seen", "state", "network_card_vendor", "enter_by_hand"];
 
 /// Writes the inventory, one row an asset, in the order given.
 ///
 /// # Errors
 /// When `out` cannot be written.
-pub fn inventory_csv<'a>(assets: impl IntoIterator<Item = &'a Asset>, out: &mut impl std::io::Write) -> Result<(), WriteError> {
+pub fn inventory_csv<'a>(
+    assets: impl IntoIterator<Item = &'a Asset>,
+    out: &mut impl std::io::Write,
+) -> Result<(), WriteError> {
     let header: Vec<&str> = REC_190_COLUMNS.into_iter().chain(OWN_COLUMNS).collect();
     let mut table = Table::new(out, &header)?;
     for (number, asset) in (1_u32..).zip(assets) {
@@ -63,8 +67,12 @@ fn row(number: u32, asset: &Asset) -> Vec<String> {
     let mut protocols: Vec<String> = asset.protocols.iter().map(|protocol| protocol.name.clone()).collect();
     protocols.sort();
     protocols.dedup();
-    let equipment = serde_json::to_value(asset.device_class).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default();
-    let is_bus = asset.interfaces.iter().any(|interface| interface.n2k_name.is_some() || interface.n2k_source.is_some());
+    let equipment = serde_json::to_value(asset.device_class)
+        .ok()
+        .and_then(|word| word.as_str().map(str::to_owned))
+        .unwrap_or_default();
+    let is_bus =
+        asset.interfaces.iter().any(|interface| interface.n2k_name.is_some() || interface.n2k_source.is_some());
     let mut cells = vec![
         number.to_string(),
         declared(&asset.ship_function),

@@ -16,8 +16,23 @@ pub fn connections_csv(connections: &[Connection], out: &mut impl std::io::Write
     let mut table = Table::new(
         out,
         &[
-            "src", "dst", "l4", "dst_port", "app_protocol", "src_zone", "dst_zone", "vlan", "packets", "bytes_ab", "bytes_ba", "first_seen",
-            "last_seen", "capture_source", "src_asset", "dst_asset", "connection_id",
+            "src",
+            "dst",
+            "l4",
+            "dst_port",
+            "app_protocol",
+            "src_zone",
+            "dst_zone",
+            "vlan",
+            "packets",
+            "bytes_ab",
+            "bytes_ba",
+            "first_seen",
+            "last_seen",
+            "capture_source",
+            "src_asset",
+            "dst_asset",
+            "connection_id",
         ],
     )?;
     for connection in connections {

@@ -177,7 +177,8 @@ impl PcapHeader {
         if at_hand == 0 {
             return Ok(None);
         }
-        let Some((&[s0, s1, s2, s3, f0, f1, f2, f3, c0, c1, c2, c3, o0, o1, o2, o3], _)) = window.peek(0, self.record_header).split_first_chunk()
+        let Some((&[s0, s1, s2, s3, f0, f1, f2, f3, c0, c1, c2, c3, o0, o1, o2, o3], _)) =
+            window.peek(0, self.record_header).split_first_chunk()
         else {
             return Err(format!("record header cut after {at_hand} of {} bytes", self.record_header));
         };
@@ -190,7 +191,10 @@ impl PcapHeader {
         let length = captured as usize;
         let at_hand = window.fill(self.record_header + length).map_err(|error| error.to_string())?;
         if at_hand < self.record_header + length {
-            return Err(format!("frame cut: {} of {length} bytes are there", at_hand.saturating_sub(self.record_header)));
+            return Err(format!(
+                "frame cut: {} of {length} bytes are there",
+                at_hand.saturating_sub(self.record_header)
+            ));
         }
         let nanos = if self.nanos { fraction } else { fraction.saturating_mul(1_000) };
         let at = CaptureTime::from_parts(i64::from(seconds), nanos);

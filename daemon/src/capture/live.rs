@@ -202,9 +202,13 @@ fn open_handle(settings: &LiveSettings) -> Result<(Capture<Active>, LinkType), L
 /// # Errors
 /// When the system refuses to wait.
 pub fn wait(captures: &[LiveCapture], longest: Duration) -> Result<(), LiveError> {
-    let mut waiting: Vec<PollFd<'_>> =
-        captures.iter().filter_map(|capture| capture.handle.as_ref()).map(|handle| PollFd::from_borrowed_fd(handle.as_fd(), PollFlags::IN)).collect();
-    let limit = Timespec { tv_sec: i64::try_from(longest.as_secs()).unwrap_or(1), tv_nsec: i64::from(longest.subsec_nanos()) };
+    let mut waiting: Vec<PollFd<'_>> = captures
+        .iter()
+        .filter_map(|capture| capture.handle.as_ref())
+        .map(|handle| PollFd::from_borrowed_fd(handle.as_fd(), PollFlags::IN))
+        .collect();
+    let limit =
+        Timespec { tv_sec: i64::try_from(longest.as_secs()).unwrap_or(1), tv_nsec: i64::from(longest.subsec_nanos()) };
     match rustix::event::poll(&mut waiting, Some(&limit)) {
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
         Err(errno) => Err(LiveError::Poll(errno.into())),

@@ -4,8 +4,8 @@
 
 pub mod file;
 pub mod live;
-pub mod replay;
 mod pcapng;
+pub mod replay;
 mod window;
 
 /// What is known of a capture source.

@@ -49,7 +49,8 @@ impl Sections {
             if at_hand == 0 {
                 return Ok(None);
             }
-            let Some((&[t0, t1, t2, t3, l0, l1, l2, l3, m0, m1, m2, m3], _)) = window.peek(0, 12).split_first_chunk() else {
+            let Some((&[t0, t1, t2, t3, l0, l1, l2, l3, m0, m1, m2, m3], _)) = window.peek(0, 12).split_first_chunk()
+            else {
                 return Err(format!("block header cut after {at_hand} of 12 bytes"));
             };
             if [t0, t1, t2, t3] == SECTION_HEADER.to_be_bytes() {
@@ -67,7 +68,9 @@ impl Sections {
             let kind = number([t0, t1, t2, t3], self.big_endian);
             let length = number([l0, l1, l2, l3], self.big_endian);
             if length < 12 || length % 4 != 0 || length > LONGEST_FRAME + 4_096 {
-                return Err(format!("block of type {kind:#x} claims {length} bytes; expected a multiple of 4 from 12 on"));
+                return Err(format!(
+                    "block of type {kind:#x} claims {length} bytes; expected a multiple of 4 from 12 on"
+                ));
             }
             let length = length as usize;
             let at_hand = window.fill(length).map_err(|error| error.to_string())?;
@@ -88,7 +91,9 @@ impl Sections {
                 continue;
             };
             let block = window.take(length);
-            let bytes = block.get(place.from..place.from.saturating_add(place.length)).ok_or("packet data reaches past its block")?;
+            let bytes = block
+                .get(place.from..place.from.saturating_add(place.length))
+                .ok_or("packet data reaches past its block")?;
             return Ok(Some(RawFrame {
                 interface: place.interface,
                 at: place.at,
@@ -130,7 +135,8 @@ impl Sections {
                 }
                 (14, bytes) => {
                     if let Ok(eight) = <[u8; 8]>::try_from(bytes) {
-                        interface.offset_seconds = if self.big_endian { i64::from_be_bytes(eight) } else { i64::from_le_bytes(eight) };
+                        interface.offset_seconds =
+                            if self.big_endian { i64::from_be_bytes(eight) } else { i64::from_le_bytes(eight) };
                     }
                 }
                 _ => {}
@@ -143,7 +149,10 @@ impl Sections {
 
     fn interface(&self, number: u32) -> Result<(usize, &Interface), String> {
         let index = self.section_start.saturating_add(number as usize);
-        let interface = self.interfaces.get(index).ok_or_else(|| format!("packet of interface {number}, which was not described"))?;
+        let interface = self
+            .interfaces
+            .get(index)
+            .ok_or_else(|| format!("packet of interface {number}, which was not described"))?;
         Ok((index, interface))
     }
 
@@ -158,7 +167,10 @@ impl Sections {
         let (captured, original_length) = (self.word(body, 12)?, self.word(body, 16)?);
         let length = captured as usize;
         if length > body.len().saturating_sub(20) {
-            return Err(format!("packet claims {captured} bytes, its block has room for {}", body.len().saturating_sub(20)));
+            return Err(format!(
+                "packet claims {captured} bytes, its block has room for {}",
+                body.len().saturating_sub(20)
+            ));
         }
         Ok(Place { interface, link: described.link, at: described.time(ticks), original_length, from: 28, length })
     }

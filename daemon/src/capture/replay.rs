@@ -47,8 +47,14 @@ pub fn replay(files: &[PathBuf], sink: &mut impl FrameSink) -> Result<Replayed, 
                     number += 1;
                     match sources.get(raw.interface).copied().flatten() {
                         Some(source) => {
-                            let frame =
-                                Frame { at: raw.at, source, number, link: raw.link, original_length: raw.original_length, bytes: raw.bytes };
+                            let frame = Frame {
+                                at: raw.at,
+                                source,
+                                number,
+                                link: raw.link,
+                                original_length: raw.original_length,
+                                bytes: raw.bytes,
+                            };
                             sink.frame(&frame);
                             continue;
                         }

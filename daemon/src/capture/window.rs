@@ -51,7 +51,10 @@ impl Window {
     /// The bytes at hand from `at` on, `len` of them or none.
     pub(super) fn peek(&self, at: usize, len: usize) -> &[u8] {
         let from = self.start.saturating_add(at);
-        self.buffer.get(from..from.saturating_add(len)).filter(|_| from.saturating_add(len) <= self.end).unwrap_or_default()
+        self.buffer
+            .get(from..from.saturating_add(len))
+            .filter(|_| from.saturating_add(len) <= self.end)
+            .unwrap_or_default()
     }
 
     /// Moves on by `len` bytes that are at hand and gives them back.

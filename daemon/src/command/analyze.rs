@@ -125,7 +125,8 @@ fn load_policy(file: &Path, mode: Option<ModeWord>) -> anyhow::Result<Policy> {
 }
 
 fn summarise(options: &Options, pipeline: &Pipeline, replayed: Replayed, seconds: f64) -> Summary {
-    let mut findings: BTreeMap<&'static str, u64> = Severity::ALL.iter().map(|severity| (severity.as_str(), 0)).collect();
+    let mut findings: BTreeMap<&'static str, u64> =
+        Severity::ALL.iter().map(|severity| (severity.as_str(), 0)).collect();
     for finding in pipeline.rules().findings().findings() {
         *findings.entry(finding.severity.as_str()).or_default() += 1;
     }
@@ -133,12 +134,24 @@ fn summarise(options: &Options, pipeline: &Pipeline, replayed: Replayed, seconds
     for error in pipeline.parse_errors() {
         parse_errors.entry(error.protocol).or_default().insert(error.kind, error.count);
     }
-    let told_apart = ["frames", "bytes", "fragments", "fragments_reassembled", "flows_started", "flows_ended", "flows_recognised", "tunnelled"];
+    let told_apart = [
+        "frames",
+        "bytes",
+        "fragments",
+        "fragments_reassembled",
+        "flows_started",
+        "flows_ended",
+        "flows_recognised",
+        "tunnelled",
+    ];
     let lost = pipeline.counters().iter().filter(|(name, count)| *count > 0 && !told_apart.contains(name)).collect();
-    let (first, last) = pipeline.sources().fold((None, None), |(first, last): (Option<CaptureTime>, Option<CaptureTime>), (_, source)| {
-        let earlier = [first, source.first].into_iter().flatten().min();
-        (earlier, last.max(source.last))
-    });
+    let (first, last) = pipeline.sources().fold(
+        (None, None),
+        |(first, last): (Option<CaptureTime>, Option<CaptureTime>), (_, source)| {
+            let earlier = [first, source.first].into_iter().flatten().min();
+            (earlier, last.max(source.last))
+        },
+    );
     Summary {
         schema: 1,
         files: options.files.iter().map(|file| file.display().to_string()).collect(),
@@ -183,7 +196,11 @@ fn print(summary: &Summary, pipeline: &Pipeline, out: &mut dyn Write) -> std::io
     writeln!(out, "read in {:.2} s, {:.0} frames/s", summary.seconds, summary.frames_per_second)?;
     writeln!(out, "\n{} assets, {} connections", summary.assets, summary.connections)?;
     let protocols: Vec<_> = summary.protocols.iter().map(|(name, count)| format!("{name} {count}")).collect();
-    writeln!(out, "messages: {}", if protocols.is_empty() { "none recognised".to_owned() } else { protocols.join(", ") })?;
+    writeln!(
+        out,
+        "messages: {}",
+        if protocols.is_empty() { "none recognised".to_owned() } else { protocols.join(", ") }
+    )?;
     for (protocol, kinds) in &summary.parse_errors {
         let kinds: Vec<_> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         writeln!(out, "could not be read in {protocol}: {}", kinds.join(", "))?;

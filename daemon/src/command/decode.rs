@@ -41,7 +41,13 @@ pub fn run(options: &Options, out: &mut dyn Write) -> anyhow::Result<Answer> {
     }
     let mut decoder = Decoder {
         engine: Some(Engine::new(Limits::default(), PROTOCOLS)),
-        rows: Rows { wanted: options.protocols.clone(), out, buffer: Vec::with_capacity(CHUNK * 2), failed: None, sources: Vec::new() },
+        rows: Rows {
+            wanted: options.protocols.clone(),
+            out,
+            buffer: Vec::with_capacity(CHUNK * 2),
+            failed: None,
+            sources: Vec::new(),
+        },
     };
     let replayed = replay(&options.files, &mut decoder)?;
     if let Some(mut engine) = decoder.engine.take() {
@@ -124,7 +130,9 @@ pub fn write_event(out: &mut Vec<u8>, event: &Event<'_>) {
     let (mut verb, mut object, mut refused) = (None, None, false);
     for act in message.acts {
         match act {
-            Act::Request { verb: asked, object: of } => (verb, object) = (verb.or(Some(asked.as_str())), object.or(Some(of))),
+            Act::Request { verb: asked, object: of } => {
+                (verb, object) = (verb.or(Some(asked.as_str())), object.or(Some(of)))
+            }
             Act::Reply { verb: asked, object: of, refused: no } => {
                 (verb, object) = (verb.or(Some(asked.as_str())), object.or(Some(of)));
                 refused |= no;

@@ -94,7 +94,12 @@ impl Connections {
     }
 
     /// Every connection as a record, in the order of first sight.
-    pub(super) fn records(&self, inventory: &Inventory, policy: Option<&Policy>, sources: &[SourceInfo]) -> Vec<Connection> {
+    pub(super) fn records(
+        &self,
+        inventory: &Inventory,
+        policy: Option<&Policy>,
+        sources: &[SourceInfo],
+    ) -> Vec<Connection> {
         let mut all: BTreeMap<(CaptureTime, String), Connection> = BTreeMap::new();
         for (key, totals) in &self.rows {
             let source = sources.get(usize::from(key.source.0));
@@ -102,9 +107,11 @@ impl Connections {
             let l4 = transport_text(key.transport);
             let app_protocol = key.protocol.unwrap_or("unclassified").to_owned();
             let text = format!("{src}|{dst}|{l4}|{}|{app_protocol}|{}", key.port, key.source.0);
-            let row = |end: (Option<IpAddr>, Mac)| end.0.map_or_else(|| inventory.by_mac(end.1), |ip| inventory.by_ip(ip));
+            let row =
+                |end: (Option<IpAddr>, Mac)| end.0.map_or_else(|| inventory.by_mac(end.1), |ip| inventory.by_ip(ip));
             let (from, to) = (row(key.src), row(key.dst));
-            let asset_id = |ix: Option<AssetIx>| ix.and_then(|ix| inventory.get(ix)).map(|asset| asset.asset_id.clone());
+            let asset_id =
+                |ix: Option<AssetIx>| ix.and_then(|ix| inventory.get(ix)).map(|asset| asset.asset_id.clone());
             let flow = Flow {
                 source: key.source,
                 vlans: dogwatch_model::Vlans { outer: totals.vlan, inner: None },
@@ -118,7 +125,9 @@ impl Connections {
                 ttl: 0,
                 initiator: dogwatch_model::Initiator::Sender,
             };
-            let ends = policy.map(|policy| policy.zone_pair(&flow, source.and_then(|source| source.interface.as_deref()).unwrap_or_default()));
+            let ends = policy.map(|policy| {
+                policy.zone_pair(&flow, source.and_then(|source| source.interface.as_deref()).unwrap_or_default())
+            });
             let zone = |zone: Option<dogwatch_rules::policy::ZoneIx>| Some(policy?.zone(zone?)?.id.clone());
             let record = Connection {
                 connection_id: stable_id(IdKind::Connection, totals.first, text.as_bytes()),

@@ -77,7 +77,7 @@ impl Pipeline {
     /// Adds a capture source.
     pub fn add_source(&mut self, info: SourceInfo) -> SourceId {
         let id = SourceId(u16::try_from(self.sources.len()).unwrap_or(u16::MAX));
-        self.watch.sources.push(info);
+        self.watch.add_source(info);
         self.sources.push(SourceState { up: true, ..SourceState::default() });
         id
     }
@@ -101,12 +101,13 @@ impl Pipeline {
         self.second = at.seconds();
         self.watch.place_changed();
         let counters = *self.engine.counters();
-        for (info, source) in self.watch.sources.iter().zip(&self.sources) {
+        for (index, source) in self.sources.iter().enumerate() {
+            let label = self.watch.sources().get(index).map(|info| info.label.clone());
             // a source that has not opened its mouth yet is the doctor's matter
-            let Some(_) = source.first else { continue };
+            let Some(label) = label.filter(|_| source.first.is_some()) else { continue };
             let seen = HealthSeen {
                 at,
-                source: &info.label,
+                source: &label,
                 frames: source.frames,
                 dropped: source.dropped,
                 up: source.up,
@@ -145,7 +146,7 @@ impl Pipeline {
 
     /// The sources with their names.
     pub fn sources(&self) -> impl Iterator<Item = (&SourceInfo, &SourceState)> {
-        self.watch.sources.iter().zip(&self.sources)
+        self.watch.sources().iter().zip(&self.sources)
     }
 
     /// The inventory.
@@ -181,7 +182,7 @@ impl Pipeline {
     /// Who talked to whom, added up, with names and zones.
     #[must_use]
     pub fn connections(&self) -> Vec<Connection> {
-        self.watch.connections.records(&self.watch.inventory, self.watch.rules.policy(), &self.watch.sources)
+        self.watch.connections.records(&self.watch.inventory, self.watch.rules.policy(), self.watch.sources())
     }
 
     /// How many connections.

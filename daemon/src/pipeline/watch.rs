@@ -4,8 +4,8 @@ use dogwatch_dissectors::ParseError;
 use dogwatch_flow::{FlowId, FlowSummary, Observer};
 use dogwatch_inventory::{AssetIx, Inventory};
 use dogwatch_model::{Act, AssetChange, Attribute, CaptureTime, Event, Flow, Mac, ProtocolRole, Speaker, Transport};
-use dogwatch_rules::policy::Placement;
-use dogwatch_rules::{FlowSeen, FlowStage, Party, Rules};
+use dogwatch_rules::policy::{End, Ends, Placement, Policy};
+use dogwatch_rules::{FlowSeen, FlowStage, Party, Rules, Source};
 
 use super::connections::Connections;
 use super::counts::{ErrorCount, MessageCounts, count_error};
@@ -14,7 +14,8 @@ use crate::capture::SourceInfo;
 
 /// Everything behind the engine.
 pub(super) struct Watch {
-    pub(super) sources: Vec<SourceInfo>,
+    sources: Vec<SourceInfo>,
+    selectors: Vec<Selectors>,
     pub(super) inventory: Inventory,
     pub(super) rules: Rules,
     pub(super) connections: Connections,
@@ -43,6 +44,7 @@ impl Watch {
     pub(super) fn new(inventory: Inventory, rules: Rules) -> Self {
         Self {
             sources: Vec::new(),
+            selectors: Vec::new(),
             inventory,
             rules,
             connections: Connections::default(),
@@ -51,6 +53,17 @@ impl Watch {
             changes: Vec::new(),
             flows: Vec::new(),
         }
+    }
+
+    /// Adds a capture source; they are numbered in this order.
+    pub(super) fn add_source(&mut self, info: SourceInfo) {
+        self.selectors.push(Selectors::of(&info, self.rules.policy()));
+        self.sources.push(info);
+    }
+
+    /// The capture sources.
+    pub(super) fn sources(&self) -> &[SourceInfo] {
+        &self.sources
     }
 
     /// Gives rows that appeared or learned an address their zone and their declared asset.
@@ -63,27 +76,38 @@ impl Watch {
             let moved: std::collections::BTreeSet<&str> = changes
                 .iter()
                 .filter_map(|change| match change {
-                    AssetChange::Appeared { asset_id, .. } | AssetChange::Merged { asset_id, .. } => Some(asset_id.as_str()),
-                    AssetChange::Attribute { asset_id, attribute: Attribute::IpAddress | Attribute::N2kName, .. } => Some(asset_id.as_str()),
+                    AssetChange::Appeared { asset_id, .. } | AssetChange::Merged { asset_id, .. } => {
+                        Some(asset_id.as_str())
+                    }
+                    AssetChange::Attribute {
+                        asset_id, attribute: Attribute::IpAddress | Attribute::N2kName, ..
+                    } => Some(asset_id.as_str()),
                     AssetChange::Attribute { .. } => None,
                 })
                 .collect();
             let mut places = Vec::new();
             for (ix, asset) in self.inventory.indexed().filter(|(_, asset)| moved.contains(asset.asset_id.as_str())) {
-                let mut zone = None;
-                let mut declared = None;
+                let (mut zone, mut declared) = (None, None);
                 for interface in &asset.interfaces {
                     let mac = interface.mac.unwrap_or(Mac::NONE);
-                    let addresses = interface.ips.iter().map(|ip| Some(*ip)).chain(interface.ips.is_empty().then_some(None));
-                    for ip in addresses {
-                        declared = declared.or_else(|| policy.asset_of(mac, ip));
-                        let source = interface_of(&self.sources, &interface.capture_source);
-                        let placement = Placement::new(source, interface.vlan, mac, ip);
-                        zone = zone.or_else(|| policy.place(&placement));
+                    let source = self.sources.iter().position(|source| source.label == interface.capture_source);
+                    let selectors = source.and_then(|source| self.selectors.get(source)).unwrap_or(&NO_SELECTORS);
+                    let addresses =
+                        interface.ips.iter().map(|ip| Some(*ip)).chain(interface.ips.is_empty().then_some(None));
+                    for ip in addresses.filter(|ip| ip.is_some() || !mac.is_none()) {
+                        let link_is_gateway = policy.is_gateway_mac(mac);
+                        let placed = policy.placed(&Placement {
+                            source: &selectors.interface,
+                            vlan: interface.vlan,
+                            mac,
+                            ip,
+                            link_is_gateway,
+                        });
+                        let end = policy.end(placed, mac, ip, link_is_gateway);
+                        (zone, declared) = (zone.or(end.zone), declared.or(end.asset));
                     }
-                    if let Some(name) = interface.n2k_name {
-                        zone = zone.or_else(|| policy.zone_of_bus(&interface.capture_source));
-                        let _ = name;
+                    if interface.n2k_name.is_some() || interface.n2k_source.is_some() {
+                        zone = zone.or_else(|| policy.bus_zone(&selectors.bus));
                     }
                 }
                 let zone = declared.and_then(|asset| Some(policy.asset(asset)?.zone)).or(zone);
@@ -98,30 +122,18 @@ impl Watch {
         self.changes.extend(changes);
     }
 
-    fn source_label(&self, flow: &Flow) -> &str {
-        self.sources.get(usize::from(flow.source.0)).map_or("", |source| source.label.as_str())
-    }
-
     /// The two ends of a flow by the policy, seen from the flow's sender.
     fn parties(&self, flow: &Flow, a: Option<AssetIx>, b: Option<AssetIx>) -> (Party, Party) {
-        let source = self.sources.get(usize::from(flow.source.0));
-        let interface = source.and_then(|source| source.interface.as_deref()).unwrap_or_default();
-        let ends = self.rules.policy().map(|policy| {
-            if flow.transport == Transport::Can { policy.bus_ends(source.map_or("", |source| &source.label)) } else { policy.zone_pair(flow, interface) }
-        });
-        let party = |row: Option<AssetIx>, end: Option<dogwatch_rules::policy::End>, mac, ip, port| Party {
-            row: row.map(|ix| ix.0),
-            zone: end.and_then(|end| end.zone),
-            declared: end.and_then(|end| end.asset),
-            mac,
-            ip,
-            port,
-            speaker: Speaker::Sender,
+        let ends = match self.rules.policy() {
+            Some(policy) => policy.zone_pair(flow, source_of(&self.sources, &self.selectors, flow).selector),
+            None => Ends {
+                from: End { mac: flow.src_mac, ip: flow.src, ..End::default() },
+                to: End { mac: flow.dst_mac, ip: flow.dst, ..End::default() },
+            },
         };
-        (
-            party(a, ends.map(|ends| ends.from), flow.src_mac, flow.src, flow.src_port),
-            party(b, ends.map(|ends| ends.to), flow.dst_mac, flow.dst, flow.dst_port),
-        )
+        let party =
+            |row: Option<AssetIx>, end, port| Party { row: row.map(|ix| ix.0), end, port, speaker: Speaker::Sender };
+        (party(a, ends.from, flow.src_port), party(b, ends.to, flow.dst_port))
     }
 
     fn row_of(&self, mac: Mac, ip: Option<std::net::IpAddr>) -> Option<AssetIx> {
@@ -133,7 +145,7 @@ impl Watch {
         let seen = FlowSeen {
             at,
             frame,
-            source: self.sources.get(usize::from(state.flow.source.0)).map_or("", |source| source.label.as_str()),
+            source: source_of(&self.sources, &self.selectors, &state.flow),
             flow: &state.flow,
             from: state.a,
             to: state.b,
@@ -147,7 +159,8 @@ impl Watch {
     /// Takes the flow as it is seen now; turns the two ends when the other side turns out to have opened it.
     fn reorient(&mut self, id: FlowId, flow: &Flow) {
         let Some(before) = self.flows.get(id.slot()).copied().flatten() else { return };
-        let is_turned = (before.flow.src, before.flow.src_port, before.flow.src_mac) != (flow.src, flow.src_port, flow.src_mac);
+        let is_turned =
+            (before.flow.src, before.flow.src_port, before.flow.src_mac) != (flow.src, flow.src_port, flow.src_mac);
         if !is_turned && before.flow.initiator == flow.initiator {
             return;
         }
@@ -163,8 +176,10 @@ impl Watch {
     /// Adds what a flow moved since it was last told to the totals of its ends; gives the packets.
     fn add_traffic(&mut self, id: FlowId, summary: &FlowSummary) -> u64 {
         let Some(state) = self.flows.get_mut(id.slot()).and_then(Option::as_mut) else { return 0 };
-        let packets =
-            (summary.forward.packets.saturating_sub(state.told.0), summary.backward.packets.saturating_sub(state.told.1));
+        let packets = (
+            summary.forward.packets.saturating_sub(state.told.0),
+            summary.backward.packets.saturating_sub(state.told.1),
+        );
         let bytes = (
             summary.forward.bytes.saturating_sub(state.told_bytes.0),
             summary.backward.bytes.saturating_sub(state.told_bytes.1),
@@ -183,25 +198,53 @@ impl Watch {
     /// The ends of an event: who said it, to whom.
     fn speakers(&mut self, id: FlowId, event: &Event<'_>) -> Option<(Party, Party)> {
         let state = self.flows.get(id.slot()).copied().flatten()?;
-        let is_forward = (event.flow.src, event.flow.src_port, event.flow.src_mac) == (state.flow.src, state.flow.src_port, state.flow.src_mac);
+        let is_forward = (event.flow.src, event.flow.src_port, event.flow.src_mac)
+            == (state.flow.src, state.flow.src_port, state.flow.src_mac);
         let (mut from, to) = if is_forward { (state.a, state.b) } else { (state.b, state.a) };
         match event.message.speaker {
             Speaker::Sender => {}
             Speaker::Sfi(_) => from.speaker = event.message.speaker,
             Speaker::Name { .. } | Speaker::BusAddress(_) => {
                 from.speaker = event.message.speaker;
-                let source = self.sources.get(usize::from(event.flow.source.0)).map_or("", |source| source.label.as_str());
+                let source =
+                    self.sources.get(usize::from(event.flow.source.0)).map_or("", |source| source.label.as_str());
                 let row = self.inventory.bus_speaker(event.at, event.frame, event.flow, event.message.speaker, source);
                 from.row = row.map(|ix| ix.0);
-                from.declared = None;
             }
         }
         Some((from, to))
     }
 }
 
-fn interface_of<'a>(sources: &'a [SourceInfo], label: &str) -> &'a str {
-    sources.iter().find(|source| source.label == label).and_then(|source| source.interface.as_deref()).unwrap_or_default()
+/// The capture source of a flow, as people and as the policy call it.
+fn source_of<'a>(sources: &'a [SourceInfo], selectors: &'a [Selectors], flow: &Flow) -> Source<'a> {
+    let index = usize::from(flow.source.0);
+    let (Some(info), Some(selectors)) = (sources.get(index), selectors.get(index)) else { return Source::default() };
+    Source {
+        label: &info.label,
+        selector: if flow.transport == Transport::Can { &selectors.bus } else { &selectors.interface },
+    }
+}
+
+static NO_SELECTORS: Selectors = Selectors { interface: String::new(), bus: String::new() };
+
+/// What the policy's selectors call a source: its interface; for a bus in a file that does not name it, the only bus the policy has.
+#[derive(Debug, Clone, Default)]
+struct Selectors {
+    interface: String,
+    bus: String,
+}
+
+impl Selectors {
+    fn of(info: &SourceInfo, policy: Option<&Policy>) -> Self {
+        let interface = info.interface.clone().unwrap_or_default();
+        let mut buses = policy.into_iter().flat_map(|policy| &policy.zones).flat_map(|zone| &zone.can);
+        let bus = match (&info.interface, buses.next(), buses.next()) {
+            (None, Some(only), None) => only.clone(),
+            _ => interface.clone(),
+        };
+        Self { interface, bus }
+    }
 }
 
 impl Observer for Watch {
@@ -214,7 +257,8 @@ impl Observer for Watch {
             self.flows.resize(id.slot() + 1, None);
         }
         if let Some(slot) = self.flows.get_mut(id.slot()) {
-            *slot = Some(FlowState { flow: *flow, a, b, protocol: None, count_hint: 0, told: (0, 0), told_bytes: (0, 0) });
+            *slot =
+                Some(FlowState { flow: *flow, a, b, protocol: None, count_hint: 0, told: (0, 0), told_bytes: (0, 0) });
         }
         self.tell(id, at, frame, FlowStage::Started, 1);
     }
@@ -224,7 +268,8 @@ impl Observer for Watch {
         let row = self.inventory.sender(at, frame, flow, source).map(|ix| ix.0);
         let Some(state) = self.flows.get_mut(id.slot()).and_then(Option::as_mut) else { return };
         // the answer comes from the side the flow is not seen from, unless it was turned meanwhile
-        let is_forward = (flow.src, flow.src_port, flow.src_mac) == (state.flow.src, state.flow.src_port, state.flow.src_mac);
+        let is_forward =
+            (flow.src, flow.src_port, flow.src_mac) == (state.flow.src, state.flow.src_port, state.flow.src_mac);
         let end = if is_forward { &mut state.a } else { &mut state.b };
         end.row = row;
     }
@@ -240,8 +285,11 @@ impl Observer for Watch {
         state.protocol = protocol;
         let (a, b) = (state.a.row, state.b.row);
         if let Some(protocol) = protocol {
-            let (role_a, role_b) =
-                if flow.is_to_group() { (ProtocolRole::Talker, ProtocolRole::Listener) } else { (ProtocolRole::Client, ProtocolRole::Server) };
+            let (role_a, role_b) = if flow.is_to_group() {
+                (ProtocolRole::Talker, ProtocolRole::Listener)
+            } else {
+                (ProtocolRole::Client, ProtocolRole::Server)
+            };
             for (row, role) in [(a, role_a), (b, role_b)] {
                 if let Some(row) = row {
                     self.inventory.speaks(AssetIx(row), protocol, role, at);
@@ -276,7 +324,8 @@ impl Observer for Watch {
         if event.message.acts.iter().any(|act| matches!(act, Act::Says(_))) {
             self.inventory.event(event, from.row.map(AssetIx), label);
         }
-        self.rules.event(event, &from, &to, label, &Rows(&self.inventory));
+        let source = source_of(&self.sources, &self.selectors, event.flow);
+        self.rules.event(event, &from, &to, source, &Rows(&self.inventory));
     }
 
     fn parse_error(&mut self, _id: FlowId, protocol: &'static str, error: ParseError) {

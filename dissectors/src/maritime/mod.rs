@@ -1,9 +1,7 @@
-//! Protocols of the bridge and of the engine: sentences, AIS, and what carries them.
+//! Protocols of the bridge and of the engine: sentences, AIS, parameter groups, and what carries them.
 
 mod acts;
 pub(crate) mod ais;
 pub(crate) mod iec61162_450;
-pub(crate) mod nmea0183;
-//! The protocols of the bridge and the engine room.
-
 pub mod n2k;
+pub(crate) mod nmea0183;

@@ -3,14 +3,16 @@
 use std::net::IpAddr;
 
 use dogwatch_model::{
-    Act, Asset, CaptureTime, Event, Fact, FactValue, Finding, Flow, Initiator, Mac, Message, NoFields, Object, Of, Quantity, SourceId, Speaker,
-    Subject, Transport, Value, Vlans,
+    Act, Asset, CaptureTime, Event, Fact, FactValue, Finding, Flow, Initiator, Interface, Mac, Message, NoFields,
+    Object, Of, Quantity, SourceId, Speaker, Subject, Transport, Value, Vlans,
 };
 
 use crate::detector::{Detector, Directory};
 use crate::engine::Rules;
-use crate::policy::{Policy, check};
-use crate::seen::{FlowSeen, FlowStage, HealthSeen, Party};
+use crate::policy::{End, check};
+use crate::seen::{FlowSeen, FlowStage, HealthSeen, Party, Source};
+
+const MIRROR: Source<'static> = Source { label: "mir0", selector: "" };
 
 /// Nobody is known.
 struct Empty(Vec<Asset>);
@@ -43,7 +45,12 @@ impl Bench {
             checked.policy.unwrap_or_else(|| panic!("{:?}", checked.diagnostics))
         });
         let directory = Empty(Vec::new());
-        Self { rules: Rules::with(policy, vec![detector]), directory, now: CaptureTime::from_parts(1_800_000_000, 0), frame: 0 }
+        Self {
+            rules: Rules::with(policy, vec![detector]),
+            directory,
+            now: CaptureTime::from_parts(1_800_000_000, 0),
+            frame: 0,
+        }
     }
 
     /// Adds a device to the inventory.
@@ -58,19 +65,30 @@ impl Bench {
     }
 
     fn party(&self, ip: Option<IpAddr>, mac: Mac, port: u16, speaker: Speaker) -> Party {
-        let policy = self.rules.policy();
-        let declared = policy.and_then(|policy| policy.asset_of(mac, ip));
-        let zone = policy.and_then(|policy| policy.place(&crate::policy::Placement::new("", None, mac, ip)));
+        let end = self.rules.policy().map_or(End { mac, ip, ..End::default() }, |policy| policy.nmea_end("", mac, ip));
         let row = ip.map_or_else(|| self.directory.row_of_mac(mac), |ip| self.directory.row_of_ip(ip));
-        Party { row, zone, declared, mac, ip, port, speaker }
+        Party { row, end, port, speaker }
     }
 
     /// A flow between two addresses, TCP to `port`.
     pub(crate) fn flow(&mut self, from: &str, to: &str, port: u16, protocol: Option<&'static str>, stage: FlowStage) {
         self.frame += 1;
         let flow = flow(from, to, port, Transport::Tcp);
-        let (a, b) = (self.party(flow.src, flow.src_mac, 40_000, Speaker::Sender), self.party(flow.dst, flow.dst_mac, port, Speaker::Sender));
-        let seen = FlowSeen { at: self.now, frame: self.frame, source: "mir0", flow: &flow, from: a, to: b, protocol, stage, packets: 1 };
+        let (a, b) = (
+            self.party(flow.src, flow.src_mac, 40_000, Speaker::Sender),
+            self.party(flow.dst, flow.dst_mac, port, Speaker::Sender),
+        );
+        let seen = FlowSeen {
+            at: self.now,
+            frame: self.frame,
+            source: MIRROR,
+            flow: &flow,
+            from: a,
+            to: b,
+            protocol,
+            stage,
+            packets: 1,
+        };
         self.rules.flow(&seen, &self.directory);
     }
 
@@ -83,12 +101,15 @@ impl Bench {
             self.party(flow.src, flow.src_mac, flow.src_port, speaker),
             self.party(flow.dst, flow.dst_mac, flow.dst_port, Speaker::Sender),
         );
-        self.rules.event(&event, &a, &b, "mir0", &self.directory);
+        self.rules.event(&event, &a, &b, MIRROR, &self.directory);
     }
 
     /// Measurements of own ship by a device.
     pub(crate) fn measures(&mut self, from: &str, values: &[(Quantity, Value)]) {
-        let acts: Vec<_> = values.iter().map(|(quantity, value)| Act::Measures { of: Of::OwnShip, quantity: *quantity, value: *value }).collect();
+        let acts: Vec<_> = values
+            .iter()
+            .map(|(quantity, value)| Act::Measures { of: Of::OwnShip, quantity: *quantity, value: *value })
+            .collect();
         self.says("nmea0183", Speaker::Sender, &flow(from, "239.192.0.4", 60_004, Transport::Udp), &acts);
     }
 
@@ -101,8 +122,20 @@ impl Bench {
     /// An ARP-like claim: `mac` has `ip`.
     pub(crate) fn claims(&mut self, mac: Mac, ip: &str) {
         let ip: IpAddr = ip.parse().unwrap();
-        let fact = Fact { about: Subject::Mac(mac), attribute: dogwatch_model::Attribute::IpAddress, value: FactValue::Ip(ip), confidence: 80, method: "arp" };
-        let flow = Flow { src: None, dst: None, src_mac: mac, transport: Transport::Ethernet(0x0806), ..flow("0.0.0.0", "0.0.0.0", 0, Transport::Udp) };
+        let fact = Fact {
+            about: Subject::Mac(mac),
+            attribute: dogwatch_model::Attribute::IpAddress,
+            value: FactValue::Ip(ip),
+            confidence: 80,
+            method: "arp",
+        };
+        let flow = Flow {
+            src: None,
+            dst: None,
+            src_mac: mac,
+            transport: Transport::Ethernet(0x0806),
+            ..flow("0.0.0.0", "0.0.0.0", 0, Transport::Udp)
+        };
         self.says("arp", Speaker::Sender, &flow, &[Act::Says(fact)]);
     }
 
@@ -149,5 +182,31 @@ pub(crate) fn card(ip: IpAddr) -> Mac {
             Mac([2, 0, a, b, c, d])
         }
         IpAddr::V6(_) => Mac([2, 6, 0, 0, 0, 1]),
+    }
+}
+
+/// A made-up device with an address.
+pub(crate) fn device(ip: &str) -> Asset {
+    let ip: IpAddr = ip.parse().unwrap();
+    let at = CaptureTime::from_parts(1_800_000_000, 0);
+    Asset {
+        asset_id: format!("ast_{ip}"),
+        policy_id: None,
+        zone_id: None,
+        interfaces: vec![Interface { mac: Some(card(ip)), ips: vec![ip], ..Interface::default() }],
+        device_class: dogwatch_model::DeviceClass::Unknown,
+        attributes: std::collections::BTreeMap::new(),
+        protocols: Vec::new(),
+        first_seen: at,
+        last_seen: at,
+        frames: 0,
+        bytes: 0,
+        state: dogwatch_model::AssetState::ObservedOnly,
+        disposition: dogwatch_model::Disposition::Unapproved,
+        purpose: None,
+        ship_function: None,
+        system_name: None,
+        cbs_category: None,
+        location: None,
     }
 }

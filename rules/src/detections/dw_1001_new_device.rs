@@ -20,7 +20,7 @@ const JUDGED_AFTER_SECONDS: u64 = 5;
 /// Devices waiting to be judged, and devices already judged.
 const REMEMBERED: usize = 16_384;
 
-static CARD: Card = Card {
+const CARD: Card = Card {
     id: "DW-1001",
     why: "Every device in this zone is on the approved inventory. One that is not can be a visitor's laptop, a forgotten modem or an intruder, and \
           it reaches equipment that steers or powers the ship.",
@@ -68,7 +68,8 @@ impl Detector for NewDevice {
             waiting.frames = waiting.frames.saturating_add(seen.packets);
             return;
         }
-        let waiting = Waiting { party: seen.from, first: seen.at, frame: seen.frame, frames: seen.packets, judged: false };
+        let waiting =
+            Waiting { party: seen.from, first: seen.at, frame: seen.frame, frames: seen.packets, judged: false };
         self.devices.put(row, seen.at, waiting);
         self.open.push(row);
     }
@@ -97,14 +98,17 @@ fn judge(row: u32, waiting: &Waiting, cx: &mut Context<'_>) {
         return;
     }
     // where it is, by everything known of it now: the first frame may have had no address
-    let addresses: Vec<_> = asset.interfaces.iter().flat_map(|interface| interface.ips.iter().copied().map(Some)).collect();
+    let addresses: Vec<_> =
+        asset.interfaces.iter().flat_map(|interface| interface.ips.iter().copied().map(Some)).collect();
     let addresses = if addresses.is_empty() { vec![None] } else { addresses };
     let places = asset.interfaces.iter().flat_map(|interface| addresses.iter().map(move |ip| (interface, *ip)));
     for (interface, ip) in places {
         let mac = interface.mac.unwrap_or_default();
         let link_is_gateway = policy.is_gateway_mac(mac);
         let placed = policy.placed(&Placement { source: "", vlan: interface.vlan, mac, ip, link_is_gateway });
-        let end = policy.end(placed, mac, ip, link_is_gateway);
+        let mut end = policy.end(placed, mac, ip, link_is_gateway);
+        // a zone told apart by its capture interface alone was found when the device first spoke
+        end.zone = end.zone.or(waiting.party.end.zone);
         if end.asset.is_some() {
             return;
         }
@@ -118,7 +122,6 @@ fn judge(row: u32, waiting: &Waiting, cx: &mut Context<'_>) {
         let vendor = asset.shown(Attribute::OuiVendor).unwrap_or("maker unknown").to_owned();
         let label = plan.id.clone();
         let name = call(&party, cx.policy, cx.directory);
-        let label = declared.id.clone();
         let fields = [Attribute::Name, Attribute::OuiVendor, Attribute::Model, Attribute::ClientHint]
             .into_iter()
             .filter_map(|attribute| Some((format!("{attribute:?}"), asset.shown(attribute)?.to_owned())))

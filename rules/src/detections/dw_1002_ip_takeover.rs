@@ -18,7 +18,7 @@ const ACTIVE: Duration = Duration::from_secs(60);
 /// Addresses remembered.
 const REMEMBERED: usize = 32_768;
 
-static CARD: Card = Card {
+const CARD: Card = Card {
     id: "DW-1002",
     why: "Whoever answers for another device's address receives what was meant for it and can answer in its place: false readings on a display, or \
           orders that never reach the engine.",
@@ -69,7 +69,10 @@ impl Detector for IpTakeover {
     fn event(&mut self, event: &Event<'_>, from: &Party, _to: &Party, cx: &mut Context<'_>) {
         for act in event.message.acts {
             let Act::Says(fact) = act else { continue };
-            let (Attribute::IpAddress, FactValue::Ip(ip), Subject::Mac(mac)) = (fact.attribute, fact.value, fact.about) else { continue };
+            let (Attribute::IpAddress, FactValue::Ip(ip), Subject::Mac(mac)) = (fact.attribute, fact.value, fact.about)
+            else {
+                continue;
+            };
             if ip.is_unspecified() || ip.is_multicast() || mac.is_none() || mac.is_group() || is_virtual(mac) {
                 continue;
             }
@@ -92,7 +95,9 @@ impl IpTakeover {
         let (low, high) = if mac < before.mac { (mac, before.mac) } else { (before.mac, mac) };
         let key = format!("{ip}|{low}|{high}");
         let policy = cx.policy;
-        let owner = policy.and_then(|policy| policy.assets.iter().find(|asset| asset.ip.contains(&ip))).map(|asset| asset.id.clone());
+        let owner = policy
+            .and_then(|policy| policy.assets.iter().find(|asset| asset.ip.contains(&ip)))
+            .map(|asset| asset.id.clone());
         let owner = owner.unwrap_or_else(|| call(&victim, policy, cx.directory));
         cx.raise(key.as_bytes(), &CARD, event.at, || Raise {
             card: &CARD,
@@ -104,7 +109,11 @@ impl IpTakeover {
             to: Some(victim),
             service: service(Some(event.message.protocol), event.flow),
             summary: format!("{mac} answers for {ip} ({owner}) while {} still uses it", before.mac),
-            fields: vec![("ip".to_owned(), ip.to_string()), ("new_mac".to_owned(), mac.to_string()), ("old_mac".to_owned(), before.mac.to_string())],
+            fields: vec![
+                ("ip".to_owned(), ip.to_string()),
+                ("new_mac".to_owned(), mac.to_string()),
+                ("old_mac".to_owned(), before.mac.to_string()),
+            ],
             expected: format!("{ip} at {} only", before.mac),
             conduit: None,
             proposal: None,
@@ -125,14 +134,20 @@ fn is_declared_pair(ip: IpAddr, mac: Mac, cx: &Context<'_>) -> bool {
     let standby = owner.and_then(|owner| policy.asset(owner.ip_takeover?));
     standby.is_some_and(|standby| {
         let row = cx.directory.row_of_mac(mac).and_then(|row| cx.directory.asset(row));
-        let has_its_address = row.is_some_and(|row| row.interfaces.iter().any(|i| i.ips.iter().any(|ip| standby.ip.contains(ip))));
+        let has_its_address =
+            row.is_some_and(|row| row.interfaces.iter().any(|i| i.ips.iter().any(|ip| standby.ip.contains(ip))));
         standby.mac.contains(&mac) || standby.mac.is_empty() && has_its_address
     })
 }
 
 /// Cards that redundancy protocols make up: VRRP (RFC 9568, clause 7.3) and HSRP versions 1 and 2 (RFC 2281 and vendor documents).
 fn is_virtual(mac: Mac) -> bool {
-    matches!(mac.0, [0x00, 0x00, 0x5e, 0x00, 0x01 | 0x02, _] | [0x00, 0x00, 0x0c, 0x07, 0xac, _] | [0x00, 0x00, 0x0c, 0x9f, 0xf0..=0xff, _])
+    matches!(
+        mac.0,
+        [0x00, 0x00, 0x5e, 0x00, 0x01 | 0x02, _]
+            | [0x00, 0x00, 0x0c, 0x07, 0xac, _]
+            | [0x00, 0x00, 0x0c, 0x9f, 0xf0..=0xff, _]
+    )
 }
 
 #[cfg(test)]

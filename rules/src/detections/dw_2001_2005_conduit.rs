@@ -12,14 +12,14 @@ use crate::findings::call;
 use crate::policy::{Ask, Class, Function, Importance, Mode, Policy, Reason, Verdict, ZoneIx};
 use crate::seen::{FlowSeen, FlowStage, Party};
 
-static NO_CONDUIT: Card = Card {
+const NO_CONDUIT: Card = Card {
     id: "DW-2001",
     why: "Zones keep trouble where it starts. Traffic the zone plan does not know is either a mistake in the wiring or someone crossing from a \
           network where he is allowed to one where he is not.",
     e26: &["4.2.1", "4.2.2", "4.3.1"],
 };
 
-static UNTRUSTED: Card = Card {
+const UNTRUSTED: Card = Card {
     id: "DW-2005",
     why: "Crew, passenger and satellite networks are open to the world. A path from there into the networks that steer and power the ship is the \
           way most attacks would take.",
@@ -53,19 +53,35 @@ impl Detector for Conduit {
         let verdict = policy.judge(&ask);
         let Verdict::Denied(denial) = verdict else { return };
         // before the protocol is known only the absence of any conduit is certain
-        let is_certain = seen.stage == FlowStage::Recognised || denial.failed_field == "conduit" || denial.reason == Reason::NoZone;
+        let is_certain =
+            seen.stage == FlowStage::Recognised || denial.failed_field == "conduit" || denial.reason == Reason::NoZone;
         if !is_certain || !matches!(denial.reason, Reason::NoConduit | Reason::NoZone) {
             return;
         }
-        if seen.flow.initiator == Initiator::Unknown && policy.judge(&self::ask(seen, &seen.to, &seen.from, cx)).is_allowed() {
+        if seen.flow.initiator == Initiator::Unknown
+            && policy.judge(&self::ask(seen, &seen.to, &seen.from, cx)).is_allowed()
+        {
             return;
         }
-        self.raise(seen, policy, &ask, denial.conduit.and_then(|conduit| policy.conduit(conduit)).map(|conduit| conduit.id.clone()), cx);
+        self.raise(
+            seen,
+            policy,
+            &ask,
+            denial.conduit.and_then(|conduit| policy.conduit(conduit)).map(|conduit| conduit.id.clone()),
+            cx,
+        );
     }
 }
 
 impl Conduit {
-    fn raise(&self, seen: &FlowSeen<'_>, policy: &Policy, ask: &Ask<'_>, conduit: Option<String>, cx: &mut Context<'_>) {
+    fn raise(
+        &self,
+        seen: &FlowSeen<'_>,
+        policy: &Policy,
+        ask: &Ask<'_>,
+        conduit: Option<String>,
+        cx: &mut Context<'_>,
+    ) {
         let is_untrusted = is_untrusted_into_protected(policy, seen.from.end.zone, seen.to.end.zone);
         let card = if is_untrusted { &UNTRUSTED } else { &NO_CONDUIT };
         // a SYN that nobody answered has reached nothing yet
@@ -75,7 +91,13 @@ impl Conduit {
             (true, _) | (false, false) => Severity::High,
             (false, true) => Severity::Medium,
         };
-        let key = format!("{:?}|{:?}|{:?}|{}", seen.from.identity(), seen.to.identity(), seen.flow.transport, seen.flow.dst_port);
+        let key = format!(
+            "{:?}|{:?}|{:?}|{}",
+            seen.from.identity(),
+            seen.to.identity(),
+            seen.flow.transport,
+            seen.flow.dst_port
+        );
         let (who, whom) = (call(&seen.from, cx.policy, cx.directory), call(&seen.to, cx.policy, cx.directory));
         let zones = (policy.zone_id(seen.from.end.zone).to_owned(), policy.zone_id(seen.to.end.zone).to_owned());
         let proposal = if is_untrusted { None } else { policy.policy_line_for(ask) };
@@ -126,12 +148,16 @@ fn is_own_group_traffic(seen: &FlowSeen<'_>) -> bool {
 
 fn is_judged_inside(policy: &Policy, zone: Option<ZoneIx>) -> bool {
     let Some((zone, plan)) = zone.and_then(|zone| Some((zone, policy.zone(zone)?))) else { return false };
-    zone != policy.outside() && (plan.class == Class::Ot || policy.conduits.iter().any(|conduit| conduit.from == zone && conduit.to == zone))
+    zone != policy.outside()
+        && (plan.class == Class::Ot || policy.conduits.iter().any(|conduit| conduit.from == zone && conduit.to == zone))
 }
 
 fn is_untrusted_into_protected(policy: &Policy, from: Option<ZoneIx>, to: Option<ZoneIx>) -> bool {
-    let is_untrusted = from.is_some_and(|from| from == policy.outside() || policy.zone(from).is_some_and(|zone| zone.class == Class::Untrusted));
-    let is_protected = to.and_then(|to| policy.zone(to)).is_some_and(|zone| zone.class == Class::Ot || zone.function == Function::Dmz);
+    let is_untrusted = from.is_some_and(|from| {
+        from == policy.outside() || policy.zone(from).is_some_and(|zone| zone.class == Class::Untrusted)
+    });
+    let is_protected =
+        to.and_then(|to| policy.zone(to)).is_some_and(|zone| zone.class == Class::Ot || zone.function == Function::Dmz);
     is_untrusted && is_protected
 }
 
@@ -139,7 +165,10 @@ fn is_untrusted_into_protected(policy: &Policy, from: Option<ZoneIx>, to: Option
 fn leads_to_the_heart(policy: &Policy, zone: Option<ZoneIx>) -> bool {
     zone.and_then(|zone| policy.zone(zone)).is_some_and(|zone| {
         zone.criticality == Importance::High
-            && matches!(zone.function, Function::Navigation | Function::Propulsion | Function::Steering | Function::Power | Function::Safety)
+            && matches!(
+                zone.function,
+                Function::Navigation | Function::Propulsion | Function::Steering | Function::Power | Function::Safety
+            )
     })
 }
 
@@ -187,7 +216,13 @@ reason = "conning"
   app = "modbus"
 "#;
 
-    fn told(from: &str, to: &str, port: u16, protocol: Option<&'static str>, stages: &[FlowStage]) -> Vec<(String, Severity)> {
+    fn told(
+        from: &str,
+        to: &str,
+        port: u16,
+        protocol: Option<&'static str>,
+        stages: &[FlowStage],
+    ) -> Vec<(String, Severity)> {
         let mut bench = Bench::new(Some(POLICY), Box::<Conduit>::default());
         bench.at(1.0);
         for stage in stages {
@@ -206,12 +241,18 @@ reason = "conning"
 
     #[test]
     fn no_conduit_at_all_is_told_at_the_first_packet() {
-        assert_eq!(told("10.0.2.5", "10.0.1.5", 80, None, &[FlowStage::Started]), [("DW-2001".to_owned(), Severity::Medium)]);
+        assert_eq!(
+            told("10.0.2.5", "10.0.1.5", 80, None, &[FlowStage::Started]),
+            [("DW-2001".to_owned(), Severity::Medium)]
+        );
     }
 
     #[test]
     fn from_the_crew_into_the_bridge_is_critical_once_it_answers() {
-        assert_eq!(told("10.0.9.5", "10.0.1.5", 80, None, &[FlowStage::Started]), [("DW-2005".to_owned(), Severity::High)]);
+        assert_eq!(
+            told("10.0.9.5", "10.0.1.5", 80, None, &[FlowStage::Started]),
+            [("DW-2005".to_owned(), Severity::High)]
+        );
         assert_eq!(told("10.0.9.5", "10.0.1.5", 80, Some("http"), &ALL), [("DW-2005".to_owned(), Severity::Critical)]);
     }
 }

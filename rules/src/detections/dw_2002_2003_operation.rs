@@ -11,24 +11,24 @@ use crate::seen::{Party, service};
 const WHY_OPERATION: &str = "Reading shows how the machinery runs; writing, controlling and programming change it. A station that was only given \
                              leave to look and now acts can stop an engine or move a valve.";
 
-static OPERATION: Card = Card { id: "DW-2002", why: WHY_OPERATION, e26: &["4.2.1", "4.2.2", "4.3.1"] };
-static ADDRESS: Card = Card {
+const OPERATION: Card = Card { id: "DW-2002", why: WHY_OPERATION, e26: &["4.2.1", "4.2.2", "4.3.1"] };
+const ADDRESS: Card = Card {
     id: "DW-2003",
     why: "The zone plan lists which values this station may touch. Beyond that range lie set-points and limits it has no business with; reaching \
           for them is a wrong configuration or someone exploring.",
     e26: &["4.2.1", "4.2.2", "4.3.1"],
 };
-static EXPIRED: Card = Card {
+const EXPIRED: Card = Card {
     id: "DW-2006",
     why: "Leave for this work was given until a date. It goes on after the end: either nobody told the monitor, or nobody told the engineer to stop.",
     e26: &["4.2.1", "4.2.4", "4.2.6"],
 };
-static STATE: Card = Card {
+const STATE: Card = Card {
     id: "DW-2010",
     why: "What is normal alongside can endanger the ship at sea. This operation is only allowed in another state of the ship.",
     e26: &["4.2.1", "4.3.1"],
 };
-static VALUE: Card = Card {
+const VALUE: Card = Card {
     id: "DW-4004",
     why: "The written value lies outside what the maker or the chief engineer set as the range. Equipment may follow it all the same.",
     e26: &["4.2.1", "4.3.1"],
@@ -71,7 +71,9 @@ impl Detector for Operation {
             };
             match policy.judge(&ask) {
                 // the policy has spoken: a write it allows is no first write to wonder about
-                Verdict::Allowed { .. } | Verdict::AllowedByException { .. } | Verdict::AllowedByWindow { .. } => cx.policy_spoke(),
+                Verdict::Allowed { .. } | Verdict::AllowedByException { .. } | Verdict::AllowedByWindow { .. } => {
+                    cx.policy_spoke()
+                }
                 Verdict::Denied(denial) => deny(event, from, to, (verb, object), policy, &ask, denial, cx),
             }
         }
@@ -89,6 +91,7 @@ fn deny(
     denial: Denial,
     cx: &mut Context<'_>,
 ) {
+    cx.policy_spoke();
     let card = match denial.reason.detection() {
         "DW-2002" => &OPERATION,
         "DW-2003" => &ADDRESS,
@@ -98,7 +101,6 @@ fn deny(
         // that they may not talk at all was said of the flow
         _ => return,
     };
-    cx.policy_spoke();
     let changes = matches!(verb, Verb::Write | Verb::Control | Verb::Program);
     let severity = match card.id {
         "DW-2003" if !changes => Severity::Medium,
@@ -117,7 +119,10 @@ fn deny(
     let nearest = denial.nearest.map(|line| policy.line_name(line)).unwrap_or_default();
     let conduit = denial.conduit.and_then(|conduit| policy.conduit(conduit)).map(|conduit| conduit.id.clone());
     cx.raise(key.as_bytes(), card, event.at, || {
-        let mut fields = Fields(vec![("operation".to_owned(), verb.as_str().to_owned()), ("object".to_owned(), object.to_string())], 0);
+        let mut fields = Fields(
+            vec![("operation".to_owned(), verb.as_str().to_owned()), ("object".to_owned(), object.to_string())],
+            0,
+        );
         if let Object::Registers { first, .. } = object {
             fields.0.push(("one_based".to_owned(), format!("{}", u32::from(first) + 1)));
         }
@@ -133,7 +138,11 @@ fn deny(
             service: service(Some(event.message.protocol), event.flow),
             summary: format!("{who} {} {object} of {whom}; not allowed: {}", past(verb), denial.failed_field),
             fields: fields.0,
-            expected: if nearest.is_empty() { "nothing that allows it".to_owned() } else { format!("as {nearest} allows") },
+            expected: if nearest.is_empty() {
+                "nothing that allows it".to_owned()
+            } else {
+                format!("as {nearest} allows")
+            },
             conduit,
             proposal: policy.policy_line_for(ask),
         }
@@ -234,9 +243,19 @@ reason = "conning"
         bench.at(1.0);
         let object = Object::Registers { unit: 1, table: Table::Holding, first, count, written: None };
         for _ in 0..3 {
-            bench.says("modbus", Speaker::Sender, &flow("10.0.1.5", "10.0.2.5", 502, Transport::Tcp), &[Act::Request { verb, object }]);
+            bench.says(
+                "modbus",
+                Speaker::Sender,
+                &flow("10.0.1.5", "10.0.2.5", 502, Transport::Tcp),
+                &[Act::Request { verb, object }],
+            );
         }
-        assert!(bench.findings().iter().all(|finding| finding.count == 3 && finding.conduit.as_deref() == Some("bridge-reads")));
+        assert!(
+            bench
+                .findings()
+                .iter()
+                .all(|finding| finding.count == 3 && finding.conduit.as_deref() == Some("bridge-reads"))
+        );
         bench.findings().into_iter().map(|finding| (finding.rule_id, finding.severity)).collect()
     }
 

@@ -18,7 +18,7 @@ const LEARNING: Duration = Duration::from_secs(24 * 3_600);
 /// Writers remembered.
 const REMEMBERED: usize = 16_384;
 
-static CARD: Card = Card {
+const CARD: Card = Card {
     id: "DW-3001",
     why: "A write changes what pumps, valves and engines do. Stations that only read before and now write are either new work nobody announced or \
           someone using the station.",
@@ -70,7 +70,9 @@ impl Detector for FirstWrite {
             let is_known_station = self.stations.touch(pair.0, event.at).is_some();
             self.writers.put(pair, event.at, ());
             self.stations.put(pair.0, event.at, ());
-            let is_learning = cx.policy.map_or(event.at.since(first) < LEARNING, |policy| policy.mode_between(from.end.zone, to.end.zone) == Mode::Learn);
+            let is_learning = cx.policy.map_or(event.at.since(first) < LEARNING, |policy| {
+                policy.mode_between(from.end.zone, to.end.zone) == Mode::Learn
+            });
             if is_learning || cx.has_policy_spoken() {
                 continue;
             }
@@ -107,8 +109,14 @@ mod tests {
         let mut bench = Bench::new(None, Box::<FirstWrite>::default());
         for (second, from, unit) in writes {
             bench.at(*second);
-            let object = Object::Registers { unit: *unit, table: Table::Holding, first: 10, count: 1, written: Some((1, 1)) };
-            bench.says("modbus", dogwatch_model::Speaker::Sender, &flow(from, "10.0.2.21", 502, Transport::Tcp), &[Act::Request { verb: Verb::Write, object }]);
+            let object =
+                Object::Registers { unit: *unit, table: Table::Holding, first: 10, count: 1, written: Some((1, 1)) };
+            bench.says(
+                "modbus",
+                dogwatch_model::Speaker::Sender,
+                &flow(from, "10.0.2.21", 502, Transport::Tcp),
+                &[Act::Request { verb: Verb::Write, object }],
+            );
         }
         bench.findings().into_iter().map(|finding| (finding.rule_id, finding.severity)).collect()
     }
@@ -116,7 +124,8 @@ mod tests {
     #[test]
     fn a_new_writer_after_learning() {
         let day = 25.0 * 3_600.0;
-        let told = writes(&[(0.0, "10.0.2.10", 1), (day, "10.0.2.10", 1), (day, "10.0.2.66", 1), (day, "10.0.2.10", 2)]);
+        let told =
+            writes(&[(0.0, "10.0.2.10", 1), (day, "10.0.2.10", 1), (day, "10.0.2.66", 1), (day, "10.0.2.10", 2)]);
         assert_eq!(told, [("DW-3001".to_owned(), Severity::High), ("DW-3001".to_owned(), Severity::Medium)]);
     }
 

@@ -16,7 +16,7 @@ const MIN_TIMES: u32 = 2;
 /// Pairs of source and sentence remembered.
 const REMEMBERED: usize = 32_768;
 
-static CARD: Card = Card {
+const CARD: Card = Card {
     id: "DW-3010",
     why: "Displays, the autopilot and the recorder believe what the navigation network says. A source that says what it has no business saying is a \
           wrong configuration at best, and false positions or steering orders at worst.",
@@ -64,7 +64,7 @@ impl Detector for Allowance {
             let answer = match self.answers.touch(key, event.at) {
                 Some(answer) => answer,
                 None => {
-                    let refusal = refusal(policy, from, to, object, event, cx.source);
+                    let refusal = refusal(policy, from, to, object, cx.source.selector);
                     self.answers.put(key, event.at, Answer { refusal, times: 0 });
                     let Some(answer) = self.answers.touch(key, event.at) else { continue };
                     answer
@@ -80,7 +80,7 @@ impl Detector for Allowance {
 }
 
 /// Why the policy does not allow it; `None` when it does, or has nothing to say.
-fn refusal(policy: &Policy, from: &Party, to: &Party, object: Object<'_>, event: &Event<'_>, source: &str) -> Option<&'static str> {
+fn refusal(policy: &Policy, from: &Party, to: &Party, object: Object<'_>, bus: &str) -> Option<&'static str> {
     match (object, from.speaker) {
         (Object::Sentence { talker, formatter }, _) => {
             let ask = NmeaAsk { from: from.end, to: to.end, sfi: from.sfi(), talker, formatter };
@@ -96,26 +96,31 @@ fn refusal(policy: &Policy, from: &Party, to: &Party, object: Object<'_>, event:
                 }),
             }
         }
-        (Object::Pgn { pgn, .. }, Speaker::Name { name, .. }) => match policy.n2k_allows(source, name, pgn) {
+        (Object::Pgn { pgn, .. }, Speaker::Name { name, .. }) => match policy.n2k_allows(bus, name, pgn) {
             N2kVerdict::Allowed(_) | N2kVerdict::Management | N2kVerdict::NotDeclared => None,
             N2kVerdict::Denied { why: N2kRefusal::Source, .. } => Some("the device is not on the list for this bus"),
             N2kVerdict::Denied { why: N2kRefusal::Pgn, .. } => Some("the parameter group is not on its list"),
         },
-        _ => {
-            let _ = event;
-            None
-        }
+        _ => None,
     }
 }
 
-fn raise(event: &Event<'_>, from: &Party, to: &Party, object: Object<'_>, refusal: &'static str, policy: &Policy, cx: &mut Context<'_>) {
+fn raise(
+    event: &Event<'_>,
+    from: &Party,
+    to: &Party,
+    object: Object<'_>,
+    refusal: &'static str,
+    policy: &Policy,
+    cx: &mut Context<'_>,
+) {
     let severity = severity(object, refusal);
     let key = format!("{:?}|{:?}|{object}", from.identity(), from.sfi());
     let mut who = call(from, cx.policy, cx.directory);
     if let Some(sfi) = from.sfi() {
         who = format!("{who} as {sfi}");
     }
-    let (bus, end) = (cx.source.to_owned(), (from.end, to.end));
+    let (bus, end) = (cx.source.selector.to_owned(), (from.end, to.end));
     cx.raise(key.as_bytes(), &CARD, event.at, || Raise {
         card: &CARD,
         severity: Some(severity),
@@ -142,13 +147,15 @@ fn raise(event: &Event<'_>, from: &Party, to: &Party, object: Object<'_>, refusa
 /// High for what steers the ship or tells where and when she is; low for display and makers' own talk; medium between.
 fn severity(object: Object<'_>, refusal: &str) -> Severity {
     const HIGH: [&str; 24] = [
-        "GGA", "GLL", "GNS", "RMC", "RMA", "VTG", "ZDA", "HDT", "HDG", "THS", "ROT", "APB", "HTC", "HSC", "RMB", "XTE", "RTE", "WPL", "DTM", "VBW",
-        "VHW", "DPT", "VDO", "GBS",
+        "GGA", "GLL", "GNS", "RMC", "RMA", "VTG", "ZDA", "HDT", "HDG", "THS", "ROT", "APB", "HTC", "HSC", "RMB", "XTE",
+        "RTE", "WPL", "DTM", "VBW", "VHW", "DPT", "VDO", "GBS",
     ];
     const HIGH_PGNS: [u32; 9] = [126_208, 126_992, 127_237, 127_245, 127_250, 129_025, 129_026, 129_029, 129_285];
     match object {
         Object::Sentence { talker: "P", .. } => Severity::Low,
-        Object::Sentence { formatter, .. } if HIGH.contains(&formatter) || refusal.contains("function id") => Severity::High,
+        Object::Sentence { formatter, .. } if HIGH.contains(&formatter) || refusal.contains("function id") => {
+            Severity::High
+        }
         Object::Pgn { pgn, .. } if HIGH_PGNS.contains(&pgn) => Severity::High,
         _ => Severity::Medium,
     }

@@ -19,7 +19,7 @@ const WINDOW: Duration = Duration::from_secs(30);
 /// Ids remembered.
 const REMEMBERED: usize = 4_096;
 
-static CARD: Card = Card {
+const CARD: Card = Card {
     id: "DW-3011",
     why: "Displays and the autopilot take a sentence by the name of its source. Two senders under one name means that one of them may be feeding \
           the bridge false positions, headings or targets.",
@@ -62,7 +62,8 @@ impl Detector for SourceClash {
             return;
         };
         // the same packet seen again behind a router has another card and a smaller time to live, but the same address
-        let is_same = owner.ip == now.ip && (owner.mac == now.mac || owner.ttl != now.ttl || owner.ip.is_some() && owner.mac.is_none());
+        let is_same = owner.ip == now.ip
+            && (owner.mac == now.mac || owner.ttl != now.ttl || owner.ip.is_some() && owner.mac.is_none());
         if is_same {
             owner.last = event.at;
             return;
@@ -107,7 +108,8 @@ impl Detector for SourceClash {
 
 /// Whether the policy gives the system function id to the asset with this address, alone or as a member of its redundancy group.
 fn may_use(policy: &Policy, sfi: Sfi, ip: Option<IpAddr>) -> bool {
-    let of_sender = |entry: &&NmeaAllowance| policy.asset(entry.source).zip(ip).is_some_and(|(asset, ip)| asset.ip.contains(&ip));
+    let of_sender =
+        |entry: &&NmeaAllowance| policy.asset(entry.source).zip(ip).is_some_and(|(asset, ip)| asset.ip.contains(&ip));
     policy.nmea.iter().filter(of_sender).any(|own| {
         let shares = |entry: &NmeaAllowance| entry.redundancy.is_some() && entry.redundancy == own.redundancy;
         own.sfi.contains(&sfi) || policy.nmea.iter().any(|entry| shares(entry) && entry.sfi.contains(&sfi))

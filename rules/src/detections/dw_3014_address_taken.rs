@@ -19,7 +19,7 @@ const HOLDS: Duration = Duration::from_secs(120);
 /// Addresses remembered (256 per bus).
 const REMEMBERED: usize = 8 * 256;
 
-static CARD: Card = Card {
+const CARD: Card = Card {
     id: "DW-3014",
     why: "On the bus a device is heard only while it holds an address. Taking it silences the rightful sensor or autopilot, and what comes from that \
           address afterwards is believed.",
@@ -64,7 +64,8 @@ impl Detector for AddressTaken {
         if address >= 254 {
             return;
         }
-        let claims = event.message.acts.iter().any(|act| matches!(act, Act::Says(fact) if fact.attribute == Attribute::N2kName));
+        let claims =
+            event.message.acts.iter().any(|act| matches!(act, Act::Says(fact) if fact.attribute == Attribute::N2kName));
         let key = (bus, address);
         match self.holders.touch(key, event.at) {
             Some(holder) if holder.name == name => holder.last = event.at,
@@ -85,7 +86,7 @@ impl Detector for AddressTaken {
 
 fn raise(event: &Event<'_>, from: &Party, name: u64, address: u8, before: u64, cx: &mut Context<'_>) {
     let victim = Party { row: None, speaker: Speaker::Name { name: before, address }, ..*from };
-    let bus = cx.source.to_owned();
+    let bus = cx.source.label.to_owned();
     let known = declared(name, cx);
     let rightful = declared(before, cx);
     let who = known.clone().unwrap_or_else(|| call(from, cx.policy, cx.directory));
@@ -140,7 +141,13 @@ mod tests {
         let bus = dogwatch_model::Flow { src: None, dst: None, ..flow("0.0.0.0", "0.0.0.0", 0, Transport::Can) };
         for (second, name, address) in claims {
             bench.at(*second);
-            let fact = Fact { about: Subject::Speaker, attribute: Attribute::N2kName, value: FactValue::Number(*name), confidence: 90, method: "t" };
+            let fact = Fact {
+                about: Subject::Speaker,
+                attribute: Attribute::N2kName,
+                value: FactValue::Number(*name),
+                confidence: 90,
+                method: "t",
+            };
             bench.says("nmea2000", Speaker::Name { name: *name, address: *address }, &bus, &[Act::Says(fact)]);
         }
         bench.ids()

@@ -30,7 +30,7 @@ const NOISE_DECAY: f64 = 0.995;
 /// Times the noise level that a step must exceed.
 const NOISE_FACTOR: f64 = 6.0;
 
-static CARD: Card = Card {
+const CARD: Card = Card {
     id: "DW-5001",
     why: "ECDIS, radar overlay, AIS and the autopilot steer by this position. A jump means a faulty, jammed or spoofed receiver, or someone feeding \
           positions into the bridge network.",
@@ -87,12 +87,20 @@ impl Detector for PositionJump {
         let (mut place, mut of_day) = (None, None);
         for act in event.message.acts {
             match act {
-                Act::Measures { of: Of::OwnShip, quantity: Quantity::Position, value: Value::Position { lat, lon } } => place = Some((*lat, *lon)),
-                Act::Measures { of: Of::OwnShip, quantity: Quantity::UtcTime, value: Value::TimeOfDay(time) } => of_day = Some(time.as_secs_f64()),
+                Act::Measures {
+                    of: Of::OwnShip,
+                    quantity: Quantity::Position,
+                    value: Value::Position { lat, lon },
+                } => place = Some((*lat, *lon)),
+                Act::Measures { of: Of::OwnShip, quantity: Quantity::UtcTime, value: Value::TimeOfDay(time) } => {
+                    of_day = Some(time.as_secs_f64())
+                }
                 Act::Measures { of: Of::OwnShip, quantity: Quantity::UtcTime, value: Value::Time(time) } => {
                     of_day = Some((time.0.rem_euclid(86_400_000_000_000)) as f64 / 1e9);
                 }
-                Act::Measures { of: Of::OwnShip, quantity: Quantity::SpeedOverGround, value: Value::Number(speed) } if speed.is_finite() => {
+                Act::Measures { of: Of::OwnShip, quantity: Quantity::SpeedOverGround, value: Value::Number(speed) }
+                    if speed.is_finite() =>
+                {
                     self.speed = Some((event.at, speed.abs()));
                 }
                 _ => {}
@@ -116,7 +124,11 @@ impl PositionJump {
         track.speed = reported;
         let allowed = |from: &Fix, track: &Track| {
             let base = JUMP_METRES.max(NOISE_FACTOR * track.noise);
-            let base = if track.lost.is_some_and(|lost| fix.at.since(lost) <= REACQUISITION) { base.max(REACQUIRED_METRES) } else { base };
+            let base = if track.lost.is_some_and(|lost| fix.at.since(lost) <= REACQUISITION) {
+                base.max(REACQUIRED_METRES)
+            } else {
+                base
+            };
             base + top.max(reported * 1.2) * seconds_between(from, &fix)
         };
         if let Some((before, jumped)) = track.suspect {
@@ -160,7 +172,11 @@ fn raise(event: &Event<'_>, from: &Party, before: &Fix, jumped: &Fix, limit: f64
         from: *from,
         to: None,
         service: service(Some(event.message.protocol), event.flow),
-        summary: format!("Position of {who} jumped {:.1} km in {:.0} s", distance / 1_000.0, seconds_between(before, jumped)),
+        summary: format!(
+            "Position of {who} jumped {:.1} km in {:.0} s",
+            distance / 1_000.0,
+            seconds_between(before, jumped)
+        ),
         fields: vec![
             ("before".to_owned(), format!("{:.5} {:.5} at {}", before.lat, before.lon, before.at)),
             ("after".to_owned(), format!("{:.5} {:.5} at {}", jumped.lat, jumped.lon, jumped.at)),
@@ -182,7 +198,9 @@ fn receiver_of(event: &Event<'_>, from: &Party) -> Receiver {
         .acts
         .iter()
         .find_map(|act| match act {
-            Act::Publishes { object: dogwatch_model::Object::Sentence { talker, .. } } => talker.as_bytes().first_chunk().copied(),
+            Act::Publishes { object: dogwatch_model::Object::Sentence { talker, .. } } => {
+                talker.as_bytes().first_chunk().copied()
+            }
             _ => None,
         })
         .unwrap_or_default();
@@ -223,7 +241,10 @@ mod tests {
 
     #[test]
     fn a_confirmed_jump_is_one_finding() {
-        assert_eq!(track(&[(0.0, 54.0, 7.0), (1.0, 54.0, 7.0), (2.0, 54.05, 7.0), (3.0, 54.05, 7.0), (4.0, 54.05, 7.0)]), 1);
+        assert_eq!(
+            track(&[(0.0, 54.0, 7.0), (1.0, 54.0, 7.0), (2.0, 54.05, 7.0), (3.0, 54.05, 7.0), (4.0, 54.05, 7.0)]),
+            1
+        );
     }
 
     #[test]
@@ -233,7 +254,15 @@ mod tests {
 
     #[test]
     fn sailing_over_the_date_line_is_none() {
-        let points: Vec<_> = (0..40).map(|s| (f64::from(s), 60.0, if s < 20 { 180.0 - f64::from(20 - s) * 1e-4 } else { -180.0 + f64::from(s - 20) * 1e-4 })).collect();
+        let points: Vec<_> = (0..40)
+            .map(|s| {
+                (
+                    f64::from(s),
+                    60.0,
+                    if s < 20 { 180.0 - f64::from(20 - s) * 1e-4 } else { -180.0 + f64::from(s - 20) * 1e-4 },
+                )
+            })
+            .collect();
         assert_eq!(track(&points), 0);
     }
 

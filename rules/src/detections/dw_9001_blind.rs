@@ -29,7 +29,7 @@ const MIN_FRAMES: u64 = 1_000;
 /// Sources and zones told apart; no ship has more mirror ports.
 const SOURCES: usize = 64;
 
-static CARD: Card = Card {
+const CARD: Card = Card {
     id: "DW-9001",
     why: "While the monitor is blind, an attack or a fault on this network goes unseen, and an empty list of findings means nothing.",
     e26: &["4.3.1", "4.3.2"],
@@ -98,10 +98,24 @@ impl Detector for Blind {
                 let (frames, dropped) = (seen.frames.saturating_sub(frames), seen.dropped.saturating_sub(dropped));
                 let (unseen, bytes) = (seen.unseen_bytes.saturating_sub(unseen), seen.seen_bytes.saturating_sub(bytes));
                 if let Some(share) = share_above(dropped, frames, MIN_FRAMES, DROP_SHARE) {
-                    reasons.push(("dropped", format!("{} loses {:.1} % of its frames before the monitor can read them", seen.source, share * 100.0)));
+                    reasons.push((
+                        "dropped",
+                        format!(
+                            "{} loses {:.1} % of its frames before the monitor can read them",
+                            seen.source,
+                            share * 100.0
+                        ),
+                    ));
                 }
                 if let Some(share) = share_above(unseen, bytes, MIN_BYTES, UNSEEN_SHARE) {
-                    reasons.push(("unseen", format!("{:.1} % of the TCP data on {} never reaches the mirror port", share * 100.0, seen.source)));
+                    reasons.push((
+                        "unseen",
+                        format!(
+                            "{:.1} % of the TCP data on {} never reaches the mirror port",
+                            share * 100.0,
+                            seen.source
+                        ),
+                    ));
                 }
                 source.window = Some((seen.at, seen.frames, seen.dropped, seen.unseen_bytes, seen.seen_bytes));
             }
@@ -113,7 +127,11 @@ impl Detector for Blind {
         if (is_silent || !seen.up && was_busy) && !source.told_silent {
             source.told_silent = true;
             let minutes = seen.at.since(source.last_heard).as_secs() / 60;
-            let how = if seen.up { format!("silent for {minutes} min although it was busy before") } else { "down".to_owned() };
+            let how = if seen.up {
+                format!("silent for {minutes} min although it was busy before")
+            } else {
+                "down".to_owned()
+            };
             reasons.push(("silent", format!("Capture interface {} is {how}", seen.source)));
         }
         for (kind, summary) in reasons {
@@ -127,7 +145,8 @@ impl Detector for Blind {
         for (index, slot) in self.zones.iter_mut().enumerate() {
             let Some(talk) = slot else { continue };
             // a zone of a few packets a minute may be quiet; one that was always talking may not
-            let was_busy = talk.last.since(talk.first) >= WAS_BUSY && talk.packets >= talk.last.since(talk.first).as_secs();
+            let was_busy =
+                talk.last.since(talk.first) >= WAS_BUSY && talk.packets >= talk.last.since(talk.first).as_secs();
             let is_silent = at.since(talk.last) >= SILENT;
             if !is_silent || !was_busy || talk.told || !alive {
                 continue;
@@ -141,7 +160,10 @@ impl Detector for Blind {
                 continue;
             }
             let minutes = at.since(talk.last).as_secs() / 60;
-            let summary = format!("Nothing heard from zone {} for {minutes} min: the mirror of its switch is lost, or all of it is off", plan.id);
+            let summary = format!(
+                "Nothing heard from zone {} for {minutes} min: the mirror of its switch is lost, or all of it is off",
+                plan.id
+            );
             raise(&format!("zone|{}", plan.id), at, Severity::High, summary, Some(zone), cx);
         }
     }

@@ -34,7 +34,8 @@ impl<K: Hash + Eq + Copy + Ord, V> Remembered<K, V> {
     /// Puts an entry in; when full, an eighth goes, the longest untouched first (by key among equals, so that a replay forgets the same).
     pub(crate) fn put(&mut self, key: K, at: CaptureTime, value: V) {
         if self.entries.len() >= self.limit && !self.entries.contains_key(&key) {
-            let mut ages: Vec<(CaptureTime, K)> = self.entries.iter().map(|(key, (touched, _))| (*touched, *key)).collect();
+            let mut ages: Vec<(CaptureTime, K)> =
+                self.entries.iter().map(|(key, (touched, _))| (*touched, *key)).collect();
             ages.sort_unstable();
             let going = (self.limit / 8).max(1);
             for (_, key) in ages.into_iter().take(going) {
@@ -43,18 +44,6 @@ impl<K: Hash + Eq + Copy + Ord, V> Remembered<K, V> {
             }
         }
         self.entries.insert(key, (at, value));
-    }
-
-    /// Takes an entry out.
-    pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
-        self.entries.remove(key).map(|(_, value)| value)
-    }
-
-    /// Keys and values in the order of the keys.
-    pub(crate) fn sorted(&self) -> Vec<(K, &V)> {
-        let mut all: Vec<_> = self.entries.iter().map(|(key, (_, value))| (*key, value)).collect();
-        all.sort_by_key(|(key, _)| *key);
-        all
     }
 
     /// How many entries.

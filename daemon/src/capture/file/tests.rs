@@ -34,7 +34,8 @@ fn block(big: bool, kind: u32, body: &[u8]) -> Vec<u8> {
 }
 
 fn section(big: bool) -> Vec<u8> {
-    let mut body = if big { vec![0x1a, 0x2b, 0x3c, 0x4d, 0, 1, 0, 0] } else { vec![0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0] };
+    let mut body =
+        if big { vec![0x1a, 0x2b, 0x3c, 0x4d, 0, 1, 0, 0] } else { vec![0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0] };
     body.extend([0xff; 8]);
     block(big, 0x0a0d_0d0a, &body)
 }
@@ -70,7 +71,8 @@ fn packet(big: bool, interface: u32, ticks: u64, bytes: &[u8]) -> Vec<u8> {
 type Seen = (usize, i64, u32, Vec<u8>);
 
 fn read(bytes: Vec<u8>) -> (Vec<Seen>, Option<Damage>, CaptureFile) {
-    let mut file = CaptureFile::from_reader(Box::new(std::io::Cursor::new(bytes)), Path::new("test.pcap")).ok().unwrap();
+    let mut file =
+        CaptureFile::from_reader(Box::new(std::io::Cursor::new(bytes)), Path::new("test.pcap")).ok().unwrap();
     let mut seen = Vec::new();
     let damage = loop {
         match file.next_frame() {
@@ -94,7 +96,11 @@ fn pcap_of_every_kind() {
     ] {
         let bytes = pcap(magic, big, 0x2400_0001, &[(10, 7, b"abc"), (11, 7, b"")], extra);
         let (seen, damage, _) = read(bytes);
-        assert_eq!(seen, vec![(0, 10_000_000_000 + nanos, 1, b"abc".to_vec()), (0, 11_000_000_000 + nanos, 1, vec![])], "{magic:x?}");
+        assert_eq!(
+            seen,
+            vec![(0, 10_000_000_000 + nanos, 1, b"abc".to_vec()), (0, 11_000_000_000 + nanos, 1, vec![])],
+            "{magic:x?}"
+        );
         assert_eq!(damage, None);
     }
 }
