@@ -3,15 +3,9 @@
 use std::path::Path;
 
 use anyhow::Context;
-use dogwatch_model::CaptureTime;
 use dogwatch_rules::policy::{Checked, Level, Policy, check};
 
-/// Today, for what has ended. The only place where the policy meets the clock.
-#[must_use]
-pub fn today() -> CaptureTime {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    CaptureTime(0).plus(since)
-}
+use crate::clock;
 
 /// Reads and checks a policy file.
 ///
@@ -19,7 +13,7 @@ pub fn today() -> CaptureTime {
 /// When it cannot be read.
 pub fn read(file: &Path) -> anyhow::Result<Checked> {
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read the policy {}", file.display()))?;
-    Ok(check(&text, &file.display().to_string(), today()))
+    Ok(check(&text, &file.display().to_string(), clock::now()))
 }
 
 /// Reads a policy that must be valid.

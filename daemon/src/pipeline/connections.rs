@@ -4,7 +4,7 @@ use std::collections::hash_map::RandomState;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
-use dogwatch_flow::FlowSummary;
+use dogwatch_flow::{FlowSummary, Traffic};
 use dogwatch_inventory::{AssetIx, Inventory};
 use dogwatch_model::{CaptureTime, Connection, Flow, IdKind, Mac, SourceId, Transport, stable_id};
 use dogwatch_rules::policy::Policy;
@@ -13,6 +13,31 @@ use crate::capture::SourceInfo;
 
 /// Connections told apart; a scan of a /16 would otherwise fill memory. Those past it are counted in the last row.
 const LIMIT: usize = 32_768;
+
+/// What a flow moved since it was last told of.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Moved {
+    pub(super) forward: Traffic,
+    pub(super) backward: Traffic,
+}
+
+impl Moved {
+    /// From `before` to what the summary says now.
+    pub(super) const fn since(before: &Self, summary: &FlowSummary) -> Self {
+        const fn less(now: Traffic, before: Traffic) -> Traffic {
+            Traffic { packets: now.packets.saturating_sub(before.packets), bytes: now.bytes.saturating_sub(before.bytes) }
+        }
+        Self { forward: less(summary.forward, before.forward), backward: less(summary.backward, before.backward) }
+    }
+
+    pub(super) const fn turned(self) -> Self {
+        Self { forward: self.backward, backward: self.forward }
+    }
+
+    pub(super) const fn packets(&self) -> u64 {
+        self.forward.packets.saturating_add(self.backward.packets)
+    }
+}
 
 /// What makes two flows one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -61,8 +86,8 @@ impl Connections {
         self.refused
     }
 
-    /// Adds a flow that ended.
-    pub(super) fn add(&mut self, summary: &FlowSummary) {
+    /// Adds what a flow moved since it was last added.
+    pub(super) fn add(&mut self, summary: &FlowSummary, moved: &Moved) {
         let flow = &summary.flow;
         // addresses of hosts behind a router share its card: the IP address is the end, the card only where there is none
         let end = |ip: Option<IpAddr>, mac: Mac| (ip, if ip.is_some() { Mac::NONE } else { mac });
@@ -86,9 +111,9 @@ impl Connections {
             first: summary.first,
             last: summary.last,
         });
-        totals.bytes_ab += summary.forward.bytes;
-        totals.bytes_ba += summary.backward.bytes;
-        totals.packets += summary.forward.packets + summary.backward.packets;
+        totals.bytes_ab += moved.forward.bytes;
+        totals.bytes_ba += moved.backward.bytes;
+        totals.packets += moved.packets();
         totals.first = totals.first.min(summary.first);
         totals.last = totals.last.max(summary.last);
     }

@@ -16,6 +16,7 @@ use dogwatch_rules::policy::Policy;
 use dogwatch_rules::{HealthSeen, Rules, Settings as RuleSettings};
 
 use crate::capture::SourceInfo;
+use crate::mirror::MirrorSeen;
 
 pub use connections::Connections;
 pub use counts::{ErrorCount, MessageCounts};
@@ -147,6 +148,12 @@ impl Pipeline {
     /// The sources with their names.
     pub fn sources(&self) -> impl Iterator<Item = (&SourceInfo, &SourceState)> {
         self.watch.sources().iter().zip(&self.sources)
+    }
+
+    /// What a source has shown of the ship's traffic.
+    #[must_use]
+    pub fn mirror(&self, source: SourceId) -> MirrorSeen {
+        self.watch.mirror(source).cloned().unwrap_or_default()
     }
 
     /// The inventory.

