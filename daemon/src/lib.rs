@@ -1,1 +1,3 @@
-//! placeholder
+//! The program aboard: capture, pipeline, console, uplink, commands.
+
+pub mod uplink;

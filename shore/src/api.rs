@@ -174,9 +174,10 @@ pub(crate) async fn findings(
     let query = params.query()?;
     let items = register.repo.findings(&query).await?;
     let full = items.len() >= query.limit as usize;
-    let next = items.last().filter(|_| full).map(|last| {
-        key_text(last.finding.last_seen.millis(), &last.finding.finding_id, &last.vessel_id)
-    });
+    let next = items
+        .last()
+        .filter(|_| full)
+        .map(|last| key_text(last.finding.last_seen.millis(), &last.finding.finding_id, &last.vessel_id));
     Ok(Json(Page { schema: SCHEMA, items, next }).into_response())
 }
 

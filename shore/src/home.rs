@@ -126,7 +126,11 @@ fn read(path: &Path) -> Result<Vec<u8>, HomeError> {
 fn write(path: &Path, bytes: &[u8], new: bool) -> Result<(), HomeError> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).mode(0o600);
-    if new { options.create_new(true) } else { options.create(true).truncate(true) };
+    if new {
+        options.create_new(true)
+    } else {
+        options.create(true).truncate(true)
+    };
     let written = options.open(path).and_then(|mut file| {
         file.write_all(bytes)?;
         file.sync_all()?;

@@ -299,9 +299,10 @@ pub(crate) async fn findings(
     let query = params.query()?;
     let rows = register.repo.findings(&query).await?;
     let full = rows.len() >= query.limit as usize;
-    let older = rows.last().filter(|_| full).map(|last| {
-        key_text(last.finding.last_seen.millis(), &last.finding.finding_id, &last.vessel_id)
-    });
+    let older = rows
+        .last()
+        .filter(|_| full)
+        .map(|last| key_text(last.finding.last_seen.millis(), &last.finding.finding_id, &last.vessel_id));
     let vessels = register.repo.vessels().await?.into_iter().map(|row| (row.vessel_id, row.name)).collect();
     page(&FindingsPage {
         vessels,

@@ -48,7 +48,9 @@ pub enum ServerError {
         source: io::Error,
     },
     /// Pages were asked for on an address that others can reach.
-    #[error("--pages {0}: pages have no login yet, so they are served on a loopback address only, such as 127.0.0.1:8080")]
+    #[error(
+        "--pages {0}: pages have no login yet, so they are served on a loopback address only, such as 127.0.0.1:8080"
+    )]
     PagesNotLoopback(SocketAddr),
     /// The certificate and key do not fit.
     #[error("TLS")]

@@ -14,9 +14,7 @@ use dogwatch_model::Asset;
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
-use super::{
-    Answer, Delivery, Enrolment, FindingQuery, FindingRow, Repo, RepoError, Taken, VesselDetail, VesselRow,
-};
+use super::{Answer, Delivery, Enrolment, FindingQuery, FindingRow, Repo, RepoError, Taken, VesselDetail, VesselRow};
 
 /// Layout of `schema.sql`, kept in the file's `user_version`.
 const LAYOUT: i64 = 1;
@@ -118,7 +116,8 @@ impl SqliteRepo {
         .bind(i64::from(generation))
         .fetch_all(&self.pool)
         .await?;
-        let read = |bytes: &Vec<u8>| Definition::from_bytes(bytes).map_err(|_| RepoError::Stored { what: "definition" });
+        let read =
+            |bytes: &Vec<u8>| Definition::from_bytes(bytes).map_err(|_| RepoError::Stored { what: "definition" });
         rows.iter().map(read).collect()
     }
 }

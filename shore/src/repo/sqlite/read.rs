@@ -166,8 +166,7 @@ impl SqliteRepo {
             "select {FINDING_COLUMNS} from finding f join vessel v on v.vessel_id = f.vessel_id
              where f.vessel_id = ?1 and f.finding_id = ?2"
         );
-        let row =
-            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(vessel).bind(finding).fetch_optional(&self.pool).await?;
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(vessel).bind(finding).fetch_optional(&self.pool).await?;
         let Some(row) = row else { return Ok(None) };
         let mut row = finding_row(&row)?;
         let steps: Vec<String> = sqlx::query_scalar(
@@ -232,10 +231,5 @@ fn finding_row(row: &SqliteRow) -> Result<FindingRow, RepoError> {
     finding.status = status(row.try_get(5)?)?;
     finding.last_seen = CaptureTime::from_millis(row.try_get(6)?);
     finding.count = unsigned(row.try_get(7)?);
-    Ok(FindingRow {
-        vessel_id: row.try_get(0)?,
-        vessel_name: row.try_get(1)?,
-        received_ms: row.try_get(2)?,
-        finding,
-    })
+    Ok(FindingRow { vessel_id: row.try_get(0)?, vessel_name: row.try_get(1)?, received_ms: row.try_get(2)?, finding })
 }

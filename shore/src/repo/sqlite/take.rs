@@ -236,12 +236,7 @@ async fn note_bundle(db: &mut SqliteConnection, delivery: &Delivery<'_>) -> Resu
     Ok(())
 }
 
-async fn apply(
-    db: &mut SqliteConnection,
-    delivery: &Delivery<'_>,
-    seq: i64,
-    record: &Record,
-) -> Result<(), RepoError> {
+async fn apply(db: &mut SqliteConnection, delivery: &Delivery<'_>, seq: i64, record: &Record) -> Result<(), RepoError> {
     match record {
         Record::Finding(finding) => put_finding(db, delivery, seq, finding).await,
         Record::FindingUpdate(update) => put_update(db, delivery, seq, update).await,
@@ -410,15 +405,17 @@ async fn put_change(
 async fn put_gap(db: &mut SqliteConnection, delivery: &Delivery<'_>, seq: i64, gap: &Gap) -> Result<(), RepoError> {
     let sizes = gap.ranges.iter().map(|&(from, to)| to.saturating_sub(from).saturating_add(u64::from(to >= from)));
     let dropped = sizes.fold(0_u64, u64::saturating_add);
-    sqlx::query("insert into gap (vessel_id, epoch, seq, dropped, body) values (?1, ?2, ?3, ?4, ?5) on conflict do nothing")
-        .bind(delivery.vessel_id)
-        .bind(i64::from(delivery.epoch))
-        .bind(seq)
-        // A hostile count must not overflow the sum of a list.
-        .bind(count_number(dropped).min(1 << 40))
-        .bind(json(gap)?)
-        .execute(db)
-        .await?;
+    sqlx::query(
+        "insert into gap (vessel_id, epoch, seq, dropped, body) values (?1, ?2, ?3, ?4, ?5) on conflict do nothing",
+    )
+    .bind(delivery.vessel_id)
+    .bind(i64::from(delivery.epoch))
+    .bind(seq)
+    // A hostile count must not overflow the sum of a list.
+    .bind(count_number(dropped).min(1 << 40))
+    .bind(json(gap)?)
+    .execute(db)
+    .await?;
     Ok(())
 }
 
