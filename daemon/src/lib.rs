@@ -9,3 +9,6 @@ pub mod json;
 pub mod pipeline;
 pub mod policy_file;
 pub mod settings;
+//! The program aboard: capture, pipeline, console, uplink, commands.
+
+pub mod uplink;

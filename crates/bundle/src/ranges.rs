@@ -34,6 +34,25 @@ impl SeqRanges {
         self.runs.insert(from, to);
     }
 
+    /// Takes every number `from..=to` out.
+    pub fn remove(&mut self, from: u64, to: u64) {
+        if from > to {
+            return;
+        }
+        while let Some((&start, &end)) = self.runs.range(..=to).next_back() {
+            if end < from {
+                break;
+            }
+            self.runs.remove(&start);
+            if end > to {
+                self.runs.insert(to.saturating_add(1), end);
+            }
+            if start < from {
+                self.runs.insert(start, from.saturating_sub(1));
+            }
+        }
+    }
+
     /// Whether `seq` is in the set.
     #[must_use]
     pub fn contains(&self, seq: u64) -> bool {
@@ -106,14 +125,19 @@ mod tests {
     proptest! {
         #[test]
         fn behaves_like_a_plain_set(
-            ops in proptest::collection::vec((0_u64..60, 0_u64..6), 0..40),
+            ops in proptest::collection::vec((0_u64..60, 0_u64..6, proptest::bool::weighted(0.8)), 0..40),
             start in 0_u64..60,
             forget in proptest::option::of(0_u64..60),
         ) {
             let (mut ranges, mut plain) = (SeqRanges::new(), BTreeSet::new());
-            for (from, more) in ops {
-                ranges.insert(from, from + more);
-                plain.extend(from..=from + more);
+            for (from, more, add) in ops {
+                if add {
+                    ranges.insert(from, from + more);
+                    plain.extend(from..=from + more);
+                } else {
+                    ranges.remove(from, from + more);
+                    plain.retain(|seq| !(from..=from + more).contains(seq));
+                }
             }
             if let Some(below) = forget {
                 ranges.forget_below(below);
