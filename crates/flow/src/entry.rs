@@ -195,7 +195,7 @@ impl Entry {
             });
             *cx.held = cx.held.saturating_sub(before).saturating_add(half.cost());
         }
-        if segment.rst {
+        if segment.rst || self.connection.is_closed() {
             self.flush(counters, cx);
         }
         if !self.reader.wants_stream() {

@@ -14,6 +14,9 @@ use crate::{Counters, FlowId, Limits, Observer};
 /// A rest that emptied keeps its memory up to here.
 const KEEP_CAPACITY: usize = 8 * 1024;
 
+/// A rest up to here is kept even when all streams together hold too much, so that flows that hoard do not blind us to those that do not.
+const SMALL_REST: usize = 1024;
+
 /// Everything around one packet (or one tick of time) that reading a flow needs.
 pub(crate) struct Context<'a, O> {
     pub(crate) observer: &'a mut O,
@@ -244,7 +247,7 @@ impl Reader {
             }
         }
         let left = rest.bytes.len();
-        if left > cx.limits.stream_bytes || (left > 0 && *cx.held > cx.limits.all_stream_bytes) {
+        if left > cx.limits.stream_bytes || (left > SMALL_REST && *cx.held > cx.limits.all_stream_bytes) {
             counters.stream_buffer_overflows = counters.stream_buffer_overflows.wrapping_add(1);
             counters.stream_overflow_bytes = counters.stream_overflow_bytes.wrapping_add(left as u64);
             rest.clear(cx);

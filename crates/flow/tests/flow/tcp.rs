@@ -118,6 +118,16 @@ fn a_hole_that_is_never_filled_becomes_a_gap() {
     feed.tcp(By::Client, 1012, 901, ACK, b"xe\n");
     assert_eq!(feed.observer.said(), [">xa", ">[3]xc", ">xd", ">xe"]);
 
+    // when both sides are done
+    let mut log = Log::default();
+    let mut feed = Feed::new(engine(), &mut log);
+    feed.handshake(999, 900);
+    feed.tcp(By::Client, 1000, 901, ACK, b"xa\n");
+    feed.tcp(By::Client, 1006, 901, ACK | FIN, b"xc\n");
+    assert_eq!(feed.observer.said(), [">xa"]);
+    feed.tcp(By::Server, 901, 1003, ACK | FIN, b"");
+    assert_eq!(feed.observer.said(), [">xa", ">[3]xc"]);
+
     // and when a reset ends it
     let mut log = Log::default();
     let mut feed = Feed::new(engine(), &mut log);
