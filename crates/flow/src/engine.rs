@@ -180,7 +180,7 @@ impl Engine {
             at: unit.at,
             frame: unit.frame,
             carrier: unit.carrier,
-            flow: unit.flow,
+            flow: &unit.flow,
             sender: side,
         };
         match &unit.segment {
@@ -231,7 +231,11 @@ impl Engine {
         let flow = entry.flow_from(sender);
         let at = clocks.get(usize::from(flow.source.0)).map_or(entry.last, |clock| clock.now);
         let (id, frame, carrier) = (entry.id, entry.last_frame, entry.carrier);
-        how(entry, counters, &mut Context { observer, catalogue, limits, held, id, at, frame, carrier, flow, sender });
+        how(
+            entry,
+            counters,
+            &mut Context { observer, catalogue, limits, held, id, at, frame, carrier, flow: &flow, sender },
+        );
     }
 
     /// Sets the clock of a source and lets time pass for the flows.

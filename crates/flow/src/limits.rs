@@ -39,7 +39,7 @@ pub struct Limits {
     pub probe_bytes: usize,
     /// Packets looked at in one direction of a stream, or in a datagram flow, before it counts as unclassified.
     pub probe_packets: u8,
-    /// An unclassified datagram flow is looked at again every so many packets; 0 never.
+    /// An unclassified flow is looked at again at its 1st, 2nd, 4th, 8th … packet from then on, and every so many packets; 0 never.
     pub probe_again_every: u32,
     /// Least time between two progress reports of one flow.
     pub progress_every: Duration,

@@ -29,7 +29,7 @@ pub(crate) struct Context<'a, O> {
     pub(crate) frame: u64,
     pub(crate) carrier: Carrier,
     /// The addresses, seen from `sender`.
-    pub(crate) flow: Flow,
+    pub(crate) flow: &'a Flow,
     pub(crate) sender: Side,
 }
 
@@ -61,8 +61,8 @@ enum State {
     Probing(Pair<u8>),
     /// A dissector.
     Reading(Index, Box<dyn Dissector>),
-    /// Nobody; datagrams are looked at again now and then.
-    Unclassified { datagrams: u32 },
+    /// Nobody; packets are looked at again now and then.
+    Unclassified { packets: u32 },
     /// Nobody, for good: two dissectors gave up.
     Abandoned,
 }
@@ -147,7 +147,7 @@ impl Reader {
 
     /// The addresses, seen from `side`.
     pub(crate) fn flow_from<O>(&self, side: Side, cx: &Context<'_, O>) -> Flow {
-        let mut flow = if side == cx.sender { cx.flow } else { reversed(&cx.flow) };
+        let mut flow = if side == cx.sender { *cx.flow } else { reversed(cx.flow) };
         self.mark(&mut flow, side);
         flow
     }
@@ -180,20 +180,34 @@ impl Reader {
                         return;
                     }
                 }
-                State::Unclassified { datagrams } => {
-                    *datagrams = datagrams.wrapping_add(1);
-                    let every = cx.limits.probe_again_every;
-                    if every == 0 || datagrams.checked_rem(every) != Some(0) {
+                State::Unclassified { .. } => {
+                    if !self.look_again(side, bytes, counters, cx) {
                         return;
                     }
-                    if self.look(side, bytes, false, cx) != Found::Yes {
-                        return;
-                    }
-                    self.open(counters, cx);
                 }
                 State::Abandoned => return,
             }
         }
+    }
+
+    /// Looks at a packet of an unclassified flow, if it is time: often at first, then every so many packets. A flow that was joined in the middle
+    /// of a long message, or began with odd packets, is not lost for its whole life, which may be weeks.
+    pub(crate) fn look_again<O: Observer>(
+        &mut self,
+        side: Side,
+        bytes: &[u8],
+        counters: &mut Counters,
+        cx: &mut Context<'_, O>,
+    ) -> bool {
+        let State::Unclassified { packets } = &mut self.state else { return false };
+        *packets = packets.wrapping_add(1);
+        let every = cx.limits.probe_again_every;
+        let is_time = every > 0 && (packets.is_power_of_two() || packets.checked_rem(every) == Some(0));
+        let is_found = is_time && self.look(side, bytes, false, cx) == Found::Yes;
+        if is_found {
+            self.open(counters, cx);
+        }
+        is_found
     }
 
     /// Reads the next piece of a stream.
@@ -391,7 +405,7 @@ impl Reader {
     fn leave<O: Observer>(&mut self, counters: &mut Counters, cx: &mut Context<'_, O>) {
         counters.flows_unclassified = counters.flows_unclassified.wrapping_add(1);
         if !matches!(self.state, State::Abandoned) {
-            self.state = State::Unclassified { datagrams: 0 };
+            self.state = State::Unclassified { packets: 0 };
         }
         let flow = self.flow_from(self.client, cx);
         cx.observer.recognised(cx.id, cx.at, cx.frame, &flow, None);
