@@ -1,24 +1,21 @@
-//! The way of one frame: link layer, network, flow, stream, dissector.
+//! The engine: flows found or begun, packets counted and read, time let pass.
 
 use dogwatch_dissectors::{Carrier, Protocol};
-use dogwatch_model::{CaptureTime, Flow, Initiator, SourceId, Transport};
+use dogwatch_model::{CaptureTime, SourceId, Transport};
 
 use crate::catalogue::Catalogue;
 use crate::entry::Entry;
-use crate::fragment::{FragmentKey, Fragments};
+use crate::fragment::Fragments;
 use crate::frame::Frame;
 use crate::key::Key;
-use crate::link::{self, Carried, Link, LinkError};
-use crate::network::{self, Packet, Upper};
+use crate::link::{self, Link, LinkError};
 use crate::observer::{Ending, FlowSummary, Observer, Traffic};
+use crate::packet::{Origin, Unit};
 use crate::reader::Context;
 use crate::side::Side;
 use crate::table::Table;
-use crate::tcp::Segment;
 use crate::{Counters, Limits};
 
-/// Bytes of a classic SocketCAN frame, unused data bytes included.
-const CAN_FRAME: usize = 16;
 /// Time between two looks for flows that ended quietly.
 const TICK: std::time::Duration = std::time::Duration::from_secs(1);
 /// One such look takes in this part of the table.
@@ -28,11 +25,11 @@ const JUMP: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// Turns frames into flows and offers their bytes to dissectors.
 pub struct Engine {
-    limits: Limits,
+    pub(crate) limits: Limits,
     catalogue: Catalogue,
     table: Table,
-    fragments: Fragments,
-    counters: Counters,
+    pub(crate) fragments: Fragments,
+    pub(crate) counters: Counters,
     /// Bytes held for all streams.
     held: usize,
     /// One clock per source: time of its last frame, and of its last look for quiet flows.
@@ -45,17 +42,6 @@ pub struct Engine {
 struct Clock {
     now: CaptureTime,
     ticked: CaptureTime,
-}
-
-/// One packet on its way to its flow.
-struct Unit<'a> {
-    at: CaptureTime,
-    frame: u64,
-    flow: Flow,
-    carrier: Carrier,
-    traffic: Traffic,
-    bytes: &'a [u8],
-    segment: Option<Segment<'a>>,
 }
 
 impl Engine {
@@ -95,7 +81,17 @@ impl Engine {
         }
         self.clock(frame.source, frame.at, observer);
         match link::decode(frame.link, frame.bytes) {
-            Ok((link, carried)) => self.carried(frame, link, carried, wire, observer),
+            Ok((link, carried)) => {
+                let origin = Origin {
+                    at: frame.at,
+                    source: frame.source,
+                    frame: frame.number,
+                    traffic: Traffic { packets: 1, bytes: wire },
+                    link,
+                    depth: 0,
+                };
+                self.carried(&origin, carried, observer);
+            }
             Err(LinkError::Unsupported) => {
                 self.counters.unsupported_link = self.counters.unsupported_link.wrapping_add(1);
             }
@@ -115,16 +111,10 @@ impl Engine {
         self.counters.frames = self.counters.frames.wrapping_add(1);
         self.counters.bytes = self.counters.bytes.wrapping_add(bytes.len() as u64);
         self.clock(source, at, observer);
-        let unit = Unit {
-            at,
-            frame: number,
-            flow: flow_of(source, &Link::default(), Transport::Serial),
-            carrier: Carrier::Serial,
-            traffic: Traffic { packets: 1, bytes: bytes.len() as u64 },
-            bytes,
-            segment: None,
-        };
-        self.unit(unit, observer);
+        let traffic = Traffic { packets: 1, bytes: bytes.len() as u64 };
+        let origin = Origin { at, source, frame: number, traffic, link: Link::default(), depth: 0 };
+        let flow = origin.flow(Transport::Serial);
+        self.unit(&Unit { at, frame: number, flow, carrier: Carrier::Serial, traffic, bytes, segment: None }, observer);
     }
 
     /// Ends every flow: the capture is over.
@@ -136,117 +126,8 @@ impl Engine {
         }
     }
 
-    fn carried<O: Observer>(
-        &mut self,
-        frame: &Frame<'_>,
-        link: Link,
-        carried: Carried<'_>,
-        wire: u64,
-        observer: &mut O,
-    ) {
-        let (transport, carrier, bytes) = match carried {
-            Carried::Ip(bytes) => match network::decode(bytes) {
-                Some(packet) => return self.packet(frame, link, &packet, wire, observer),
-                None => {
-                    self.counters.bad_ip_header = self.counters.bad_ip_header.wrapping_add(1);
-                    return;
-                }
-            },
-            Carried::Ether(ether_type, bytes) => (Transport::Ethernet(ether_type), Carrier::Ethernet, bytes),
-            // The first SAP tells the kinds of LLC traffic apart.
-            Carried::Llc(bytes) => {
-                let sap = bytes.first().copied().map_or(0, u16::from);
-                (Transport::Ethernet(sap), Carrier::Llc, bytes)
-            }
-            Carried::Can(bytes) => (Transport::Can, Carrier::Can, bytes),
-        };
-        let mut padded = [0_u8; CAN_FRAME];
-        let bytes = match padded.get_mut(..bytes.len()) {
-            // Some writers leave unused data bytes away.
-            Some(start) if carrier == Carrier::Can => {
-                start.copy_from_slice(bytes);
-                &padded[..]
-            }
-            _ => bytes,
-        };
-        let unit = Unit {
-            at: frame.at,
-            frame: frame.number,
-            flow: flow_of(frame.source, &link, transport),
-            carrier,
-            traffic: Traffic { packets: 1, bytes: wire },
-            bytes,
-            segment: None,
-        };
-        self.unit(unit, observer);
-    }
-
-    /// Takes an IP packet in, a fragment first through reassembly.
-    fn packet<O: Observer>(&mut self, frame: &Frame<'_>, link: Link, packet: &Packet<'_>, wire: u64, observer: &mut O) {
-        if packet.damaged {
-            self.counters.bad_ip_header = self.counters.bad_ip_header.wrapping_add(1);
-        }
-        let Some(part) = packet.fragment else {
-            return self.datagram(frame, link, packet, Traffic { packets: 1, bytes: wire }, observer);
-        };
-        let is_v6 = packet.src.is_ipv6();
-        let key = FragmentKey {
-            source: frame.source,
-            vlans: link.vlans,
-            src: packet.src,
-            dst: packet.dst,
-            id: part.id,
-            protocol: if is_v6 { 0 } else { packet.protocol },
-        };
-        let (at, limits, counters) = (frame.at, &self.limits, &mut self.counters);
-        let whole = self.fragments.take(key, packet.protocol, part, packet.payload, at, wire, limits, counters);
-        let Some(whole) = whole else { return };
-        let (protocol, payload, is_well) = network::behind_extensions(is_v6, whole.protocol, &whole.bytes);
-        if !is_well {
-            self.counters.bad_ip_header = self.counters.bad_ip_header.wrapping_add(1);
-        }
-        let together = Packet { protocol, payload, missing: 0, fragment: None, damaged: !is_well, ..*packet };
-        self.datagram(frame, link, &together, whole.traffic, observer);
-        self.fragments.give_back(whole.bytes);
-    }
-
-    /// Takes a whole IP packet in.
-    fn datagram<O: Observer>(
-        &mut self,
-        frame: &Frame<'_>,
-        link: Link,
-        packet: &Packet<'_>,
-        traffic: Traffic,
-        observer: &mut O,
-    ) {
-        let flow = |transport, src_port, dst_port| Flow {
-            src: Some(packet.src),
-            dst: Some(packet.dst),
-            ttl: packet.ttl,
-            src_port,
-            dst_port,
-            ..flow_of(frame.source, &link, transport)
-        };
-        let upper =
-            if packet.damaged { Upper::Other(packet.payload) } else { network::upper(packet.protocol, packet.payload) };
-        let (flow, carrier, bytes, segment) = match &upper {
-            Upper::Udp { src, dst, payload } => (flow(Transport::Udp, *src, *dst), Carrier::Udp, *payload, None),
-            Upper::Tcp(slice) => {
-                let segment = Segment::new(slice, packet.missing);
-                let flow = flow(Transport::Tcp, slice.source_port(), slice.destination_port());
-                (flow, Carrier::Tcp, segment.payload, Some(segment))
-            }
-            Upper::Other(payload) => (flow(Transport::Ip(packet.protocol), 0, 0), Carrier::Ip, *payload, None),
-            Upper::Bad => {
-                self.counters.bad_transport_header = self.counters.bad_transport_header.wrapping_add(1);
-                (flow(Transport::Ip(packet.protocol), 0, 0), Carrier::Ip, &[][..], None)
-            }
-        };
-        self.unit(Unit { at: frame.at, frame: frame.number, flow, carrier, traffic, bytes, segment }, observer);
-    }
-
     /// Finds or begins the flow of a packet and has it read.
-    fn unit<O: Observer>(&mut self, unit: Unit<'_>, observer: &mut O) {
+    pub(crate) fn unit<O: Observer>(&mut self, unit: &Unit<'_>, observer: &mut O) {
         let (key, side) = Key::of(&unit.flow);
         let mut found = self.table.find(&key);
         if let (Some(slot), Some(segment)) = (found, &unit.segment)
@@ -257,12 +138,12 @@ impl Engine {
         }
         let slot = match found {
             Some(slot) => slot,
-            None => match self.begin(key, side, &unit, observer) {
+            None => match self.begin(key, side, unit, observer) {
                 Some(slot) => slot,
                 None => return,
             },
         };
-        self.read(slot, side, &unit, observer);
+        self.read(slot, side, unit, observer);
         self.table.touch(slot);
         let (dissected, quiet_longest) = self.table.dissected();
         if dissected > self.limits.dissectors {
@@ -303,7 +184,7 @@ impl Engine {
             at: unit.at,
             frame: unit.frame,
             carrier: unit.carrier,
-            flow: unit.flow,
+            flow: &unit.flow,
             sender: side,
         };
         match &unit.segment {
@@ -354,7 +235,11 @@ impl Engine {
         let flow = entry.flow_from(sender);
         let at = clocks.get(usize::from(flow.source.0)).map_or(entry.last, |clock| clock.now);
         let (id, frame, carrier) = (entry.id, entry.last_frame, entry.carrier);
-        how(entry, counters, &mut Context { observer, catalogue, limits, held, id, at, frame, carrier, flow, sender });
+        how(
+            entry,
+            counters,
+            &mut Context { observer, catalogue, limits, held, id, at, frame, carrier, flow: &flow, sender },
+        );
     }
 
     /// Sets the clock of a source and lets time pass for the flows.
@@ -411,23 +296,5 @@ impl Engine {
             let patience = if connection.is_established { self.limits.tcp_idle } else { self.limits.tcp_linger };
             (quiet >= patience).then_some(Ending::Idle)
         }
-    }
-}
-
-/// Addresses of the link layer only.
-#[inline]
-const fn flow_of(source: SourceId, link: &Link, transport: Transport) -> Flow {
-    Flow {
-        source,
-        vlans: link.vlans,
-        src_mac: link.src,
-        dst_mac: link.dst,
-        src: None,
-        dst: None,
-        transport,
-        src_port: 0,
-        dst_port: 0,
-        ttl: 0,
-        initiator: Initiator::Unknown,
     }
 }

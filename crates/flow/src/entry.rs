@@ -168,7 +168,12 @@ impl Entry {
         cx: &mut Context<'_, O>,
     ) {
         if !self.reader.wants_stream() {
-            return self.drop_stream(cx.held);
+            self.drop_stream(cx.held);
+            if segment.payload.is_empty() || !self.reader.look_again(side, segment.payload, counters, cx) {
+                return;
+            }
+            // The stream is joined here, whatever its first bytes were.
+            self.stream = Some(Box::default());
         }
         if segment.has_data() {
             let connection = &self.connection;
@@ -195,7 +200,7 @@ impl Entry {
             });
             *cx.held = cx.held.saturating_sub(before).saturating_add(half.cost());
         }
-        if segment.rst {
+        if segment.rst || self.connection.is_closed() {
             self.flush(counters, cx);
         }
         if !self.reader.wants_stream() {

@@ -22,11 +22,13 @@ mod limits;
 mod link;
 mod network;
 mod observer;
+mod packet;
 mod reader;
 mod side;
 mod stream;
 mod table;
 mod tcp;
+mod tunnel;
 
 pub use counters::Counters;
 pub use engine::Engine;

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 /// The bounds of one [`crate::Engine`].
 ///
-/// With the defaults the engine itself stays below about 110 MiB however it is flooded: 65,536 flows of some 400 bytes with their index, 32 MiB of
-/// stream bytes, 4 MiB of fragments, and 16,384 dissectors as long as these keep themselves to 2 kB on average.
+/// With the defaults the engine stays below about 140 MiB however it is flooded: 65,536 flows of some 400 bytes with their index, 32 MiB of
+/// stream bytes and again as many in small rests, 4 MiB of fragments, and 16,384 dissectors as long as these keep themselves to 2 kB on
+/// average. `examples/flood.rs` measures it.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Flows followed at the same time. Past it the flow that was quiet longest ends, one-way flows nobody recognised first.
@@ -24,7 +25,7 @@ pub struct Limits {
     pub stream_bytes: usize,
     /// Out-of-order segments held for one direction.
     pub stream_segments: usize,
-    /// Bytes held for all streams.
+    /// Bytes held for all streams. Past it holes become gaps at once and only what is left of a message up to 1 KiB is kept.
     pub all_stream_bytes: usize,
     /// How long later bytes wait for a missing segment before the hole is declared a gap.
     pub hole_timeout: Duration,
@@ -38,7 +39,7 @@ pub struct Limits {
     pub probe_bytes: usize,
     /// Packets looked at in one direction of a stream, or in a datagram flow, before it counts as unclassified.
     pub probe_packets: u8,
-    /// An unclassified datagram flow is looked at again every so many packets; 0 never.
+    /// An unclassified flow is looked at again at its 1st, 2nd, 4th, 8th … packet from then on, and every so many packets; 0 never.
     pub probe_again_every: u32,
     /// Least time between two progress reports of one flow.
     pub progress_every: Duration,

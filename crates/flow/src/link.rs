@@ -1,7 +1,7 @@
 //! Link layers: from a frame to an IP packet, an Ethernet or LLC payload, or a CAN frame.
 //!
-//! Read are Ethernet II and 802.3 with 802.1Q/802.1ad tags (0x8100, 0x88A8, 0x9100 to 0x9300), unencrypted MACsec, HSR tags (IEC 62439-3), Linux cooked captures v1 and v2,
-//! BSD loopback, raw IP and SocketCAN, as the pcap link-layer registry describes them. PRP trailers stay at the end of the payload.
+//! Read are Ethernet II and 802.3 with 802.1Q/802.1ad tags (0x8100, 0x88A8, 0x9100 to 0x9300), unencrypted MACsec, HSR tags
+//! (IEC 62439-3), PPPoE sessions, Linux cooked captures v1 and v2, BSD loopback, raw IP and SocketCAN, as the pcap link-layer registry describes them. PRP trailers stay at the end of the payload.
 
 use dogwatch_model::{Mac, Vlans};
 use etherparse::{Ethernet2Slice, LaxMacsecPayloadSlice, LaxMacsecSlice, SingleVlanSlice};
@@ -108,6 +108,11 @@ pub(crate) fn ether_type<'a>(
                 ether_type = u16::from_be_bytes([*high, *low]);
                 payload = rest;
             }
+            // PPPoE session data (RFC 2516): version and type, code, session, length, PPP protocol.
+            0x8864 => match payload.split_first_chunk() {
+                Some(([0x11, 0, _, _, _, _, 0, 0x21 | 0x57], packet)) => return Ok((link, Carried::Ip(packet))),
+                _ => return Ok((link, Carried::Ether(ether_type, payload))),
+            },
             length if length < ETHER_TYPE_MIN => {
                 // A length past the end is a cut frame or one of the undefined values 1501..=1535: take what is there.
                 let (inside, _padding) = payload.split_at_checked(usize::from(length)).unwrap_or((payload, &[]));

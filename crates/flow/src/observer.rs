@@ -116,7 +116,8 @@ pub trait Observer {
     }
 
     /// The protocol was recognised, or `None` when probing ended without a match. Called once, and again only when the finding changes: an
-    /// unclassified datagram flow is recognised late, or a dissector gives up. `flow` is seen from the initiator where that is known.
+    /// unclassified flow is recognised late, or a dissector gives up. Not called for a flow that ends before it was looked at long enough: its
+    /// summary has no protocol. `flow` is seen from the initiator where that is known.
     fn recognised(&mut self, id: FlowId, at: CaptureTime, frame: u64, flow: &Flow, protocol: Option<&'static str>) {
         let _ = (id, at, frame, flow, protocol);
     }

@@ -14,6 +14,9 @@ use crate::{Counters, FlowId, Limits, Observer};
 /// A rest that emptied keeps its memory up to here.
 const KEEP_CAPACITY: usize = 8 * 1024;
 
+/// A rest up to here is kept even when all streams together hold too much, so that flows that hoard do not blind us to those that do not.
+const SMALL_REST: usize = 1024;
+
 /// Everything around one packet (or one tick of time) that reading a flow needs.
 pub(crate) struct Context<'a, O> {
     pub(crate) observer: &'a mut O,
@@ -26,7 +29,7 @@ pub(crate) struct Context<'a, O> {
     pub(crate) frame: u64,
     pub(crate) carrier: Carrier,
     /// The addresses, seen from `sender`.
-    pub(crate) flow: Flow,
+    pub(crate) flow: &'a Flow,
     pub(crate) sender: Side,
 }
 
@@ -58,8 +61,8 @@ enum State {
     Probing(Pair<u8>),
     /// A dissector.
     Reading(Index, Box<dyn Dissector>),
-    /// Nobody; datagrams are looked at again now and then.
-    Unclassified { datagrams: u32 },
+    /// Nobody; packets are looked at again now and then.
+    Unclassified { packets: u32 },
     /// Nobody, for good: two dissectors gave up.
     Abandoned,
 }
@@ -144,7 +147,7 @@ impl Reader {
 
     /// The addresses, seen from `side`.
     pub(crate) fn flow_from<O>(&self, side: Side, cx: &Context<'_, O>) -> Flow {
-        let mut flow = if side == cx.sender { cx.flow } else { reversed(&cx.flow) };
+        let mut flow = if side == cx.sender { *cx.flow } else { reversed(cx.flow) };
         self.mark(&mut flow, side);
         flow
     }
@@ -177,20 +180,34 @@ impl Reader {
                         return;
                     }
                 }
-                State::Unclassified { datagrams } => {
-                    *datagrams = datagrams.wrapping_add(1);
-                    let every = cx.limits.probe_again_every;
-                    if every == 0 || datagrams.checked_rem(every) != Some(0) {
+                State::Unclassified { .. } => {
+                    if !self.look_again(side, bytes, counters, cx) {
                         return;
                     }
-                    if self.look(side, bytes, false, cx) != Found::Yes {
-                        return;
-                    }
-                    self.open(counters, cx);
                 }
                 State::Abandoned => return,
             }
         }
+    }
+
+    /// Looks at a packet of an unclassified flow, if it is time: often at first, then every so many packets. A flow that was joined in the middle
+    /// of a long message, or began with odd packets, is not lost for its whole life, which may be weeks.
+    pub(crate) fn look_again<O: Observer>(
+        &mut self,
+        side: Side,
+        bytes: &[u8],
+        counters: &mut Counters,
+        cx: &mut Context<'_, O>,
+    ) -> bool {
+        let State::Unclassified { packets } = &mut self.state else { return false };
+        *packets = packets.wrapping_add(1);
+        let every = cx.limits.probe_again_every;
+        let is_time = every > 0 && (packets.is_power_of_two() || packets.checked_rem(every) == Some(0));
+        let is_found = is_time && self.look(side, bytes, false, cx) == Found::Yes;
+        if is_found {
+            self.open(counters, cx);
+        }
+        is_found
     }
 
     /// Reads the next piece of a stream.
@@ -244,7 +261,7 @@ impl Reader {
             }
         }
         let left = rest.bytes.len();
-        if left > cx.limits.stream_bytes || (left > 0 && *cx.held > cx.limits.all_stream_bytes) {
+        if left > cx.limits.stream_bytes || (left > SMALL_REST && *cx.held > cx.limits.all_stream_bytes) {
             counters.stream_buffer_overflows = counters.stream_buffer_overflows.wrapping_add(1);
             counters.stream_overflow_bytes = counters.stream_overflow_bytes.wrapping_add(left as u64);
             rest.clear(cx);
@@ -388,7 +405,7 @@ impl Reader {
     fn leave<O: Observer>(&mut self, counters: &mut Counters, cx: &mut Context<'_, O>) {
         counters.flows_unclassified = counters.flows_unclassified.wrapping_add(1);
         if !matches!(self.state, State::Abandoned) {
-            self.state = State::Unclassified { datagrams: 0 };
+            self.state = State::Unclassified { packets: 0 };
         }
         let flow = self.flow_from(self.client, cx);
         cx.observer.recognised(cx.id, cx.at, cx.frame, &flow, None);

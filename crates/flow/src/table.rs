@@ -203,3 +203,13 @@ impl Table {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flow_takes_what_the_limits_say() {
+        assert!(size_of::<Slot>() <= 448, "{} bytes: Limits counts on some 400", size_of::<Slot>());
+    }
+}

@@ -35,6 +35,8 @@ fn flows() {
     assert_eq!(feed.engine.flows().count(), 0);
     let slots = log.calls.iter().filter_map(|call| if let Call::Started(id) = call { Some(id.slot()) } else { None });
     assert_eq!(slots.max(), Some(63), "slots stay below the limit");
+    let ids = log.calls.iter().filter_map(|call| if let Call::Started(id) = call { Some(*id) } else { None });
+    assert_eq!(ids.collect::<std::collections::BTreeSet<_>>().len(), 1000, "a slot used again has another id");
     assert_eq!(log.ended.len(), 1000);
 }
 
@@ -51,6 +53,24 @@ fn a_flood_does_not_push_out_what_is_read() {
     assert_eq!(feed.observer.said(), [">xa", ">xb"]);
     let summary = feed.engine.flows().find(|(_, flow)| flow.protocol == Some("x")).unwrap().1;
     assert_eq!((summary.forward.packets, summary.gaps), (4, 0), "one flow, not a new one joined in its middle");
+}
+
+#[test]
+fn new_flows_find_room_among_many_proven_ones() {
+    let mut log = Log::default();
+    let mut feed = Feed::new(with(Limits { flows: 64, ..Limits::default() }), &mut log);
+    for port in 0..64 {
+        for _ in 0..20 {
+            feed.eth(&udp_frame(port, 9, b"?"));
+        }
+    }
+    for port in 1000..1006 {
+        feed.eth(&udp_frame(port, 9, b"?"));
+    }
+    let new = feed.engine.flows().filter(|(_, flow)| flow.flow.src_port >= 1000).count();
+    assert_eq!(new, 6, "the new ones do not push out each other");
+    let oldest = feed.engine.flows().filter(|(_, flow)| flow.flow.src_port < 6).count();
+    assert_eq!(oldest, 0, "those quiet longest went");
 }
 
 #[test]

@@ -86,6 +86,40 @@ fn extension_header_in_the_first_fragment() {
 }
 
 #[test]
+fn authentication_header_in_the_first_fragment() {
+    // RFC 4302: next header, length in 4-byte words minus 2, reserved, SPI, sequence number, integrity check value
+    let header = [17, 4, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9];
+    let datagram = [&header[..], &udp(4000, 4001, &[5; 40])].concat();
+    for order in [[0, 1], [1, 0]] {
+        let frames: Vec<_> = parts(&datagram, &[32])
+            .map(|(from, to, more)| {
+                ipv4_part(CLIENT, SERVER, 51, 1, u16::try_from(from).unwrap(), more, &datagram[from..to])
+            })
+            .collect();
+        let mut log = Log::default();
+        let mut feed = Feed::new(Engine::new(Limits::default(), TAPE), &mut log);
+        for index in order {
+            feed.link(228, &frames[index]);
+        }
+        assert_eq!(feed.observer.said(), [format!(">{}", hex(&[5; 40]))], "{order:?}");
+    }
+}
+
+#[test]
+fn two_different_ends() {
+    let datagram = udp(4000, 4001, &[1; 32]);
+    let mut log = Log::default();
+    let mut feed = Feed::new(Engine::new(Limits::default(), TAPE), &mut log);
+    feed.link(228, &ipv4_part(CLIENT, SERVER, 17, 7, 40, false, &[]));
+    feed.link(228, &ipv4_part(CLIENT, SERVER, 17, 7, 16, false, &[]));
+    assert_eq!(feed.counter("fragments_bad"), 1);
+    feed.link(228, &ipv4_part(CLIENT, SERVER, 17, 7, 0, true, &datagram[..16]));
+    assert!(feed.observer.said().is_empty());
+    feed.link(228, &ipv4_part(CLIENT, SERVER, 17, 7, 16, true, &datagram[16..]));
+    assert_eq!(feed.observer.said(), [format!(">{}", hex(&[1; 32]))]);
+}
+
+#[test]
 fn the_first_copy_of_a_byte_stays() {
     let mut log = Log::default();
     let mut feed = Feed::new(Engine::new(Limits::default(), TAPE), &mut log);

@@ -53,6 +53,8 @@ fn what_carries_an_ip_packet() {
         ("padded ipv6", 1, with(&ethernet(CLIENT_MAC, SERVER_MAC, 0x86dd, &ip6), &[0; 9])),
         ("snap", 1, ethernet(CLIENT_MAC, SERVER_MAC, 38, &with(&[0xaa, 0xaa, 3, 0, 0, 0, 8, 0], &ip))),
         ("hsr", 1, ethernet(CLIENT_MAC, SERVER_MAC, 0x892f, &with(&[0x10, 0x40, 0, 7, 8, 0], &ip))),
+        ("pppoe", 1, ethernet(CLIENT_MAC, SERVER_MAC, 0x8864, &with(&[0x11, 0, 0, 9, 0, 32, 0, 0x21], &ip))),
+        ("pppoe ipv6", 1, ethernet(CLIENT_MAC, SERVER_MAC, 0x8864, &with(&[0x11, 0, 0, 9, 0, 52, 0, 0x57], &ip6))),
         // SecTAG without encryption, change bit or SCI: short length 0, packet number 1
         ("macsec, readable", 1, ethernet(CLIENT_MAC, SERVER_MAC, 0x88e5, &with(&[0, 0, 0, 0, 0, 1, 8, 0], &ip))),
         ("raw", 101, ip.clone()),

@@ -14,3 +14,5 @@ mod recognition;
 mod support;
 #[cfg(test)]
 mod tcp;
+#[cfg(test)]
+mod tunnel;

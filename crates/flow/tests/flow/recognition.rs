@@ -134,8 +134,36 @@ fn a_stream_waits_for_more_but_not_for_ever() {
         feed.tcp(By::Client, 100 + n, 900, ACK, b"z");
     }
     assert_eq!(feed.observer.recognised(), [None]);
-    feed.tcp(By::Client, 108, 900, ACK, b"xa\n");
-    assert!(feed.observer.said().is_empty());
+    assert_eq!(feed.counter("flows_unclassified"), 1);
+}
+
+#[test]
+fn an_unclassified_stream_is_joined_later() {
+    let mut log = Log::default();
+    let limits = Limits { probe_again_every: 16, ..Limits::default() };
+    let mut feed = Feed::new(Engine::new(limits, PROTOCOLS), &mut log);
+    feed.server_port = 1234;
+    feed.handshake(99, 899);
+    for n in 0..20 {
+        feed.tcp(By::Client, 100 + n * 1000, 900, ACK, &[b'z'; 1000]);
+    }
+    for n in 0..10 {
+        feed.tcp(By::Client, 20_100 + n * 3, 900, ACK, b"xa\n");
+    }
+    // 2 of the long ones fill the probe, 18 follow; the next look after the 16th is at the 32nd
+    for n in 10..20 {
+        feed.tcp(By::Client, 20_100 + n * 3, 900, ACK, b"xb\n");
+    }
+    assert_eq!(feed.observer.recognised(), [None, Some("first")]);
+    let said = feed.observer.said().len();
+    assert!(said > 0 && said < 20, "{said}");
+    assert_eq!(feed.counter("stream_gaps"), 0, "what came before is not missed");
+}
+
+#[test]
+fn an_engine_may_move_to_another_thread() {
+    const fn is_send<T: Send>(_: &T) {}
+    is_send(&engine());
 }
 
 #[test]

@@ -10,7 +10,8 @@ use crate::support::record::{Call, Lines, Log, Tape, heard};
 
 static X: Lines = Lines { name: "x", letter: b'x', hints: &[Hint::Tcp(7777)], carriers: &[Carrier::Tcp], wants: 2 };
 static Y: Lines = Lines { name: "y", letter: b'y', hints: &[], carriers: &[Carrier::Tcp], wants: 2 };
-static LINES: &[&dyn Protocol] = &[&X, &Y];
+static W: Lines = Lines { name: "w", letter: b'w', hints: &[], carriers: &[Carrier::Tcp], wants: 4 };
+static LINES: &[&dyn Protocol] = &[&X, &Y, &W];
 static TAPE: &[&dyn Protocol] = &[&Tape];
 
 fn engine() -> Engine {
@@ -118,6 +119,16 @@ fn a_hole_that_is_never_filled_becomes_a_gap() {
     feed.tcp(By::Client, 1012, 901, ACK, b"xe\n");
     assert_eq!(feed.observer.said(), [">xa", ">[3]xc", ">xd", ">xe"]);
 
+    // when both sides are done
+    let mut log = Log::default();
+    let mut feed = Feed::new(engine(), &mut log);
+    feed.handshake(999, 900);
+    feed.tcp(By::Client, 1000, 901, ACK, b"xa\n");
+    feed.tcp(By::Client, 1006, 901, ACK | FIN, b"xc\n");
+    assert_eq!(feed.observer.said(), [">xa"]);
+    feed.tcp(By::Server, 901, 1003, ACK | FIN, b"");
+    assert_eq!(feed.observer.said(), [">xa", ">[3]xc"]);
+
     // and when a reset ends it
     let mut log = Log::default();
     let mut feed = Feed::new(engine(), &mut log);
@@ -144,6 +155,21 @@ fn a_quiet_flow_gives_up_waiting_by_itself() {
 }
 
 #[test]
+fn a_clock_that_goes_back_starts_the_wait_anew() {
+    let mut log = Log::default();
+    let mut feed = Feed::new(engine(), &mut log);
+    feed.handshake(999, 900);
+    feed.tcp(By::Client, 1000, 901, ACK, b"xa\n");
+    feed.tcp(By::Client, 1006, 901, ACK, b"xc\n");
+    feed.pass(-86_400);
+    feed.tcp(By::Client, 1009, 901, ACK, b"xd\n");
+    assert_eq!(feed.observer.said(), [">xa"]);
+    feed.pass(3);
+    feed.tcp(By::Client, 1012, 901, ACK, b"xe\n");
+    assert_eq!(feed.observer.said(), [">xa", ">[3]xc", ">xd", ">xe"]);
+}
+
+#[test]
 fn a_half_read_message_is_forgotten_at_a_gap() {
     let (log, _) = play(1000, &[(0, b"xa\nxhal"), (10, b"xc\n")]);
     assert_eq!(log.said(), [">xa", ">[3]xc"]);
@@ -161,6 +187,14 @@ fn a_stream_that_moved_on_is_found_again() {
     feed.tcp(By::Client, far + 6, 901, ACK, b"xn\n");
     assert_eq!(feed.observer.said(), [">xa", ">[200000000]xm", ">xn"]);
     assert_eq!(feed.counter("tcp_strays"), 1);
+
+    // also backwards; what was acknowledged before says nothing about the stream as it is now
+    feed.tcp(By::Server, 901, far + 9, ACK, b"");
+    feed.tcp(By::Client, 1000, 901, ACK, b"xo\n");
+    feed.tcp(By::Client, 1003, 901, ACK, b"xp\n");
+    feed.tcp(By::Client, 1009, 901, ACK, b"xr\n");
+    feed.tcp(By::Client, 1006, 901, ACK, b"xq\n");
+    assert_eq!(feed.observer.said(), [">xa", ">[200000000]xm", ">xn", ">[0]xp", ">xq", ">xr"]);
 }
 
 #[test]
@@ -212,6 +246,30 @@ fn the_server_may_speak_first_and_early_bytes_are_not_lost() {
     feed.tcp(By::Client, 100, 901, ACK, b"xq\n");
     feed.tcp(By::Server, 901, 103, ACK, b"hello\n");
     assert_eq!(feed.observer.said(), [">xq", "<xhello"]);
+}
+
+#[test]
+fn what_waited_is_read_in_the_order_it_came() {
+    let mut log = Log::default();
+    let mut feed = Feed::new(engine(), &mut log);
+    feed.server_port = 9999;
+    feed.handshake(99, 899);
+    // two bytes are too few for a decision; the client's line is enough for both
+    feed.tcp(By::Server, 900, 100, ACK, b"w\n");
+    feed.tcp(By::Client, 100, 902, ACK, b"wide\n");
+    assert_eq!(feed.observer.said(), ["<w", ">wide"]);
+}
+
+#[test]
+fn a_connection_nobody_closed_is_opened_again() {
+    let mut log = Log::default();
+    let mut feed = Feed::new(engine(), &mut log);
+    for (first, line) in [(100, b"xa\n"), (70_000, b"xb\n")] {
+        feed.handshake(first, 900);
+        feed.tcp(By::Client, first + 1, 901, ACK, line);
+    }
+    assert_eq!(feed.observer.said(), [">xa", ">xb"]);
+    assert_eq!((feed.counter("flows_started"), feed.counter("stream_gaps")), (2, 0));
 }
 
 #[test]
