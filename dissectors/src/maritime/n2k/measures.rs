@@ -213,7 +213,9 @@ fn ais(pgn: u32, data: &[u8], acts: &mut Acts<'_>) {
         return;
     }
     acts.measures(of, Quantity::CourseOverGround, unsigned(112, 16, 1e-4).read(data).map(|course| course * DEGREES));
-    acts.measures(of, Quantity::SpeedOverGround, unsigned(128, 16, 0.01).read(data));
+    // The speed of a search and rescue aircraft comes in steps ten times those of ships.
+    let step = if pgn == 129_798 { 0.1 } else { 0.01 };
+    acts.measures(of, Quantity::SpeedOverGround, unsigned(128, 16, step).read(data));
     if matches!(pgn, 129_038..=129_040) {
         acts.measures(of, Quantity::HeadingTrue, unsigned(168, 16, 1e-4).read(data).map(|angle| angle * DEGREES));
     }
@@ -274,7 +276,8 @@ mod tests {
             assert_eq!(stands(pgn, at), Some(true), "{pgn} {at:?}");
         }
         for pgn in [129_038, 129_039, 129_040, 129_798] {
-            for at in [signed(40, 32, 1e-7), signed(72, 32, 1e-7), unsigned(112, 16, 1e-4), unsigned(128, 16, 0.01)] {
+            let speed = unsigned(128, 16, if pgn == 129_798 { 0.1 } else { 0.01 });
+            for at in [signed(40, 32, 1e-7), signed(72, 32, 1e-7), unsigned(112, 16, 1e-4), speed] {
                 assert_eq!(stands(pgn, at), Some(true), "{pgn} {at:?}");
             }
         }
