@@ -1,6 +1,6 @@
 //! One bus: frames and whole messages in, acts out. The same for a CAN interface, a capture of one and what gateways make of one.
 
-use dogwatch_model::{Act, CaptureTime, FieldVisitor, Fields, Message, Object, Speaker, Verb};
+use dogwatch_model::{Act, Attribute, CaptureTime, FactValue, FieldVisitor, Fields, Message, Object, Speaker, Verb};
 
 use super::NAME;
 use super::acts::Acts;
@@ -14,6 +14,9 @@ use super::measures::{ais_subject, measure};
 use super::table::{Framing, Table};
 use super::transport::{self, PGN_DATA, PGN_MANAGEMENT, Transport};
 use crate::{Limits, ParseError, Sink};
+
+/// Group numbers from here on are what gateways say of themselves, not what is on the bus (CANboat's numbering).
+pub(super) const GATEWAY_GROUPS: u32 = 0x4_0000;
 
 /// The state of one bus.
 #[derive(Debug)]
@@ -99,7 +102,34 @@ impl Bus {
 
     /// Takes one whole message, as gateways hand them over.
     pub fn message(&mut self, at: CaptureTime, header: Header, data: &[u8], out: &mut dyn Sink) {
+        if header.pgn >= GATEWAY_GROUPS {
+            self.gateway(header, data, out);
+            return;
+        }
         message(self.table, &mut self.devices, at, header, data, out);
+    }
+}
+
+impl Bus {
+    /// Takes what a gateway says of itself: a group above [`GATEWAY_GROUPS`]. It has no address on the bus; the sender is the gateway.
+    pub(super) fn gateway(&mut self, header: Header, data: &[u8], out: &mut dyn Sink) {
+        let definition = choose(self.table, header.pgn, data);
+        let mut acts = Acts::new();
+        acts.push(publishes(header));
+        let serial = bits(data, 24, 32).filter(|serial| *serial < 0xffff_fffd);
+        if let Some(serial) = serial.filter(|_| definition.kind().starts_with("actisense-")) {
+            acts.says(Attribute::Manufacturer, FactValue::Text("Actisense"), 90, "bst.a0");
+            acts.says(Attribute::SerialNumber, FactValue::Number(serial), 90, "bst.a0");
+        }
+        let fields = Decoded { header, table: self.table, definition, data, claim: None };
+        let kind = definition.kind();
+        out.message(&Message {
+            protocol: NAME,
+            kind,
+            speaker: Speaker::Sender,
+            acts: acts.as_slice(),
+            fields: &fields,
+        });
     }
 }
 

@@ -9,6 +9,8 @@ use std::time::Duration;
 use dogwatch_model::CaptureTime;
 use foldhash::fast::FixedState;
 
+use super::bits;
+
 /// Sent from by a device that found no address.
 pub(super) const NULL_ADDRESS: u8 = 254;
 /// How long a holder may take to defend its address (ISO 11783-5: 250 ms).
@@ -143,38 +145,40 @@ impl Devices {
 pub struct Name(pub u64);
 
 impl Name {
-    const fn part(self, shift: u32, bits: u32) -> u64 {
-        self.0 >> shift & ((1 << bits) - 1)
+    const fn part(self, shift: u32, bits: usize) -> u64 {
+        self.0 >> shift & bits::all_ones(bits)
     }
 
     /// Identity number, unique among the devices of one manufacturer.
     #[must_use]
     pub const fn unique_number(self) -> u32 {
-        self.part(0, 21) as u32
+        let [a, b, c, ..] = self.part(0, 21).to_le_bytes();
+        u32::from_le_bytes([a, b, c, 0])
     }
 
     /// Manufacturer code.
     #[must_use]
     pub const fn manufacturer(self) -> u16 {
-        self.part(21, 11) as u16
+        let [low, high, ..] = self.part(21, 11).to_le_bytes();
+        u16::from_le_bytes([low, high])
     }
 
     /// Function code within the device class.
     #[must_use]
     pub const fn function(self) -> u8 {
-        self.part(40, 8) as u8
+        self.part(40, 8).to_le_bytes()[0]
     }
 
     /// Device class.
     #[must_use]
     pub const fn class(self) -> u8 {
-        self.part(49, 7) as u8
+        self.part(49, 7).to_le_bytes()[0]
     }
 
     /// Industry group; 4 is marine.
     #[must_use]
     pub const fn industry(self) -> u8 {
-        self.part(60, 3) as u8
+        self.part(60, 3).to_le_bytes()[0]
     }
 }
 

@@ -184,6 +184,6 @@ fn is_late(started: CaptureTime, at: CaptureTime) -> bool {
 
 /// The frames a message of `size` bytes needs, as bits.
 const fn wanted(size: usize) -> u32 {
-    let frames = if size <= FIRST { 1 } else { 1 + (size - FIRST).div_ceil(NEXT) };
-    if frames >= 32 { u32::MAX } else { (1 << frames) - 1 }
+    let others = size.saturating_sub(FIRST).div_ceil(NEXT);
+    if others >= 31 { u32::MAX } else { u32::MAX >> 31_usize.saturating_sub(others) }
 }

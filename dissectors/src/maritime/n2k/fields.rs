@@ -158,10 +158,9 @@ impl<'a, 'v> Walk<'a, 'v> {
                 None => {
                     let result = self.field(definition, field, field.name);
                     for (which, set) in definition.sets.iter().enumerate() {
-                        if set.is_some_and(|set| set.count == Some(index)) {
-                            if let Some(count) = self.counts.get_mut(which) {
-                                *count = self.previous;
-                            }
+                        let counts = set.is_some_and(|set| set.count == Some(index));
+                        if let Some(count) = self.counts.get_mut(which).filter(|_| counts) {
+                            *count = self.previous;
                         }
                     }
                     index = index.saturating_add(1);
@@ -226,7 +225,10 @@ impl<'a, 'v> Walk<'a, 'v> {
         if field.proprietary_only && !is_proprietary(self.about) {
             return Ok(());
         }
-        let used = self.value(definition, field, name, field.bits)?;
+        // What nobody has described is shown whole, however it came.
+        let rest = definition.is_fallback() && field.kind == Kind::Binary;
+        let width = if rest { self.remaining() } else { field.bits };
+        let used = self.value(definition, field, name, width)?;
         self.at = self.at.saturating_add(used);
         Ok(())
     }

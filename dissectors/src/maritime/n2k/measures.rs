@@ -213,13 +213,74 @@ fn ais(pgn: u32, data: &[u8], acts: &mut Acts<'_>) {
         return;
     }
     acts.measures(of, Quantity::CourseOverGround, unsigned(112, 16, 1e-4).read(data).map(|course| course * DEGREES));
-    acts.measures(of, Quantity::SpeedOverGround, unsigned(128, 16, 0.01).read(data));
-    if matches!(pgn, 129_038 | 129_039 | 129_040) {
+    // The speed of a search and rescue aircraft comes in steps ten times those of ships.
+    let step = if pgn == 129_798 { 0.1 } else { 0.01 };
+    acts.measures(of, Quantity::SpeedOverGround, unsigned(128, 16, step).read(data));
+    if matches!(pgn, 129_038..=129_040) {
         acts.measures(of, Quantity::HeadingTrue, unsigned(168, 16, 1e-4).read(data).map(|angle| angle * DEGREES));
     }
     if pgn == 129_038 {
         #[expect(clippy::cast_precision_loss, reason = "four bits")]
         let status = bits(data, 200, 4).map(|status| status as f64);
         acts.measures(of, Quantity::NavigationalStatus, status);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::maritime::n2k::table::Table;
+
+    /// The field of a group's first definition that begins at a bit.
+    fn stands(pgn: u32, at: At) -> Option<bool> {
+        let table = Table::shared();
+        let mut bit = 0;
+        for field in table.fields(table.first(pgn)?) {
+            if bit == at.bit {
+                let same_scale = (field.scale.resolution - at.scale).abs() <= at.scale * 1e-12;
+                let same_offset = (field.scale.offset - at.offset).abs() < 1e-9;
+                return Some(field.bits == at.bits && field.signed == at.signed && same_scale && same_offset);
+            }
+            bit += field.bits;
+        }
+        None
+    }
+
+    #[test]
+    fn every_line_agrees_with_the_definitions() {
+        for plain in PLAIN {
+            assert_eq!(stands(plain.pgn, plain.at), Some(true), "{} {:?}", plain.pgn, plain.quantity);
+        }
+        for (pgn, lat, lon) in POSITIONS {
+            assert_eq!((stands(*pgn, *lat), stands(*pgn, *lon)), (Some(true), Some(true)), "{pgn}");
+        }
+        for (pgn, at) in [
+            (127_250, unsigned(8, 16, 1e-4)),
+            (127_250, unsigned(56, 2, 1.0)),
+            (129_026, unsigned(8, 2, 1.0)),
+            (129_026, unsigned(16, 16, 1e-4)),
+            (130_306, unsigned(24, 16, 1e-4)),
+            (130_306, unsigned(40, 3, 1.0)),
+            (126_992, unsigned(16, 16, 1.0)),
+            (129_033, unsigned(0, 16, 1.0)),
+            (129_029, unsigned(8, 16, 1.0)),
+            (129_038, unsigned(200, 4, 1.0)),
+            (129_038, unsigned(163, 5, 1.0)),
+            (129_039, unsigned(163, 5, 1.0)),
+            (129_040, unsigned(422, 5, 1.0)),
+            (129_041, unsigned(200, 5, 1.0)),
+            (129_798, unsigned(163, 5, 1.0)),
+            (129_794, unsigned(592, 5, 1.0)),
+            (129_809, unsigned(200, 5, 1.0)),
+        ] {
+            assert_eq!(stands(pgn, at), Some(true), "{pgn} {at:?}");
+        }
+        for pgn in [129_038, 129_039, 129_040, 129_798] {
+            let speed = unsigned(128, 16, if pgn == 129_798 { 0.1 } else { 0.01 });
+            for at in [signed(40, 32, 1e-7), signed(72, 32, 1e-7), unsigned(112, 16, 1e-4), speed] {
+                assert_eq!(stands(pgn, at), Some(true), "{pgn} {at:?}");
+            }
+        }
+        assert!(PLAIN.is_sorted_by_key(|plain| plain.pgn));
     }
 }

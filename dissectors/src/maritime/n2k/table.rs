@@ -411,6 +411,11 @@ impl Table {
         self.definitions.get(*found)
     }
 
+    /// Names and units of the fields of a definition; a count or a code has the unit "".
+    pub fn units(&self, definition: &Definition) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.fields(definition).iter().map(|field| (field.name, field.unit))
+    }
+
     /// The definition that fits a message: by its match fields, else the catch-all of its range.
     #[must_use]
     pub fn choose(&self, pgn: u32, data: &[u8]) -> Option<&Definition> {

@@ -39,7 +39,7 @@ impl Text {
 
     /// Reads UTF-16, little endian; what is no character becomes U+FFFD.
     pub(super) fn double(&mut self, bytes: &[u8]) {
-        let units = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+        let units = bytes.as_chunks::<2>().0.iter().map(|pair| u16::from_le_bytes(*pair));
         let units = units.take_while(|unit| *unit != 0);
         for character in char::decode_utf16(units) {
             self.push(character.unwrap_or(char::REPLACEMENT_CHARACTER));

@@ -5,7 +5,7 @@
 //! | 93 | message from the bus | priority, PGN (3), destination, source, time (4), n, data |
 //! | 94 | message to the bus | priority, PGN (3), destination, n, data |
 //! | 95 | CAN frame | time (2), source, PS, PF, data page + priority, data |
-//! | D0 | message, long form: the length has two bytes and counts the whole record | destination, source, PS, PF, page + priority, kind, time (4), data |
+//! | D0 | message, long form: the length has two bytes and counts all but the checksum | destination, source, PS, PF, page + priority, kind, time (4), data |
 //! | other | the gateway about itself | |
 //!
 //! All bytes of a record, checksum included, add up to 0 modulo 256. The layouts of 95 and D0 are read off published samples.
@@ -34,7 +34,7 @@ pub enum Record<'a> {
 pub enum Checksum {
     /// It must be, and be right.
     Required,
-    /// It may be missing (W2K-1 JSON leaves it out).
+    /// Length and checksum are not looked at: the JSON of a W2K-1 leaves the checksum out and writes one length for all.
     Optional,
 }
 
@@ -53,17 +53,19 @@ pub fn parse(record: &[u8], checksum: Checksum) -> Result<Record<'_>, ParseError
         let (length, body) = rest.split_first().ok_or(ParseError::Incomplete { what: WHAT })?;
         (body, usize::from(*length))
     };
-    // A D0 length counts its own three bytes and the checksum is one of the rest; else it counts what stands between it and the checksum.
-    let (content, after) = match body.split_at_checked(len) {
-        Some(parts) => parts,
-        None if checksum == Checksum::Optional => (body, &[][..]),
-        None => return Err(ParseError::Incomplete { what: WHAT }),
+    // What a D0 length counts: its own three bytes too, but not the checksum; any other: what stands between it and the checksum.
+    let content = if checksum == Checksum::Optional {
+        body
+    } else {
+        let (content, after) = body.split_at_checked(len).ok_or(ParseError::Incomplete { what: WHAT })?;
+        if after.is_empty() {
+            return Err(ParseError::Incomplete { what: WHAT });
+        }
+        if record.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte)) != 0 {
+            return Err(ParseError::Checksum { what: WHAT });
+        }
+        content
     };
-    let summed = record.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
-    let has_sum = *code == 0xd0 || !after.is_empty();
-    if (checksum == Checksum::Required || has_sum) && summed != 0 {
-        return Err(ParseError::Checksum { what: WHAT });
-    }
     let layout = ParseError::Malformed { what: WHAT, at: 2, why: "shorter than its kind needs" };
     match (*code, content) {
         (0x93, &[priority, p0, p1, p2, destination, source, _, _, _, _, n, ref data @ ..]) => {
@@ -77,7 +79,7 @@ pub fn parse(record: &[u8], checksum: Checksum) -> Result<Record<'_>, ParseError
         (0x95, &[_, _, source, specific, format, page, ref data @ ..]) => {
             Ok(Record::Frame(from_parts(page, format, specific, source), data))
         }
-        (0xd0, &[destination, source, specific, format, page, _kind, _, _, _, _, ref data @ .., _sum]) => {
+        (0xd0, &[destination, source, specific, format, page, _kind, _, _, _, _, ref data @ ..]) => {
             let header = from_parts(page, format, specific, source);
             Ok(Record::Message(Header { destination, ..header }, data))
         }

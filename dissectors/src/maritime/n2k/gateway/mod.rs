@@ -9,7 +9,8 @@ mod lines;
 use dogwatch_model::{CaptureTime, Direction};
 
 use super::NAME;
-use super::bus::Bus;
+use super::bus::{Bus, GATEWAY_GROUPS};
+use super::can::Header;
 use crate::{Carrier, Chunk, Dissector, Limits, ParseError, Probe, Progress, Sink};
 
 pub use bst::{
@@ -133,7 +134,7 @@ impl Gateway {
                             self.holds_messages |= line.data.len() > 8;
                             false
                         }
-                        Holds::Either => !self.holds_messages,
+                        Holds::Either => !self.holds_messages && !is_short_message(&line),
                     };
                     if is_frame {
                         self.bus.frame(at, line.header, line.data, out);
@@ -158,6 +159,10 @@ impl Gateway {
                 BstUnit::Record(record) => match parse_bst(record, BstChecksum::Required) {
                     Ok(BstRecord::Message(header, data)) => self.bus.message(at, header, data, out),
                     Ok(BstRecord::Frame(header, data)) => self.bus.frame(at, header, data, out),
+                    Ok(BstRecord::Gateway { code: 0xa0, data: [command, data @ ..] }) => {
+                        let pgn = GATEWAY_GROUPS | u32::from(*command);
+                        self.bus.gateway(Header { priority: 0, pgn, source: 0, destination: 0 }, data, out);
+                    }
                     Ok(BstRecord::Gateway { .. }) => {}
                     Err(error) => out.error(NAME, error),
                 },
@@ -170,6 +175,11 @@ impl Gateway {
             }
         }
     }
+}
+
+/// Whether a line of fewer than 8 bytes must be a message: a fast packet's frames but the first are padded to 8.
+fn is_short_message(line: &Line<'_>) -> bool {
+    line.header.pgn >= 0x1_0000 && line.data.len() < 8 && line.data.first().is_some_and(|first| first & 0x1f != 0)
 }
 
 /// 100 ns since 1601-01-01 as capture time.

@@ -57,28 +57,28 @@ static COUNTS: LazyLock<HashMap<(u64, String), Vec<String>>> = LazyLock::new(|| 
 });
 
 /// Whether the message says that its sets repeat zero times.
-pub(crate) fn is_counted_none(pgn: u64, description: &str, fields: &serde_json::Map<String, Value>) -> bool {
+pub(super) fn is_counted_none(pgn: u64, description: &str, fields: &serde_json::Map<String, Value>) -> bool {
     let counts = COUNTS.get(&(pgn, description.to_owned()));
     counts.is_some_and(|counts| counts.iter().any(|name| fields.get(name).and_then(Value::as_u64) == Some(0)))
 }
 
 /// What is known of a value that differs.
-pub(crate) struct Difference<'a> {
-    pub(crate) pgn: u64,
-    pub(crate) description: &'a str,
+pub(super) struct Difference<'a> {
+    pub(super) pgn: u64,
+    pub(super) description: &'a str,
     /// Name of the field, without the list it is in.
-    pub(crate) field: &'a str,
-    pub(crate) want: &'a Value,
+    pub(super) field: &'a str,
+    pub(super) want: &'a Value,
     /// `None` when it is absent.
-    pub(crate) got: Option<&'a Value>,
+    pub(super) got: Option<&'a Value>,
     /// The data bytes of the message.
-    pub(crate) data: &'a [u8],
+    pub(super) data: &'a [u8],
 }
 
 const CUT: &str = "the data ends within the field: the reference shows a number made of the bytes that are there";
 
 /// Why a difference is as it should be.
-pub(crate) fn reason(difference: &Difference<'_>) -> Option<&'static str> {
+pub(super) fn reason(difference: &Difference<'_>) -> Option<&'static str> {
     let Difference { pgn, description, field, want, got, data } = difference;
     let bits = data.len() as u64 * 8;
     if want.is_null() && *field == "spn" || *pgn == 65_226 && data.get(2..5) == Some(&[0; 3]) && *field == "list" {

@@ -11,10 +11,14 @@ use serde_json::{Map, Value, json};
 
 /// One message as plain data.
 #[derive(Debug, Clone)]
-pub(crate) struct Collected {
-    pub(crate) kind: String,
-    pub(crate) odd: Vec<&'static str>,
-    pub(crate) fields: Map<String, Value>,
+pub(super) struct Collected {
+    pub(super) kind: String,
+    pub(super) odd: Vec<&'static str>,
+    pub(super) acts: Vec<String>,
+    pub(super) speaker: String,
+    /// The bytes of a message without a layout of its own, in upper case.
+    pub(super) payload_hex: String,
+    pub(super) fields: Map<String, Value>,
 }
 
 impl Collected {
@@ -23,11 +27,19 @@ impl Collected {
         message.fields.visit(&mut tree);
         let Some((_, Value::Object(fields))) = tree.open.pop() else { unreachable!("the root is an object") };
         let odd = message.acts.iter().filter_map(|act| if let Act::Odd(name) = act { Some(*name) } else { None });
-        Self { kind: message.kind.to_owned(), odd: odd.collect(), fields }
+        let bytes = ["data", "payload"].iter().find_map(|key| fields.get(*key)).and_then(Value::as_str);
+        Self {
+            kind: message.kind.to_owned(),
+            odd: odd.collect(),
+            acts: message.acts.iter().map(|act| format!("{act:?}")).collect(),
+            speaker: format!("{:?}", message.speaker),
+            payload_hex: bytes.unwrap_or_default().replace(' ', ""),
+            fields,
+        }
     }
 
     /// Priority, group number, sender and receiver as the fields show them.
-    pub(crate) fn header(&self) -> Header {
+    pub(super) fn header(&self) -> Header {
         let number = |key: &str| self.fields["header"][key].as_u64().unwrap();
         Header {
             priority: number("priority") as u8,
@@ -88,9 +100,9 @@ impl FieldVisitor for Tree {
 
 /// Keeps every message.
 #[derive(Default)]
-pub(crate) struct Keep {
-    pub(crate) messages: Vec<Collected>,
-    pub(crate) errors: Vec<ParseError>,
+pub(super) struct Keep {
+    pub(super) messages: Vec<Collected>,
+    pub(super) errors: Vec<ParseError>,
 }
 
 impl Sink for Keep {
@@ -104,7 +116,7 @@ impl Sink for Keep {
 }
 
 /// A flow without addresses.
-pub(crate) fn flow(transport: Transport) -> Flow {
+pub(super) fn flow(transport: Transport) -> Flow {
     Flow {
         source: SourceId(0),
         vlans: Vlans::default(),
@@ -121,7 +133,7 @@ pub(crate) fn flow(transport: Transport) -> Flow {
 }
 
 /// Offers bytes in pieces of `step`, with what was not used before them, and keeps what comes out.
-pub(crate) fn feed(carrier: Carrier, bytes: &[u8], step: usize) -> Keep {
+pub(super) fn feed(carrier: Carrier, bytes: &[u8], step: usize) -> Keep {
     let mut keep = Keep::default();
     let mut dissector = Nmea2000.open(&Limits::default());
     let transport = if carrier == Carrier::Tcp { Transport::Tcp } else { Transport::Serial };
@@ -139,7 +151,7 @@ pub(crate) fn feed(carrier: Carrier, bytes: &[u8], step: usize) -> Keep {
 }
 
 /// The messages of a capture with LINKTYPE_CAN_SOCKETCAN (227), read by a small reader of our own.
-pub(crate) fn feed_pcap(path: &Path) -> Keep {
+pub(super) fn feed_pcap(path: &Path) -> Keep {
     let bytes = std::fs::read(path).unwrap();
     let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
     assert!(matches!(word(0), 0xa1b2_c3d4 | 0xa1b2_3c4d), "little-endian pcap");
@@ -159,4 +171,41 @@ pub(crate) fn feed_pcap(path: &Path) -> Keep {
         at += 16 + len;
     }
     keep
+}
+
+/// A SocketCAN frame with a 29-bit identifier.
+pub(super) fn can_frame(id: u32, data: &[u8]) -> Vec<u8> {
+    let mut frame = (id | 1 << 31).to_be_bytes().to_vec();
+    frame.extend_from_slice(&[data.len() as u8, 0, 0, 0]);
+    frame.extend_from_slice(data);
+    frame
+}
+
+/// What one bus makes of frames that follow each other by a millisecond.
+pub(super) fn feed_frames(frames: &[Vec<u8>]) -> Keep {
+    let mut keep = Keep::default();
+    let mut dissector = Nmea2000.open(&Limits::default());
+    let flow = flow(Transport::Can);
+    for (at, frame) in frames.iter().enumerate() {
+        let chunk = Chunk {
+            at: CaptureTime::from_millis(at as i64),
+            flow: &flow,
+            direction: Direction::ToServer,
+            carrier: Carrier::Can,
+            bytes: frame,
+        };
+        assert_eq!(dissector.data(&chunk, &mut keep), Progress::Used(frame.len()));
+    }
+    keep
+}
+
+/// The acts of the last message the frames give, as text.
+pub(super) fn acts_of(frames: &[Vec<u8>]) -> Vec<String> {
+    feed_frames(frames).messages.pop().map(|message| message.acts).unwrap_or_default()
+}
+
+/// Shows the acts of every message the frames give.
+pub(super) fn told_by(frames: &[Vec<u8>], look: impl FnOnce(&[Vec<String>])) {
+    let messages: Vec<_> = feed_frames(frames).messages.into_iter().map(|message| message.acts).collect();
+    look(&messages);
 }

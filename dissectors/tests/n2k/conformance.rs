@@ -1,20 +1,13 @@
 //! NMEA 2000 and J1939 against what independent decoders make of the same bytes (corpus `maritime/n2k` and `maritime/j1939`).
 //!
 //! The corpus is third-party data beside the project; `DOGWATCH_CORPUS` names another folder of the same layout. Differences that are ours by
-//! choice are listed in `n2k_conformance/known.rs` with their reasons; every other one counts against the bar.
+//! choice are listed in `known.rs` with their reasons; every other one counts against the bar.
 
-mod n2k_conformance {
-    pub(crate) mod collect;
-    pub(crate) mod compare;
-    pub(crate) mod corpus;
-    pub(crate) mod known;
-}
-
+use super::collect::{Collected, Keep, feed, feed_pcap};
+use super::compare::{Score, compare};
+use super::corpus::{self, Case};
 use dogwatch_dissectors::maritime::n2k::{Bus, Header, LineBuffer, Table, parse_line};
 use dogwatch_dissectors::{Carrier, Limits};
-use n2k_conformance::collect::{Collected, Keep, feed, feed_pcap};
-use n2k_conformance::compare::{Score, compare};
-use n2k_conformance::corpus::{self, Case};
 use std::collections::BTreeMap;
 
 /// At least this share of values must be equal.

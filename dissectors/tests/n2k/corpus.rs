@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 /// The corpus folder.
-pub(crate) fn root() -> PathBuf {
+pub(super) fn root() -> PathBuf {
     std::env::var_os("DOGWATCH_CORPUS")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus"), PathBuf::from)
 }
 
 /// Says plainly when there is nothing to compare with.
-pub(crate) fn here() -> Option<()> {
+pub(super) fn here() -> Option<()> {
     if root().join("maritime").is_dir() {
         return Some(());
     }
@@ -20,13 +20,13 @@ pub(crate) fn here() -> Option<()> {
 }
 
 /// One file of cases.
-pub(crate) struct File {
-    pub(crate) name: String,
-    pub(crate) path: PathBuf,
+pub(super) struct File {
+    pub(super) name: String,
+    pub(super) path: PathBuf,
 }
 
 /// The files of a folder with an ending, in order.
-pub(crate) fn files(folder: &str, ending: &str) -> Vec<File> {
+pub(super) fn files(folder: &str, ending: &str) -> Vec<File> {
     let Ok(entries) = std::fs::read_dir(root().join(folder)) else { return Vec::new() };
     let mut files: Vec<File> = entries
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
@@ -38,10 +38,10 @@ pub(crate) fn files(folder: &str, ending: &str) -> Vec<File> {
 }
 
 /// One line of a file.
-pub(crate) struct Case(pub(crate) Value);
+pub(super) struct Case(pub(super) Value);
 
 impl File {
-    pub(crate) fn cases(&self) -> Vec<Case> {
+    pub(super) fn cases(&self) -> Vec<Case> {
         let bytes = std::fs::read(&self.path).unwrap();
         let text = String::from_utf8_lossy(&bytes);
         text.lines()
@@ -53,12 +53,12 @@ impl File {
 
 impl Case {
     /// The input line of a case that has one.
-    pub(crate) fn input_text(&self) -> Option<String> {
+    pub(super) fn input_text(&self) -> Option<String> {
         self.0["input"].as_str().map(str::to_owned)
     }
 
     /// What is expected of the message: the case itself when it is nothing else.
-    pub(crate) fn expect(&self) -> &Value {
+    pub(super) fn expect(&self) -> &Value {
         if self.0["expect"].is_object() { &self.0["expect"] } else { &self.0 }
     }
 }
