@@ -1,0 +1,119 @@
+//! Attacks on positions, sentence identities and the NMEA 2000 backbone.
+
+use dogwatch_model::Severity;
+
+use super::{Play, Repeated, Scene};
+use crate::error::SimError;
+use crate::labels::Party;
+use crate::rng::Rng;
+use crate::ship::ATTACKER_INDEX;
+use crate::talk::lwe::{self, Tagger};
+use crate::talk::n2k::{self, Name};
+use crate::talk::nmea::{self, Fix};
+use crate::talker::bridge::ReceiverNoise;
+use crate::talker::bus::{ADDRESS_CLAIM, GLOBAL, Sender};
+use crate::wire::net::{Host, MILLI, SECOND};
+use crate::world::{World, geodesy};
+
+/// pos-jump: a step of `m` metres towards `bearing` in the first receiver, or in all with `receivers` above 1.
+pub(super) fn pos_jump(scene: &Scene<'_>) -> Result<Play, SimError> {
+    let (metres, bearing) = (scene.parameter("m", 5_000.0), scene.parameter("bearing", 135.0).to_radians());
+    let shift = (metres * libm::cos(bearing), metres * libm::sin(bearing));
+    let all = scene.parameter("receivers", 1.0) > 1.0;
+    let bend = Box::new(move |world: &mut World| {
+        for receiver in if all { 1..=3 } else { 1..=1 } {
+            world.effects.receiver_shift.insert(receiver, shift);
+        }
+    });
+    let receiver = scene.roster.host("gnss-1")?;
+    let jump = scene.required(&["DW-5001"], "navigation", Severity::High, 15).between(scene.party(&receiver), None);
+    let apart = scene.required(&["DW-5002"], "navigation", Severity::High, 60);
+    // When every receiver jumps together they still agree.
+    let apart = if all { apart.optional() } else { apart };
+    Ok(Play { bend: Some(bend), expect: vec![jump, apart], ..Play::default() })
+}
+
+/// Positions `metres` to the east, once a second, in datagrams of `host` under the name `sfi`.
+fn false_positions(
+    scene: &Scene<'_>,
+    host: Host,
+    sfi: &str,
+    talker: &'static str,
+    metres: f64,
+) -> Box<dyn crate::talker::Talker> {
+    let mut tagger = Tagger::new(sfi, true);
+    let mut noise = ReceiverNoise::new(scene.seed, "false-position");
+    let port = 51_000;
+    let first = (scene.from + SECOND - 1).div_euclid(SECOND) * SECOND;
+    Repeated::boxed(first, SECOND, u32::MAX, move |world: &World, net, at| {
+        let place = world.point(0.0, 0.0);
+        let place = geodesy::moved(place.0, place.1, 0.0, metres);
+        let fix = Fix { ..noise.fix(world, place, 24.0, (0.0, 0.0)) };
+        for (number, line) in (0..).zip([nmea::gga(talker, &fix), nmea::rmc(talker, &fix), nmea::zda(talker, fix.at)]) {
+            let at = at + 140 * MILLI + number * 2 * MILLI;
+            let payload = lwe::datagram(&tagger.lines(at, &[line], false));
+            net.send_udp_to_many(at, (&host, port), lwe::NAVD.endpoint(), &payload);
+        }
+    })
+}
+
+/// sfi-clash: the recorder sends as GP0001, beside the receiver that owns the name.
+pub(super) fn sfi_clash(scene: &Scene<'_>) -> Result<Play, SimError> {
+    let (liar, owner) = (scene.roster.host("recorder")?, scene.roster.host("gnss-1")?);
+    let talker = false_positions(scene, liar, "GP0001", "GP", 40.0);
+    let named = |host: &Host| scene.party(host).map(|party| Party { sfi: Some("GP0001".to_owned()), ..party });
+    let clash = scene.required(&["DW-3011"], "protocol", Severity::High, 15).between(named(&liar), named(&owner));
+    let unlisted = scene.required(&["DW-3010"], "protocol", Severity::High, 15).between(named(&liar), None).optional();
+    Ok(Play { talkers: vec![talker], expect: vec![clash, unlisted], ..Play::default() })
+}
+
+/// nmea-talker: the autopilot, under its own name, sends what only receivers may.
+pub(super) fn nmea_talker(scene: &Scene<'_>) -> Result<Play, SimError> {
+    let liar = scene.roster.host("autopilot")?;
+    let talker = false_positions(scene, liar, "AG0001", "GP", 300.0);
+    let src = scene.party(&liar).map(|party| Party { sfi: Some("AG0001".to_owned()), ..party });
+    let unlisted = scene.required(&["DW-3010"], "protocol", Severity::High, 15).between(src.clone(), None);
+    let counter = scene.required(&["DW-3011"], "protocol", Severity::High, 60).between(src, None).optional();
+    Ok(Play { talkers: vec![talker], expect: vec![unlisted, counter], ..Play::default() })
+}
+
+/// n2k-claim: claims the sounder's address with a lower NAME; the sounder defends itself, loses, says it has no address, and falls
+/// silent; the thief goes on with depths of its own.
+pub(super) fn n2k_claim(scene: &Scene<'_>) -> Result<Play, SimError> {
+    let victim = scene.ship.nodes.iter().find(|node| node.sends.contains(&128_267));
+    let victim = victim.ok_or_else(|| SimError::NoHost("sounder".to_owned()))?;
+    // Lower than any other NAME of the bus, so that it wins every arbitration.
+    let thief = Name { unique: 17, manufacturer: 275, function: 130, class: 60, instance: 0 };
+    let address = victim.address;
+    let mine = Sender::new(ATTACKER_INDEX, address);
+    let theirs = Sender::new(ATTACKER_INDEX + 1, address);
+    let homeless = Sender::new(ATTACKER_INDEX + 1, 254);
+    let name = victim.name;
+    let mut round = 0;
+    let fight = Repeated::boxed(scene.from, 700 * MILLI, 4, move |_, net, at| {
+        mine.single(net, at, 6, ADDRESS_CLAIM, GLOBAL, &thief.bytes());
+        if round == 0 {
+            theirs.single(net, at + 40 * MILLI, 6, ADDRESS_CLAIM, GLOBAL, &name.bytes());
+        } else if round == 1 {
+            homeless.single(net, at + 90 * MILLI, 6, ADDRESS_CLAIM, GLOBAL, &name.bytes());
+        }
+        round += 1;
+    });
+    let depth = scene.parameter("depth", 12.0);
+    let voice = Sender::new(ATTACKER_INDEX, address);
+    let mut rng = Rng::stream(scene.seed, "n2k-claim", "depth");
+    let mut sid = 0_u8;
+    let report = Repeated::boxed(scene.from + 3 * SECOND, SECOND, u32::MAX, move |_, net, at| {
+        sid = (sid + 1) % 252;
+        voice.single(net, at, 3, 128_267, GLOBAL, &n2k::depth(sid, depth + rng.normal(0.05), 4.6));
+    });
+    let bend = Box::new(move |world: &mut World| {
+        if !world.effects.muted_nodes.contains(&address) {
+            world.effects.muted_nodes.push(address);
+        }
+    });
+    let party = Some(Party { n2k_address: Some(address), ..Party::default() });
+    let taken = scene.required(&["DW-3014"], "protocol", Severity::High, 15).between(party, None);
+    let unknown = scene.required(&["DW-1009"], "asset", Severity::Medium, 30).optional();
+    Ok(Play { talkers: vec![fight, report], bend: Some(bend), expect: vec![taken, unknown], ..Play::default() })
+}

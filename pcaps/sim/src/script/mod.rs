@@ -1,0 +1,237 @@
+//! Scripts: what happens in a run. Normal life plays the ship as she is; an attack adds something from a set time on and changes
+//! nothing before it.
+
+mod bridge;
+mod intruder;
+mod registers;
+
+use std::collections::BTreeMap;
+
+use dogwatch_model::{CaptureTime, Severity};
+
+use crate::error::SimError;
+use crate::labels::{Expect, Party, Window};
+use crate::ship::{Roster, Ship};
+use crate::talker::Talker;
+use crate::wire::net::{Host, SECOND, Tap};
+use crate::world::World;
+
+/// Changes the world once a step, from the attack on.
+pub(crate) type Bend = Box<dyn FnMut(&mut World)>;
+
+/// What a script adds to normal life.
+#[derive(Default)]
+pub(crate) struct Play {
+    pub(crate) talkers: Vec<Box<dyn Talker>>,
+    pub(crate) bend: Option<Bend>,
+    /// A mirror port that goes dark.
+    pub(crate) blind: Option<Tap>,
+    pub(crate) expect: Vec<Expect>,
+}
+
+/// What a script has to work with.
+pub(crate) struct Scene<'a> {
+    pub(crate) ship: &'static Ship,
+    pub(crate) roster: &'a Roster,
+    pub(crate) seed: u64,
+    /// Nanoseconds since 1970: when the attack begins, and when the run ends.
+    pub(crate) from: i64,
+    pub(crate) to: i64,
+    pub(crate) parameters: &'a BTreeMap<String, f64>,
+}
+
+impl Scene<'_> {
+    /// The attack's span.
+    pub(crate) fn window(&self) -> Window {
+        Window { from: CaptureTime(self.from), to: CaptureTime(self.to) }
+    }
+
+    /// A parameter of the script, or its default.
+    fn parameter(&self, name: &str, default: f64) -> f64 {
+        self.parameters.get(name).copied().unwrap_or(default)
+    }
+
+    /// A finding that counts.
+    fn required(&self, detections: &[&str], category: &str, min_severity: Severity, within_s: u32) -> Expect {
+        Expect {
+            detections: detections.iter().map(|id| (*id).to_owned()).collect(),
+            category: category.to_owned(),
+            min_severity,
+            src: None,
+            dst: None,
+            window: self.window(),
+            detect_within_s: within_s,
+            required: true,
+        }
+    }
+
+    /// The label of a host of the ship or of a stranger.
+    fn party(&self, host: &Host) -> Option<Party> {
+        Some(Party::host(host, self.roster.name_of(host.ip)))
+    }
+}
+
+impl Expect {
+    /// Names who did it to whom.
+    fn between(mut self, src: Option<Party>, dst: Option<Party>) -> Self {
+        self.src = src;
+        self.dst = dst;
+        self
+    }
+
+    /// May be found, but does not count.
+    fn optional(mut self) -> Self {
+        self.required = false;
+        self
+    }
+}
+
+/// A script.
+pub(crate) struct Script {
+    pub(crate) name: &'static str,
+    /// What happens, in one sentence.
+    pub(crate) what: &'static str,
+    pub(crate) attack: bool,
+    /// Parameters and their defaults.
+    pub(crate) parameters: &'static [(&'static str, f64)],
+    /// Seconds the attack needs to be seen.
+    pub(crate) needs_s: i64,
+    pub(crate) play: fn(&Scene<'_>) -> Result<Play, SimError>,
+}
+
+/// Nothing but the ship.
+fn normal(_: &Scene<'_>) -> Result<Play, SimError> {
+    Ok(Play::default())
+}
+
+const fn attack(
+    name: &'static str,
+    what: &'static str,
+    parameters: &'static [(&'static str, f64)],
+    needs_s: i64,
+    play: fn(&Scene<'_>) -> Result<Play, SimError>,
+) -> Script {
+    Script { name, what, attack: true, parameters, needs_s, play }
+}
+
+/// Every script there is.
+pub(crate) const SCRIPTS: &[Script] = &[
+    Script {
+        name: "sea-day",
+        what: "normal life on passage: sentences, polls, office and crew, NMEA 2000",
+        attack: false,
+        parameters: &[],
+        needs_s: 0,
+        play: normal,
+    },
+    attack(
+        "rogue-device",
+        "an unknown device joins the machinery network, asks for its router and for an address",
+        &[],
+        60,
+        intruder::rogue_device,
+    ),
+    attack(
+        "ip-takeover",
+        "a foreign device answers for the main engine gateway while that one is alive",
+        &[],
+        60,
+        intruder::ip_takeover,
+    ),
+    attack(
+        "crew-to-bridge",
+        "a crew phone opens the web page of the conning display",
+        &[],
+        60,
+        intruder::crew_to_bridge,
+    ),
+    attack(
+        "modbus-write",
+        "the conning display, a reader by policy, writes limits of the main engine",
+        &[("value", 700.0)],
+        60,
+        registers::modbus_write,
+    ),
+    attack(
+        "modbus-range",
+        "the conning display reads registers outside the block it is allowed",
+        &[("address", 0.0), ("count", 60.0)],
+        60,
+        registers::modbus_range,
+    ),
+    attack(
+        "pos-jump",
+        "the position of one receiver (or of all) steps aside and stays there",
+        &[("m", 5_000.0), ("bearing", 135.0), ("receivers", 1.0)],
+        60,
+        bridge::pos_jump,
+    ),
+    attack(
+        "sfi-clash",
+        "another station sends positions under the identity of the first receiver",
+        &[],
+        60,
+        bridge::sfi_clash,
+    ),
+    attack("nmea-talker", "the autopilot, which may not, sends positions and times", &[], 60, bridge::nmea_talker),
+    attack(
+        "n2k-claim",
+        "a foreign device takes the address of the echo sounder on the NMEA 2000 backbone and reports depths",
+        &[("depth", 12.0)],
+        60,
+        bridge::n2k_claim,
+    ),
+    attack("mirror-loss", "the machinery mirror port goes dark", &[], 150, intruder::mirror_loss),
+];
+
+/// Finds a script by name.
+pub(crate) fn find(name: &str) -> Result<&'static Script, SimError> {
+    SCRIPTS.iter().find(|script| script.name == name).ok_or_else(|| SimError::UnknownScript { name: name.to_owned() })
+}
+
+impl Script {
+    /// Checks parameters given by the user.
+    pub(crate) fn check(&self, given: &BTreeMap<String, f64>, have_s: i64, at_s: i64) -> Result<(), SimError> {
+        for key in given.keys() {
+            if !self.parameters.iter().any(|(name, _)| name == key) {
+                let known: Vec<String> =
+                    self.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                return Err(SimError::UnknownParameter { script: self.name.to_owned(), key: key.clone(), known });
+            }
+        }
+        let need_s = at_s + self.needs_s;
+        if self.attack && have_s < need_s {
+            return Err(SimError::TooShort { script: self.name.to_owned(), have_s, need_s });
+        }
+        Ok(())
+    }
+}
+
+/// Runs `act` for each due time from a first one on, at a fixed interval, at most `times` times.
+pub(crate) struct Repeated<F> {
+    next: i64,
+    period: i64,
+    left: u32,
+    act: F,
+}
+
+impl<F: FnMut(&World, &mut crate::wire::net::Net, i64)> Repeated<F> {
+    /// First at `first`, then every `period`.
+    pub(crate) fn boxed(first: i64, period: i64, times: u32, act: F) -> Box<dyn Talker>
+    where
+        F: 'static,
+    {
+        Box::new(Self { next: first, period: period.max(SECOND / 10), left: times, act })
+    }
+}
+
+impl<F: FnMut(&World, &mut crate::wire::net::Net, i64)> Talker for Repeated<F> {
+    fn tick(&mut self, world: &World, net: &mut crate::wire::net::Net) {
+        while self.left > 0 && self.next < world.now + crate::world::STEP {
+            (self.act)(world, net, self.next.max(world.now));
+            self.next += self.period;
+            self.left -= 1;
+        }
+    }
+}

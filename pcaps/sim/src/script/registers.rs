@@ -1,0 +1,65 @@
+//! Attacks on controllers over Modbus.
+
+use dogwatch_model::Severity;
+
+use super::{Play, Repeated, Scene};
+use crate::error::SimError;
+use crate::rng::Rng;
+use crate::talk::modbus::{self, function};
+use crate::talker::modbus::Link;
+use crate::talker::plant::Plant;
+use crate::wire::net::SECOND;
+
+/// modbus-write: first a single register, then three at once, over a connection of its own. The limits keep what was written.
+pub(super) fn modbus_write(scene: &Scene<'_>) -> Result<Play, SimError> {
+    let (client, server) = (scene.roster.host("conning")?, scene.roster.host("me-gateway")?);
+    let value = scene.parameter("value", 700.0).clamp(0.0, 65_535.0) as u16;
+    let mut link = Link::new(client, 48_017, server, Rng::stream(scene.seed, "modbus-write", "link"));
+    let mut count = 0_u32;
+    let write = Repeated::boxed(scene.from, 20 * SECOND, 6, move |_, net, at| {
+        if count.is_multiple_of(2) {
+            let request = modbus::pair(function::WRITE_REGISTER, 110, value);
+            link.ask(net, at, 1, &request, &request);
+        } else {
+            let request = modbus::write_registers(110, &[value, 1_300, 6_500]);
+            let answer = modbus::pair(function::WRITE_REGISTERS, 110, 3);
+            link.ask(net, at, 1, &request, &answer);
+        }
+        count += 1;
+        if count == 6 {
+            link.close(net);
+        }
+    });
+    let from = scene.from;
+    let bend = Box::new(move |world: &mut crate::world::World| {
+        // The first write is answered within a tenth of a second; polls after it read the new value.
+        if world.now > from + SECOND {
+            world.effects.written.insert((Plant::MainEngine.host(), 1, 110), value);
+        }
+        if world.now > from + 21 * SECOND {
+            world.effects.written.insert((Plant::MainEngine.host(), 1, 111), 1_300);
+            world.effects.written.insert((Plant::MainEngine.host(), 1, 112), 6_500);
+        }
+    });
+    let pair = (scene.party(&client), scene.party(&server));
+    let denied = scene.required(&["DW-2002"], "zone", Severity::High, 15).between(pair.0.clone(), pair.1.clone());
+    let first = scene.required(&["DW-3001"], "protocol", Severity::High, 15).between(pair.0, pair.1).optional();
+    Ok(Play { talkers: vec![write], bend: Some(bend), expect: vec![denied, first], ..Play::default() })
+}
+
+/// modbus-range: reads the whole block instead of the part meant for the bridge.
+pub(super) fn modbus_range(scene: &Scene<'_>) -> Result<Play, SimError> {
+    let (client, server) = (scene.roster.host("conning")?, scene.roster.host("me-gateway")?);
+    let address = scene.parameter("address", 0.0).clamp(0.0, 65_535.0) as u16;
+    let count = scene.parameter("count", 60.0).clamp(1.0, 125.0) as u16;
+    let mut link = Link::new(client, 48_018, server, Rng::stream(scene.seed, "modbus-range", "link"));
+    let read = Repeated::boxed(scene.from, 10 * SECOND, 6, move |world, net, at| {
+        let request = modbus::pair(function::READ_HOLDING, address, count);
+        let answer = Plant::MainEngine.read(world, 1, function::READ_HOLDING, address, count);
+        link.ask(net, at, 1, &request, &answer);
+    });
+    let expect =
+        scene.required(&["DW-2003"], "zone", Severity::Medium, 15).between(scene.party(&client), scene.party(&server));
+    let block = scene.required(&["DW-3002"], "protocol", Severity::Low, 60).optional();
+    Ok(Play { talkers: vec![read], expect: vec![expect, block], ..Play::default() })
+}
