@@ -4,11 +4,14 @@
 //! uplink, and meets the pipeline only through bounded channels and the store.
 
 pub mod capture;
+pub mod clock;
 pub mod command;
+pub mod console;
 pub mod json;
+pub mod metrics;
+pub mod mirror;
 pub mod pipeline;
 pub mod policy_file;
+pub mod service;
 pub mod settings;
-//! The program aboard: capture, pipeline, console, uplink, commands.
-
 pub mod uplink;

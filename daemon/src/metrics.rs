@@ -48,7 +48,9 @@ pub fn text(board: &Arc<Board>) -> Result<String, prometheus::Error> {
 fn descriptions() -> Result<Vec<Desc>, prometheus::Error> {
     METRICS
         .iter()
-        .map(|(name, _, help)| Desc::new((*name).to_owned(), (*help).to_owned(), Vec::new(), std::collections::HashMap::new()))
+        .map(|(name, _, help)| {
+            Desc::new((*name).to_owned(), (*help).to_owned(), Vec::new(), std::collections::HashMap::new())
+        })
         .collect()
 }
 
@@ -87,12 +89,17 @@ impl Collector for BoardCollector {
 
 fn metric(kind: MetricType, labels: &[(&str, &str)], value: f64) -> Metric {
     let mut metric = Metric::default();
-    for (name, text) in labels {
-        let mut pair = LabelPair::default();
-        pair.set_name((*name).to_owned());
-        pair.set_value((*text).to_owned());
-        metric.mut_label().push(pair);
-    }
+    metric.set_label(
+        labels
+            .iter()
+            .map(|(name, text)| {
+                let mut pair = LabelPair::default();
+                pair.set_name((*name).to_owned());
+                pair.set_value((*text).to_owned());
+                pair
+            })
+            .collect(),
+    );
     if kind == MetricType::COUNTER {
         let mut counter = Counter::default();
         counter.set_value(value);

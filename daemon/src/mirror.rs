@@ -60,7 +60,9 @@ impl Verdict {
             Self::Good => "The mirror port shows other devices talking, in both directions, without loss.",
             Self::Waiting => "Listening; a verdict comes within two minutes.",
             Self::Silent => "Not a single frame has arrived.",
-            Self::OnlyGroups => "Only broadcast and multicast arrive: this looks like an ordinary switch port, not a mirror.",
+            Self::OnlyGroups => {
+                "Only broadcast and multicast arrive: this looks like an ordinary switch port, not a mirror."
+            }
             Self::OneWay => "Most conversations show only one direction.",
             Self::Losing => "Frames are lost before they can be read.",
             Self::Down => "The interface is down.",
@@ -72,11 +74,19 @@ impl Verdict {
     pub const fn remedy(self) -> &'static str {
         match self {
             Self::Good | Self::Waiting => "",
-            Self::Silent => "Check the cable and the link light; check that the switch mirrors to this port and that the mirror session is on.",
-            Self::OnlyGroups => "Set this switch port as the destination of a mirror (SPAN) session and choose the ports or VLANs to be mirrored.",
+            Self::Silent => {
+                "Check the cable and the link light; check that the switch mirrors to this port and that the mirror session is on."
+            }
+            Self::OnlyGroups => {
+                "Set this switch port as the destination of a mirror (SPAN) session and choose the ports or VLANs to be mirrored."
+            }
             Self::OneWay => "Mirror both directions (often called `both` or `rx and tx`) of the chosen ports.",
-            Self::Losing => "Mirror fewer ports to this one, or use a faster port; look for other programs that keep this computer busy.",
-            Self::Down => "Check the cable; bring the interface up (`ip link set NAME up`). It is tried again by itself.",
+            Self::Losing => {
+                "Mirror fewer ports to this one, or use a faster port; look for other programs that keep this computer busy."
+            }
+            Self::Down => {
+                "Check the cable; bring the interface up (`ip link set NAME up`). It is tried again by itself."
+            }
         }
     }
 }
@@ -118,7 +128,9 @@ impl MirrorSeen {
         if dropped.saturating_mul(200) > frames.saturating_add(dropped) {
             return Verdict::Losing;
         }
-        if self.conversations >= MIN_CONVERSATIONS && self.one_sided.saturating_mul(5) > self.conversations.saturating_mul(4) {
+        if self.conversations >= MIN_CONVERSATIONS
+            && self.one_sided.saturating_mul(5) > self.conversations.saturating_mul(4)
+        {
             return Verdict::OneWay;
         }
         if self.unicast_flows > 0 || self.bus_flows > 0 {
@@ -143,7 +155,8 @@ mod tests {
         assert_eq!(verdict(&nothing, 60, 0, 0), Verdict::Silent);
         let groups = MirrorSeen { group_flows: 40, ..MirrorSeen::default() };
         assert_eq!(verdict(&groups, 60, 900, 0), Verdict::OnlyGroups);
-        let good = MirrorSeen { unicast_flows: 3, group_flows: 4, conversations: 10, one_sided: 2, ..MirrorSeen::default() };
+        let good =
+            MirrorSeen { unicast_flows: 3, group_flows: 4, conversations: 10, one_sided: 2, ..MirrorSeen::default() };
         assert_eq!(verdict(&good, 60, 900, 0), Verdict::Good);
         assert_eq!(verdict(&good, 60, 900, 9), Verdict::Losing);
         let half = MirrorSeen { unicast_flows: 30, conversations: 10, one_sided: 9, ..MirrorSeen::default() };

@@ -2,6 +2,8 @@
 
 pub mod analyze;
 pub mod decode;
+pub mod policy;
+pub mod run;
 
 use std::process::ExitCode;
 

@@ -25,7 +25,10 @@ impl Moved {
     /// From `before` to what the summary says now.
     pub(super) const fn since(before: &Self, summary: &FlowSummary) -> Self {
         const fn less(now: Traffic, before: Traffic) -> Traffic {
-            Traffic { packets: now.packets.saturating_sub(before.packets), bytes: now.bytes.saturating_sub(before.bytes) }
+            Traffic {
+                packets: now.packets.saturating_sub(before.packets),
+                bytes: now.bytes.saturating_sub(before.bytes),
+            }
         }
         Self { forward: less(summary.forward, before.forward), backward: less(summary.backward, before.backward) }
     }

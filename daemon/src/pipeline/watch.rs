@@ -3,7 +3,9 @@
 use dogwatch_dissectors::ParseError;
 use dogwatch_flow::{FlowId, FlowSummary, Observer};
 use dogwatch_inventory::{AssetIx, Inventory};
-use dogwatch_model::{Act, AssetChange, Attribute, CaptureTime, Event, Flow, Mac, ProtocolRole, SourceId, Speaker, Transport};
+use dogwatch_model::{
+    Act, AssetChange, Attribute, CaptureTime, Event, Flow, Mac, ProtocolRole, SourceId, Speaker, Transport,
+};
 use dogwatch_rules::policy::{End, Ends, Placement, Policy};
 use dogwatch_rules::{FlowSeen, FlowStage, Party, Rules, Source};
 
@@ -268,8 +270,15 @@ impl Observer for Watch {
             self.flows.resize(id.slot() + 1, None);
         }
         if let Some(slot) = self.flows.get_mut(id.slot()) {
-            *slot =
-                Some(FlowState { flow: *flow, a, b, protocol: None, count_hint: 0, told: Moved::default(), is_in_mirror: false });
+            *slot = Some(FlowState {
+                flow: *flow,
+                a,
+                b,
+                protocol: None,
+                count_hint: 0,
+                told: Moved::default(),
+                is_in_mirror: false,
+            });
         }
         self.tell(id, at, frame, FlowStage::Started, 1);
     }

@@ -19,45 +19,45 @@ const CHANNEL: usize = 16;
 const FLUSH_EVERY: Duration = Duration::from_secs(30);
 
 /// The store, shared by the keeper, the uplink and the commands.
-pub type SharedStore = Arc<Mutex<DurableStore>>;
+pub(super) type SharedStore = Arc<Mutex<DurableStore>>;
 
 /// Takes the store; poisoning cannot stop anybody: the store checks itself.
-pub fn lock(store: &SharedStore) -> MutexGuard<'_, DurableStore> {
+pub(super) fn lock(store: &SharedStore) -> MutexGuard<'_, DurableStore> {
     store.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What the pipeline hands over.
 #[derive(Debug, Default)]
-pub struct Parcel {
+pub(super) struct Parcel {
     /// New and changed findings.
-    pub findings: Vec<Finding>,
+    pub(super) findings: Vec<Finding>,
     /// Assets that appeared or changed.
-    pub assets: Vec<Asset>,
+    pub(super) assets: Vec<Asset>,
 }
 
 impl Parcel {
     /// Adds what came later.
-    pub fn absorb(&mut self, later: Self) {
+    pub(super) fn absorb(&mut self, later: Self) {
         self.findings.extend(later.findings);
         self.assets.extend(later.assets);
     }
 
     /// Whether there is nothing in it.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.findings.is_empty() && self.assets.is_empty()
     }
 }
 
 /// The pipeline's side of the channel.
-pub struct Outbox {
+pub(super) struct Outbox {
     sender: SyncSender<Parcel>,
     waiting: Parcel,
 }
 
 impl Outbox {
     /// Hands over what there is; what does not fit is kept and goes with the next.
-    pub fn send(&mut self, parcel: Parcel) {
+    pub(super) fn send(&mut self, parcel: Parcel) {
         self.waiting.absorb(parcel);
         if self.waiting.is_empty() {
             return;
@@ -73,7 +73,7 @@ impl Outbox {
 ///
 /// # Errors
 /// When the thread cannot be started.
-pub fn start(
+pub(super) fn start(
     store: SharedStore,
     board: Arc<Board>,
     report: &OpenReport,
@@ -82,9 +82,9 @@ pub fn start(
     let (sender, receiver) = std::sync::mpsc::sync_channel(CHANNEL);
     let notes = notes_of(report);
     board.update(|picture| picture.store.notes.clone_from(&notes));
-    let thread = std::thread::Builder::new()
-        .name("keeper".to_owned())
-        .spawn(move || Keeper { store, board, on_commit, sent_assets: BTreeMap::new(), unsaved: Vec::new() }.run(&receiver))?;
+    let thread = std::thread::Builder::new().name("keeper".to_owned()).spawn(move || {
+        Keeper { store, board, on_commit, sent_assets: BTreeMap::new(), unsaved: Vec::new() }.run(&receiver)
+    })?;
     Ok((Outbox { sender, waiting: Parcel::default() }, thread))
 }
 
@@ -154,7 +154,8 @@ impl<F: Fn()> Keeper<F> {
         let encoded: Vec<(Finding, Vec<u8>, u8)> = findings
             .into_iter()
             .map(|finding| {
-                let kind = if known.findings.contains_key(&finding.finding_id) { KIND_FINDING_CHANGED } else { KIND_FINDING };
+                let kind =
+                    if known.findings.contains_key(&finding.finding_id) { KIND_FINDING_CHANGED } else { KIND_FINDING };
                 // a finding is plain data: it always has a JSON form
                 let bytes = Record::Finding(Box::new(finding.clone())).to_bytes().unwrap_or_default();
                 (finding, bytes, kind)
@@ -249,7 +250,11 @@ fn latest_only(findings: Vec<Finding>) -> Vec<Finding> {
 
 /// The part of an asset that is news ashore: not its counters and last sightings.
 fn news_of(asset: &Asset) -> Vec<u8> {
-    let values: Vec<_> = asset.attributes.iter().map(|(attribute, values)| (attribute, values.first().map(|best| &best.value))).collect();
+    let values: Vec<_> = asset
+        .attributes
+        .iter()
+        .map(|(attribute, values)| (attribute, values.first().map(|best| &best.value)))
+        .collect();
     let protocols: Vec<_> = asset.protocols.iter().map(|protocol| (&protocol.name, protocol.role)).collect();
     let news = (&asset.policy_id, &asset.zone_id, &asset.interfaces, values, protocols, asset.state);
     serde_json::to_vec(&news).unwrap_or_default()

@@ -22,7 +22,7 @@ const READ_BYTES: usize = 1 << 20;
 const STATE_KEY: &str = "uplink";
 
 /// See the file's head.
-pub struct StoreQueue {
+pub(super) struct StoreQueue {
     store: SharedStore,
     epoch: u32,
 }
@@ -30,7 +30,7 @@ pub struct StoreQueue {
 impl StoreQueue {
     /// The queue of a store.
     #[must_use]
-    pub fn new(store: SharedStore) -> Self {
+    pub(super) fn new(store: SharedStore) -> Self {
         let epoch = lock(&store).epoch();
         Self { store, epoch }
     }
@@ -52,7 +52,11 @@ impl Queue for StoreQueue {
             let bytes = match record.gap() {
                 Some(gap) => {
                     // one record of the stream stands for the whole range it fills
-                    let counts = gap.counts.iter().map(|count| (format!("kind {} {:?}", count.kind, count.class), count.count)).collect();
+                    let counts = gap
+                        .counts
+                        .iter()
+                        .map(|count| (format!("kind {} {:?}", count.kind, count.class), count.count))
+                        .collect();
                     Record::Gap(Gap { ranges: vec![(record.seq, record.last_seq)], counts }).to_bytes()?
                 }
                 None if record.kind == KIND_FINDING_CHANGED => change_of(&record.payload)?,

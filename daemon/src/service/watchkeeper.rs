@@ -47,14 +47,27 @@ pub(super) struct Watchkeeper {
 }
 
 impl Watchkeeper {
-    pub(super) fn new(mut pipeline: Pipeline, captures: Vec<(String, LiveCapture)>, outbox: Outbox, board: Arc<Board>) -> Self {
+    pub(super) fn new(
+        mut pipeline: Pipeline,
+        captures: Vec<(String, LiveCapture)>,
+        outbox: Outbox,
+        board: Arc<Board>,
+    ) -> Self {
         let mut ports = Vec::new();
         let mut open = Vec::new();
         for (name, capture) in captures {
             let info = crate::capture::SourceInfo { label: name.clone(), interface: Some(name.clone()) };
             let source = pipeline.add_source(info);
             let interface = capture.interface().to_owned();
-            ports.push(Port { source, interface, name, number: 0, opened: clock::now(), frames_at_beat: 0, tried: Instant::now() });
+            ports.push(Port {
+                source,
+                interface,
+                name,
+                number: 0,
+                opened: clock::now(),
+                frames_at_beat: 0,
+                tried: Instant::now(),
+            });
             open.push(capture);
         }
         Self { pipeline, captures: open, ports, outbox, board, tables: Instant::now() }
@@ -108,7 +121,11 @@ impl Watchkeeper {
     fn beat(&mut self, since: Duration) {
         for (capture, port) in self.captures.iter_mut().zip(&self.ports) {
             let counters = capture.counters();
-            self.pipeline.source_health(port.source, counters.dropped_kernel + counters.dropped_interface, capture.is_up());
+            self.pipeline.source_health(
+                port.source,
+                counters.dropped_kernel + counters.dropped_interface,
+                capture.is_up(),
+            );
         }
         self.pipeline.tick(clock::now());
         let news = self.pipeline.take_news();
@@ -116,10 +133,18 @@ impl Watchkeeper {
             .changes
             .iter()
             .map(|change| match change {
-                AssetChange::Appeared { asset_id, .. } | AssetChange::Attribute { asset_id, .. } | AssetChange::Merged { asset_id, .. } => asset_id.as_str(),
+                AssetChange::Appeared { asset_id, .. }
+                | AssetChange::Attribute { asset_id, .. }
+                | AssetChange::Merged { asset_id, .. } => asset_id.as_str(),
             })
             .collect();
-        let assets = self.pipeline.inventory().assets().filter(|asset| changed.contains(asset.asset_id.as_str())).cloned().collect();
+        let assets = self
+            .pipeline
+            .inventory()
+            .assets()
+            .filter(|asset| changed.contains(asset.asset_id.as_str()))
+            .cloned()
+            .collect();
         self.outbox.send(Parcel { findings: news.findings, assets });
         self.show(since);
     }
@@ -130,7 +155,10 @@ impl Watchkeeper {
         let zones = self.zone_views();
         let tables = (self.tables.elapsed() >= TABLES_EVERY).then(|| {
             self.tables = Instant::now();
-            (Arc::new(self.pipeline.inventory().assets().cloned().collect::<Vec<_>>()), Arc::new(self.pipeline.connections()))
+            (
+                Arc::new(self.pipeline.inventory().assets().cloned().collect::<Vec<_>>()),
+                Arc::new(self.pipeline.connections()),
+            )
         });
         let pipeline = &self.pipeline;
         self.board.update(|picture| {
@@ -142,7 +170,8 @@ impl Watchkeeper {
                 (picture.assets, picture.connections) = (assets, connections);
             }
             picture.protocols = pipeline.messages().sorted();
-            picture.parse_errors = pipeline.parse_errors().iter().map(|error| (error.protocol, error.kind, error.count)).collect();
+            picture.parse_errors =
+                pipeline.parse_errors().iter().map(|error| (error.protocol, error.kind, error.count)).collect();
             picture.engine = pipeline.counters().iter().collect();
         });
     }
@@ -178,7 +207,12 @@ impl Watchkeeper {
 
     fn zone_views(&self) -> Vec<ZoneView> {
         let Some(policy) = self.pipeline.rules().policy() else { return Vec::new() };
-        let assets: Vec<_> = self.pipeline.inventory().assets().map(|asset| (asset.zone_id.as_deref(), asset.policy_id.as_deref())).collect();
+        let assets: Vec<_> = self
+            .pipeline
+            .inventory()
+            .assets()
+            .map(|asset| (asset.zone_id.as_deref(), asset.policy_id.as_deref()))
+            .collect();
         (0_u16..)
             .zip(&policy.zones)
             .map(|(index, zone)| {
@@ -194,7 +228,10 @@ impl Watchkeeper {
                     devices: zone.devices.as_str(),
                     mode: zone.mode.unwrap_or(policy.mode).as_str(),
                     seen: assets.iter().filter(|(id, _)| in_zone(*id)).count(),
-                    declared_seen: declared.iter().filter(|id| assets.iter().any(|(_, seen)| *seen == Some(**id))).count(),
+                    declared_seen: declared
+                        .iter()
+                        .filter(|id| assets.iter().any(|(_, seen)| *seen == Some(**id)))
+                        .count(),
                     declared: declared.len(),
                 }
             })
