@@ -4,6 +4,7 @@ use dogwatch_dissectors::{Carrier, Protocol};
 use dogwatch_model::{CaptureTime, SourceId, Transport};
 
 use crate::catalogue::Catalogue;
+use crate::context::Context;
 use crate::entry::Entry;
 use crate::fragment::Fragments;
 use crate::frame::Frame;
@@ -11,7 +12,6 @@ use crate::key::Key;
 use crate::link::{self, Link, LinkError};
 use crate::observer::{Ending, FlowSummary, Observer, Traffic};
 use crate::packet::{Origin, Unit};
-use crate::reader::Context;
 use crate::side::Side;
 use crate::table::Table;
 use crate::{Counters, Limits};

@@ -4,9 +4,11 @@ use dogwatch_dissectors::Carrier;
 use dogwatch_model::{CaptureTime, Flow, SourceId, Transport};
 
 use crate::catalogue::Catalogue;
+use crate::context::{Context, reversed};
 use crate::key::Key;
 use crate::observer::{Ending, FlowSummary, TcpState, Traffic};
-use crate::reader::{Context, Reader, Rest, reversed};
+use crate::reader::Reader;
+use crate::rest::Rest;
 use crate::side::{Pair, Side};
 use crate::stream::{Data, Half, Piece};
 use crate::tcp::{Connection, Segment};

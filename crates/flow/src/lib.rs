@@ -12,6 +12,7 @@
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects, clippy::cast_possible_truncation))]
 
 mod catalogue;
+mod context;
 mod counters;
 mod engine;
 mod entry;
@@ -24,6 +25,7 @@ mod network;
 mod observer;
 mod packet;
 mod reader;
+mod rest;
 mod side;
 mod stream;
 mod table;

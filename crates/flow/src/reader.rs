@@ -3,45 +3,18 @@
 //! A stream that a dissector does not use up is copied into a rest and offered again with more behind it; as long as nothing is left over,
 //! bytes go from the frame to the dissector without a copy.
 
-use dogwatch_dissectors::{Carrier, Chunk, Dissector, ParseError, Progress, Sink};
-use dogwatch_model::{CaptureTime, Direction, Event, Flow, Initiator, Message};
+use dogwatch_dissectors::{Chunk, Dissector, Progress};
+use dogwatch_model::{Direction, Flow, Initiator};
 
-use crate::catalogue::{Catalogue, Index, Look, Verdict};
+use crate::catalogue::{Index, Look, Verdict};
+use crate::context::{Context, Out, reversed};
+use crate::rest::Rest;
 use crate::side::{Pair, Side};
 use crate::stream::Piece;
-use crate::{Counters, FlowId, Limits, Observer};
-
-/// A rest that emptied keeps its memory up to here.
-const KEEP_CAPACITY: usize = 8 * 1024;
+use crate::{Counters, Observer};
 
 /// A rest up to here is kept even when all streams together hold too much, so that flows that hoard do not blind us to those that do not.
 const SMALL_REST: usize = 1024;
-
-/// Everything around one packet (or one tick of time) that reading a flow needs.
-pub(crate) struct Context<'a, O> {
-    pub(crate) observer: &'a mut O,
-    pub(crate) catalogue: &'a Catalogue,
-    pub(crate) limits: &'a Limits,
-    /// Bytes held for all streams.
-    pub(crate) held: &'a mut usize,
-    pub(crate) id: FlowId,
-    pub(crate) at: CaptureTime,
-    pub(crate) frame: u64,
-    pub(crate) carrier: Carrier,
-    /// The addresses, seen from `sender`.
-    pub(crate) flow: &'a Flow,
-    pub(crate) sender: Side,
-}
-
-/// Bytes of one direction that wait to be read.
-#[derive(Debug, Default)]
-pub(crate) struct Rest {
-    bytes: Vec<u8>,
-    /// Probing starts here: what lies before was nobody's.
-    probe_from: usize,
-    /// Frame that brought the first of them.
-    since: u64,
-}
 
 /// Who reads a flow, and who is who in it.
 pub(crate) struct Reader {
@@ -65,43 +38,6 @@ enum State {
     Unclassified { packets: u32 },
     /// Nobody, for good: two dissectors gave up.
     Abandoned,
-}
-
-/// Hands a dissector's messages on with what they were found in.
-struct Out<'a, O> {
-    observer: &'a mut O,
-    id: FlowId,
-    at: CaptureTime,
-    frame: u64,
-    flow: &'a Flow,
-}
-
-impl<O: Observer> Sink for Out<'_, O> {
-    fn message(&mut self, message: &Message<'_>) {
-        self.observer.event(self.id, &Event { at: self.at, frame: self.frame, flow: self.flow, message });
-    }
-
-    fn error(&mut self, protocol: &'static str, error: ParseError) {
-        self.observer.parse_error(self.id, protocol, error);
-    }
-}
-
-/// The same addresses, seen from the other end.
-pub(crate) const fn reversed(flow: &Flow) -> Flow {
-    Flow {
-        src_mac: flow.dst_mac,
-        dst_mac: flow.src_mac,
-        src: flow.dst,
-        dst: flow.src,
-        src_port: flow.dst_port,
-        dst_port: flow.src_port,
-        initiator: match flow.initiator {
-            Initiator::Sender => Initiator::Receiver,
-            Initiator::Receiver => Initiator::Sender,
-            Initiator::Unknown => Initiator::Unknown,
-        },
-        ..*flow
-    }
 }
 
 impl Reader {
@@ -431,44 +367,4 @@ enum Found {
     Yes,
     More,
     No,
-}
-
-impl Rest {
-    fn push<O>(&mut self, bytes: &[u8], cx: &mut Context<'_, O>) {
-        if self.bytes.is_empty() {
-            self.since = cx.frame;
-        }
-        let before = self.bytes.capacity();
-        self.bytes.extend_from_slice(bytes);
-        *cx.held = cx.held.saturating_sub(before).saturating_add(self.bytes.capacity());
-    }
-
-    fn consume<O>(&mut self, used: usize, cx: &mut Context<'_, O>) {
-        self.probe_from = 0;
-        if used >= self.bytes.len() {
-            self.clear(cx);
-        } else {
-            self.bytes.drain(..used);
-        }
-    }
-
-    fn clear<O>(&mut self, cx: &mut Context<'_, O>) {
-        self.probe_from = 0;
-        self.bytes.clear();
-        if self.bytes.capacity() > KEEP_CAPACITY {
-            *cx.held = cx.held.saturating_sub(self.bytes.capacity());
-            self.bytes = Vec::new();
-        }
-    }
-
-    pub(crate) const fn capacity(&self) -> usize {
-        self.bytes.capacity()
-    }
-}
-
-impl Pair<Rest> {
-    fn clear<O>(&mut self, cx: &mut Context<'_, O>) {
-        self.a.clear(cx);
-        self.b.clear(cx);
-    }
 }
