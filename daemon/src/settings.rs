@@ -52,12 +52,19 @@ pub struct Settings {
     pub uplink: Option<Uplink>,
 }
 
-/// `[[source]]`: one capture interface.
+/// `[[source]]`: one capture interface, or a capture file played in its place.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// Interface of this machine.
-    pub interface: String,
+    #[serde(default)]
+    pub interface: Option<String>,
+    /// Capture file to play instead of an interface.
+    #[serde(default)]
+    pub file: Option<PathBuf>,
+    /// How many times as fast as recorded the file is played.
+    #[serde(default = "as_recorded")]
+    pub speed: f64,
     /// Name used in the policy and in findings; the interface name when absent.
     #[serde(default)]
     pub name: Option<String>,
@@ -79,7 +86,8 @@ impl Source {
     /// The name in policy and findings.
     #[must_use]
     pub fn label(&self) -> &str {
-        self.name.as_deref().unwrap_or(&self.interface)
+        let file = self.file.as_deref().and_then(Path::file_name).and_then(std::ffi::OsStr::to_str);
+        self.name.as_deref().or(self.interface.as_deref()).or(file).unwrap_or("unnamed")
     }
 }
 
@@ -89,6 +97,10 @@ const fn default_buffer_mib() -> NonZeroU32 {
 
 const fn default_snap_length() -> NonZeroU32 {
     NonZeroU32::new(65_536).expect("65536 is not zero")
+}
+
+const fn as_recorded() -> f64 {
+    1.0
 }
 
 const fn yes() -> bool {
@@ -159,6 +171,13 @@ pub struct Uplink {
     /// Longest wait before routine findings are sent, seconds.
     #[serde(default = "default_routine")]
     pub routine_every_s: NonZeroU64,
+    /// Longest wait before findings of severity high are sent, seconds; critical ones never wait.
+    #[serde(default = "default_high")]
+    pub high_within_s: NonZeroU64,
+}
+
+const fn default_high() -> NonZeroU64 {
+    NonZeroU64::new(120).expect("120 is not zero")
 }
 
 const fn default_daily_bytes() -> NonZeroU64 {
@@ -207,6 +226,16 @@ impl Settings {
         for (index, source) in self.source.iter().enumerate() {
             if self.source.iter().take(index).any(|other| other.label() == source.label()) {
                 problems.push(format!("source `{}` is listed twice; give each its own `name`", source.label()));
+            }
+            if source.interface.is_some() == source.file.is_some() {
+                problems.push(format!("source {} needs either `interface` or `file`, and not both", index + 1));
+            }
+            if !(source.speed > 0.0 && source.speed <= 1_000.0) {
+                problems.push(format!(
+                    "source `{}`: speed is {}; expected above 0 and at most 1000",
+                    source.label(),
+                    source.speed
+                ));
             }
         }
         if let Some(uplink) = &self.uplink {

@@ -201,9 +201,8 @@ fn open_handle(settings: &LiveSettings) -> Result<(Capture<Active>, LinkType), L
 ///
 /// # Errors
 /// When the system refuses to wait.
-pub fn wait(captures: &[LiveCapture], longest: Duration) -> Result<(), LiveError> {
+pub fn wait<'c>(captures: impl Iterator<Item = &'c LiveCapture>, longest: Duration) -> Result<(), LiveError> {
     let mut waiting: Vec<PollFd<'_>> = captures
-        .iter()
         .filter_map(|capture| capture.handle.as_ref())
         .map(|handle| PollFd::from_borrowed_fd(handle.as_fd(), PollFlags::IN))
         .collect();

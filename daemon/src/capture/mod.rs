@@ -4,6 +4,7 @@
 
 pub mod file;
 pub mod live;
+pub mod paced;
 mod pcapng;
 pub mod replay;
 mod window;

@@ -20,13 +20,14 @@ use ring::rand::SecureRandom;
 use tokio::sync::watch;
 
 use crate::capture::live::{LiveCapture, LiveSettings};
+use crate::capture::paced::PacedFile;
 use crate::settings::{Settings, Source, Uplink as UplinkSettings};
 use crate::uplink::{Deadlines, Https, LinkState, Uplink, UplinkHandle, UplinkStatus, load_or_make_key};
 use crate::{clock, console, policy_file};
 use board::{Board, UplinkView};
 use keeper::{SharedStore, lock};
 use queue::{KIND_HEALTH, StoreQueue};
-use watchkeeper::Watchkeeper;
+use watchkeeper::{Input, Port, Watchkeeper};
 
 /// How often the box tells the shore how it is.
 const HEALTH_EVERY: Duration = Duration::from_secs(3_600);
@@ -103,15 +104,19 @@ fn show_policy(board: &Board, policy: Option<&Policy>, file: Option<&Path>) {
     });
 }
 
-fn open_source(source: &Source) -> anyhow::Result<(String, LiveCapture)> {
-    let settings = LiveSettings {
-        interface: source.interface.clone(),
-        filter: source.filter.clone(),
-        snap_length: i32::try_from(source.snap_length.get()).unwrap_or(i32::MAX),
-        buffer_bytes: i32::try_from(u64::from(source.buffer_mib.get()) << 20).unwrap_or(i32::MAX),
-        promiscuous: source.promiscuous,
+fn open_source(source: &Source) -> anyhow::Result<Port> {
+    let input = match (&source.interface, &source.file) {
+        (Some(interface), _) => Input::Live(LiveCapture::open(LiveSettings {
+            interface: interface.clone(),
+            filter: source.filter.clone(),
+            snap_length: i32::try_from(source.snap_length.get()).unwrap_or(i32::MAX),
+            buffer_bytes: i32::try_from(u64::from(source.buffer_mib.get()) << 20).unwrap_or(i32::MAX),
+            promiscuous: source.promiscuous,
+        })?),
+        (None, Some(file)) => Input::Paced(PacedFile::open(file.clone(), source.speed, clock::now())?),
+        (None, None) => anyhow::bail!("source `{}` names neither an interface nor a file", source.label()),
     };
-    Ok((source.label().to_owned(), LiveCapture::open(settings)?))
+    Ok(Port::new(source.label().to_owned(), input))
 }
 
 fn open_store(settings: &Settings) -> anyhow::Result<(DurableStore, dogwatch_store::OpenReport)> {

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use dogwatch_flow::Frame;
+use dogwatch_flow::{Frame, LinkType};
 use dogwatch_model::{AssetChange, CaptureTime, SourceId};
 
 use super::board::{Board, SourceView, ZoneView};
 use super::keeper::{Outbox, Parcel};
-use crate::capture::live::{LiveCapture, Visit, wait};
+use crate::capture::live::{LiveCapture, LiveCounters, Visit, wait};
+use crate::capture::paced::PacedFile;
 use crate::clock;
 use crate::pipeline::Pipeline;
 
@@ -25,10 +26,48 @@ const REOPEN_EVERY: Duration = Duration::from_secs(5);
 /// How often the (possibly large) tables of assets and connections are copied for the console.
 const TABLES_EVERY: Duration = Duration::from_secs(2);
 
-/// One interface and what is remembered of it.
-struct Port {
+/// Where a source's frames come from.
+pub(super) enum Input {
+    /// An interface.
+    Live(LiveCapture),
+    /// A file, played.
+    Paced(PacedFile),
+}
+
+impl Input {
+    fn read(&mut self, budget: u32, take: impl FnMut(CaptureTime, LinkType, u32, &[u8])) -> Visit {
+        match self {
+            Self::Live(capture) => capture.read(budget, take),
+            Self::Paced(file) => file.read(budget, take),
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Live(capture) => capture.interface().to_owned(),
+            Self::Paced(file) => file.name(),
+        }
+    }
+
+    const fn is_up(&self) -> bool {
+        match self {
+            Self::Live(capture) => capture.is_up(),
+            Self::Paced(file) => !file.is_over(),
+        }
+    }
+
+    fn counters(&mut self) -> LiveCounters {
+        match self {
+            Self::Live(capture) => capture.counters(),
+            Self::Paced(_) => LiveCounters::default(),
+        }
+    }
+}
+
+/// One source and what is remembered of it.
+pub(super) struct Port {
+    input: Input,
     source: SourceId,
-    interface: String,
     name: String,
     number: u64,
     opened: CaptureTime,
@@ -36,10 +75,16 @@ struct Port {
     tried: Instant,
 }
 
+impl Port {
+    pub(super) fn new(name: String, input: Input) -> Self {
+        let opened = clock::now();
+        Self { input, source: SourceId::default(), name, number: 0, opened, frames_at_beat: 0, tried: Instant::now() }
+    }
+}
+
 /// The packet thread's own things.
 pub(super) struct Watchkeeper {
-    pub(super) pipeline: Pipeline,
-    pub(super) captures: Vec<LiveCapture>,
+    pipeline: Pipeline,
     ports: Vec<Port>,
     outbox: Outbox,
     board: Arc<Board>,
@@ -47,30 +92,12 @@ pub(super) struct Watchkeeper {
 }
 
 impl Watchkeeper {
-    pub(super) fn new(
-        mut pipeline: Pipeline,
-        captures: Vec<(String, LiveCapture)>,
-        outbox: Outbox,
-        board: Arc<Board>,
-    ) -> Self {
-        let mut ports = Vec::new();
-        let mut open = Vec::new();
-        for (name, capture) in captures {
-            let info = crate::capture::SourceInfo { label: name.clone(), interface: Some(name.clone()) };
-            let source = pipeline.add_source(info);
-            let interface = capture.interface().to_owned();
-            ports.push(Port {
-                source,
-                interface,
-                name,
-                number: 0,
-                opened: clock::now(),
-                frames_at_beat: 0,
-                tried: Instant::now(),
-            });
-            open.push(capture);
+    pub(super) fn new(mut pipeline: Pipeline, mut ports: Vec<Port>, outbox: Outbox, board: Arc<Board>) -> Self {
+        for port in &mut ports {
+            let info = crate::capture::SourceInfo { label: port.name.clone(), interface: Some(port.name.clone()) };
+            port.source = pipeline.add_source(info);
         }
-        Self { pipeline, captures: open, ports, outbox, board, tables: Instant::now() }
+        Self { pipeline, ports, outbox, board, tables: Instant::now() }
     }
 
     /// Runs until `stop` is set; what is new then is handed over before it returns.
@@ -90,20 +117,23 @@ impl Watchkeeper {
         self.beat(BEAT);
     }
 
-    /// Gives every interface its turn; whether any had frames.
+    /// Gives every source its turn; whether any had frames.
     fn take_frames(&mut self) -> bool {
         let mut any = false;
-        for (capture, port) in self.captures.iter_mut().zip(&mut self.ports) {
-            let pipeline = &mut self.pipeline;
-            let visit = capture.read(TURN, |at, link, original_length, bytes| {
-                port.number += 1;
-                pipeline.frame(&Frame { at, source: port.source, number: port.number, link, original_length, bytes });
+        for port in &mut self.ports {
+            let (pipeline, source, number) = (&mut self.pipeline, port.source, &mut port.number);
+            let visit = port.input.read(TURN, |at, link, original_length, bytes| {
+                *number += 1;
+                pipeline.frame(&Frame { at, source, number: *number, link, original_length, bytes });
             });
             any |= matches!(visit, Visit::Frames(_));
-            if visit == Visit::Down && port.tried.elapsed() >= REOPEN_EVERY {
+            if let Input::Live(capture) = &mut port.input
+                && visit == Visit::Down
+                && port.tried.elapsed() >= REOPEN_EVERY
+            {
                 port.tried = Instant::now();
                 if capture.reopen().is_ok() {
-                    tracing::info!(interface = %port.interface, "interface is back");
+                    tracing::info!(interface = %capture.interface(), "interface is back");
                 }
             }
         }
@@ -111,7 +141,14 @@ impl Watchkeeper {
     }
 
     fn rest(&self) {
-        if let Err(error) = wait(&self.captures, LONGEST_WAIT) {
+        let live = self.ports.iter().filter_map(|port| match &port.input {
+            Input::Live(capture) => Some(capture),
+            Input::Paced(_) => None,
+        });
+        // a played file has frames due at any moment
+        let has_files = self.ports.iter().any(|port| matches!(&port.input, Input::Paced(file) if !file.is_over()));
+        let longest = if has_files { LONGEST_WAIT / 20 } else { LONGEST_WAIT };
+        if let Err(error) = wait(live, longest) {
             tracing::warn!(%error, "cannot wait for frames");
             std::thread::sleep(LONGEST_WAIT);
         }
@@ -119,12 +156,12 @@ impl Watchkeeper {
 
     /// Once a second: time goes by for the rules, news goes to the keeper, the picture to the board.
     fn beat(&mut self, since: Duration) {
-        for (capture, port) in self.captures.iter_mut().zip(&self.ports) {
-            let counters = capture.counters();
+        for port in &mut self.ports {
+            let counters = port.input.counters();
             self.pipeline.source_health(
                 port.source,
                 counters.dropped_kernel + counters.dropped_interface,
-                capture.is_up(),
+                port.input.is_up(),
             );
         }
         self.pipeline.tick(clock::now());
@@ -179,17 +216,17 @@ impl Watchkeeper {
     fn source_views(&mut self, now: CaptureTime, since: Duration) -> Vec<SourceView> {
         let states: Vec<_> = self.pipeline.sources().map(|(_, state)| state.clone()).collect();
         let mut views = Vec::new();
-        for ((capture, port), state) in self.captures.iter_mut().zip(&mut self.ports).zip(states) {
-            let counters = capture.counters();
+        for (port, state) in self.ports.iter_mut().zip(states) {
+            let (counters, is_up) = (port.input.counters(), port.input.is_up());
             let seen = self.pipeline.mirror(port.source);
             let dropped = counters.dropped_kernel + counters.dropped_interface;
-            let verdict = seen.verdict(port.opened, now, state.frames, dropped, capture.is_up());
+            let verdict = seen.verdict(port.opened, now, state.frames, dropped, is_up);
             let new = state.frames.saturating_sub(port.frames_at_beat);
             port.frames_at_beat = state.frames;
             views.push(SourceView {
                 name: port.name.clone(),
-                interface: port.interface.clone(),
-                up: capture.is_up(),
+                interface: port.input.name(),
+                up: is_up,
                 frames: state.frames,
                 bytes: state.bytes,
                 dropped_kernel: counters.dropped_kernel,

@@ -115,7 +115,8 @@ fn raise(
     cx: &mut Context<'_>,
 ) {
     let severity = severity(object, refusal);
-    let key = format!("{:?}|{:?}|{object}", from.identity(), from.sfi());
+    // one finding for one source: a false receiver sends half a dozen sentences, and the officer needs one line
+    let key = format!("{:?}|{:?}|{refusal}", from.identity(), from.sfi());
     let mut who = call(from, cx.policy, cx.directory);
     if let Some(sfi) = from.sfi() {
         who = format!("{who} as {sfi}");
