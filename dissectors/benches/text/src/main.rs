@@ -112,7 +112,7 @@ fn vessel(count: usize) -> Vec<String> {
                 4 => format!("$HEROT,-{tenth}.4,A"),
                 5 => format!("$SDDPT,{}.{tenth},0.5,200.0", n % 90),
                 6 => format!("$WIMWV,{:03}.0,R,12.{tenth},N,A", n % 360),
-                7 => "$GPGSV,3,1,12,01,49,196,41,03,71,278,32,06,02,323,27,11,21,196,39".to_owned(),
+                7 => format!("$GPGSV,3,{},12,01,49,196,41,03,71,278,32,06,02,323,27,11,21,196,39", n / 10 % 3 + 1),
                 8 => format!("$GPGLL,5130.{:04},N,00007.5678,W,10{minute:02}{second:02}.00,A,D", n % 10_000),
                 _ => format!("$VDVBW,12.{tenth},0.1,A,12.3,0.2,A,,V,,V"),
             };

@@ -231,7 +231,9 @@ impl Reader<'_, '_> {
         if self.field(2).is_empty() {
             self.number(0, Quantity::Pressure, INCH_OF_MERCURY);
         } else {
-            self.number(2, Quantity::Pressure, BAR);
+            // Some stations write millibar under the letter of bar; ten bar of air are no weather.
+            let is_millibar = value::number(self.field(2)).is_some_and(|bar| bar > 10.0);
+            self.number(2, Quantity::Pressure, if is_millibar { BAR / 1_000.0 } else { BAR });
         }
     }
 
