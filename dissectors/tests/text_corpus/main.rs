@@ -15,5 +15,6 @@ mod ais;
 mod corpus;
 mod damage;
 mod iec61162_450;
+mod measures;
 mod nmea0183;
 mod replay;

@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use dogwatch_dissectors::{Carrier, Chunk, Dissector, Limits, PROTOCOLS, ParseError, Progress, Sink};
 use dogwatch_model::{
-    CaptureTime, Direction, FieldValue, FieldVisitor, Fields, Flow, Initiator, Mac, Message, SourceId, Transport, Vlans,
+    Act, CaptureTime, Direction, FieldValue, FieldVisitor, Fields, Flow, Initiator, Mac, Message, Quantity, SourceId,
+    Transport, Value as Measured, Vlans,
 };
 use serde_json::{Map, Value, json};
 
@@ -15,6 +16,7 @@ pub(crate) struct Seen {
     pub(crate) kind: String,
     pub(crate) speaker: String,
     pub(crate) acts: Vec<String>,
+    pub(crate) measures: Vec<(Quantity, Measured)>,
     pub(crate) fields: Value,
 }
 
@@ -39,6 +41,14 @@ impl Sink for Keep {
             kind: message.kind.to_owned(),
             speaker: format!("{:?}", message.speaker),
             acts: message.acts.iter().map(|act| format!("{act:?}")).collect(),
+            measures: message
+                .acts
+                .iter()
+                .filter_map(|act| match act {
+                    Act::Measures { quantity, value, .. } => Some((*quantity, *value)),
+                    _ => None,
+                })
+                .collect(),
             fields: json_of(message.fields),
         });
     }
