@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use dogwatch_dissectors::{Carrier, Chunk, Limits, PROTOCOLS, ParseError, Probe, Sink};
 use dogwatch_model::{
-    Act, CaptureTime, Direction, Flow, Initiator, Mac, Message, Of, Quantity, SourceId, Transport, Value, Vlans,
+    Act, CaptureTime, Direction, FieldValue, FieldVisitor, Flow, Initiator, Mac, Message, Of, Quantity, SourceId,
+    Transport, Value, Vlans,
 };
 
 /// What one message did, as text that can be compared.
@@ -16,12 +17,28 @@ struct Keep {
     acts: Vec<String>,
     measures: Vec<(Of, Quantity, Value)>,
     errors: Vec<&'static str>,
+    lost: Vec<u64>,
+}
+
+/// Takes the loss meter out of the fields.
+struct Lost<'a>(&'a mut Vec<u64>);
+
+impl FieldVisitor for Lost<'_> {
+    fn field(&mut self, name: &str, value: FieldValue<'_>) {
+        if let ("lines_lost", FieldValue::Unsigned(lost)) = (name, value) {
+            self.0.push(lost);
+        }
+    }
+    fn open_list(&mut self, _name: &str) {}
+    fn open_group(&mut self, _name: &str) {}
+    fn close(&mut self) {}
 }
 
 impl Sink for Keep {
     fn message(&mut self, message: &Message<'_>) {
         self.kinds.push(format!("{} {}", message.protocol, message.kind));
         self.speakers.push(format!("{:?}", message.speaker));
+        message.fields.visit(&mut Lost(&mut self.lost));
         for act in message.acts {
             match *act {
                 Act::Measures { of, quantity, value } => self.measures.push((of, quantity, value)),
@@ -234,6 +251,7 @@ fn sources_groups_and_line_counts_of_450() {
     let datagrams: Vec<_> = (1..=20).chain(24..30).map(counted).collect();
     let keep = run("iec61162-450", "239.192.0.4", &datagrams);
     assert_eq!(keep.acts.iter().filter(|act| *act == "odd 450.line-gap").count(), 1);
+    assert_eq!(keep.lost, [3], "lines 21 to 23");
     let keep = run("iec61162-450", "239.192.0.4", &[datagram(line("s:RA0001,n:1", "$RATLL,,,,,,,,T,"))]);
     assert!(keep.acts.contains(&"odd 450.wrong-group".to_owned()), "a radar belongs to TGTD");
 }

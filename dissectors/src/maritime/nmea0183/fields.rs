@@ -18,6 +18,8 @@ pub(crate) struct Shown<'a> {
     pub(crate) tags: &'a Tags<'a>,
     /// The transmission group of IEC 61162-450 it was sent to.
     pub(crate) group: Option<&'static str>,
+    /// Lines of its source that went missing before it, by the line count.
+    pub(crate) lost: u32,
 }
 
 impl Fields for Shown<'_> {
@@ -27,6 +29,9 @@ impl Fields for Shown<'_> {
             visitor.field("group", FieldValue::Text(group));
         }
         self.tags.visit(visitor);
+        if self.lost > 0 {
+            visitor.field("lines_lost", FieldValue::Unsigned(u64::from(self.lost)));
+        }
         let (talker, formatter) = sentence.name();
         match sentence.address {
             Address::Query { requester, addressee } => {
