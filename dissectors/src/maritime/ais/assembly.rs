@@ -21,6 +21,8 @@ pub(crate) struct Payload<'a> {
     pub(crate) own: bool,
     /// Radio channel as the sentence names it: `A`, `B`, `1`, `2`, or nothing.
     pub(crate) channel: &'a str,
+    /// Fill bits that were taken off the end.
+    pub(crate) fill: u8,
 }
 
 /// What tells messages apart that come interleaved.
@@ -86,7 +88,7 @@ impl Assembly {
         let fill = if sentence.field(5).is_empty() { 0 } else { digit(5).ok_or(MALFORMED)? };
         if total == 1 {
             let len = unarmour(payload, fill, &mut self.room).filter(|len| *len > 0).ok_or(MALFORMED)?;
-            return Ok(Some(Payload { bits: Bits::new(&self.room, len), own, channel }));
+            return Ok(Some(Payload { bits: Bits::new(&self.room, len), own, channel, fill }));
         }
         let key = Key {
             talker: talker.as_bytes().try_into().map_err(|_| MALFORMED)?,
@@ -120,7 +122,7 @@ impl Assembly {
         let len = unarmour(&whole.payload, fill, &mut self.room);
         self.spare = whole.payload;
         let len = len.filter(|len| *len > 0).ok_or(MALFORMED)?;
-        Ok(Some(Payload { bits: Bits::new(&self.room, len), own, channel }))
+        Ok(Some(Payload { bits: Bits::new(&self.room, len), own, channel, fill }))
     }
 
     /// Opens a message; the oldest gives way when there are too many.

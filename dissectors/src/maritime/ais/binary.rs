@@ -69,7 +69,7 @@ const AID_MONITORING: &[Part] = &[
 
 #[rustfmt::skip] // a table
 const INLAND_SHIP: &[Part] = &[
-    t("vin", 8), q("length", 13, 10.0, 0), q("beam", 10, 10.0, 0), u("shiptype", 14), u("hazard", 3),
+    t("vin", 8), q("length", 13, 10.0, 0), q("beam", 10, 10.0, 0), u("ship_type", 14), u("hazard", 3),
     q("draught", 11, 100.0, 0), u("loaded", 2), b("speed_q"), b("course_q"), b("heading_q"),
 ];
 

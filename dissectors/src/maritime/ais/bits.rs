@@ -73,6 +73,11 @@ impl<'a> Bits<'a> {
         Self { room, len: len.min(MOST_CHARACTERS.saturating_mul(6)) }
     }
 
+    /// The same with `more` bits at the end that were taken for fill.
+    pub(crate) fn lengthened(self, more: usize) -> Self {
+        Self::new(self.room, self.len.saturating_add(more))
+    }
+
     /// `width` bits (at most 57) from `start` as a number without sign; `None` past the end.
     pub(crate) fn unsigned(&self, start: usize, width: usize) -> Option<u64> {
         if width == 0 || width > 57 || start.saturating_add(width) > self.len {

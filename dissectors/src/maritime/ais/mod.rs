@@ -55,11 +55,16 @@ impl Protocol for Ais {
 
 /// Hands out one whole AIS message.
 pub(crate) fn emit(payload: &Payload<'_>, speaker: Speaker, told: &mut Told, out: &mut dyn Sink) {
-    let bits = payload.bits;
+    let mut bits = payload.bits;
     let (Some(kind), Some(mmsi)) = (bits.unsigned(0, 6), bits.unsigned(8, 30)) else {
         return out.error(NAME, ParseError::Incomplete { what: "ais message" });
     };
     let layout = messages::by_type(kind);
+    // Some transponders count fill bits that are none: what makes the message whole belongs to it.
+    if bits.len < layout.least && bits.len.saturating_add(usize::from(payload.fill)) >= layout.least {
+        bits = bits.lengthened(usize::from(payload.fill));
+    }
+    let payload = &Payload { bits, ..*payload };
     let mut acts = ActList::new();
     let mut texts = report::Texts::new();
     if bits.len < layout.least {

@@ -3,8 +3,6 @@
 //! Position and hemisphere become one number of degrees under the name of the position; what does not convert is shown as its text, so that
 //! nothing a ship really sent is hidden. Fields beyond the table, and all fields of an unknown sentence, are called `field_1`, `field_2` …
 
-use std::fmt::Write;
-
 use dogwatch_model::{FieldValue, FieldVisitor, Fields};
 
 use super::sentence::{Address, Sentence};
@@ -20,6 +18,8 @@ pub(crate) struct Shown<'a> {
     pub(crate) tags: &'a Tags<'a>,
     /// The transmission group of IEC 61162-450 it was sent to.
     pub(crate) group: Option<&'static str>,
+    /// Lines of its source that went missing before it, by the line count.
+    pub(crate) lost: u32,
 }
 
 impl Fields for Shown<'_> {
@@ -29,6 +29,9 @@ impl Fields for Shown<'_> {
             visitor.field("group", FieldValue::Text(group));
         }
         self.tags.visit(visitor);
+        if self.lost > 0 {
+            visitor.field("lines_lost", FieldValue::Unsigned(u64::from(self.lost)));
+        }
         let (talker, formatter) = sentence.name();
         match sentence.address {
             Address::Query { requester, addressee } => {
@@ -79,25 +82,38 @@ struct Name {
 }
 
 impl Name {
+    const fn empty() -> Self {
+        Self { bytes: [0; 48], len: 0 }
+    }
+
+    /// Stems come from our own tables: the longest has 22 letters.
     fn new(stem: &str, separator: &str, number: usize) -> Self {
-        let mut name = Self { bytes: [0; 48], len: 0 };
-        // Stems come from our own tables: the longest has 22 letters.
-        let _fits = write!(name, "{stem}{separator}{number}");
+        let mut name = Self::empty();
+        name.push(stem.as_bytes());
+        name.push(separator.as_bytes());
+        let mut weight = 1_000_usize;
+        while weight > 1 && number < weight {
+            weight = weight.checked_div(10).unwrap_or(1);
+        }
+        while weight > 0 {
+            let digit = number.checked_div(weight).and_then(|digits| digits.checked_rem(10)).unwrap_or(0);
+            name.push(&[b'0'.wrapping_add(u8::try_from(digit).unwrap_or(0))]);
+            weight = weight.checked_div(10).unwrap_or(0);
+        }
         name
+    }
+
+    /// Adds what fits; what does not is left out.
+    fn push(&mut self, text: &[u8]) {
+        let end = self.len.saturating_add(text.len());
+        if let Some(room) = self.bytes.get_mut(self.len..end) {
+            room.copy_from_slice(text);
+            self.len = end;
+        }
     }
 
     fn as_str(&self) -> &str {
         self.bytes.get(..self.len).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
-    }
-}
-
-impl Write for Name {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        let end = self.len.saturating_add(text.len());
-        let room = self.bytes.get_mut(self.len..end).ok_or(std::fmt::Error)?;
-        room.copy_from_slice(text.as_bytes());
-        self.len = end;
-        Ok(())
     }
 }
 
@@ -185,27 +201,34 @@ fn integer(bytes: &[u8]) -> Option<FieldValue<'static>> {
 
 fn hemisphere_is_used(sentence: &Sentence<'_>, index: usize) -> bool {
     let (position, letter) = (sentence.field(index.wrapping_sub(1)), sentence.field(index));
-    value::latitude(position, letter).is_some() || value::longitude(position, letter).is_some()
+    match letter {
+        b"N" | b"S" => value::latitude(position, letter).is_some(),
+        _ => value::longitude(position, letter).is_some(),
+    }
 }
 
 /// `hh:mm:ss` with the fraction as it stood on the wire.
 fn clock(name: &str, bytes: &[u8], visitor: &mut dyn FieldVisitor) {
-    let (Some(clock), Some(fraction)) = (value::time(bytes), bytes.get(6..)) else {
+    let (Some(_), &[h1, h2, m1, m2, s1, s2, ref fraction @ ..]) = (value::time(bytes), bytes) else {
         return raw(name, bytes, visitor);
     };
-    let mut text = Name { bytes: [0; 48], len: 0 };
-    let fraction = std::str::from_utf8(fraction).unwrap_or_default();
-    match write!(text, "{:02}:{:02}:{:02}{fraction}", clock.hour, clock.minute, clock.second) {
-        Ok(()) => visitor.field(name, FieldValue::Text(text.as_str())),
-        Err(_) => raw(name, bytes, visitor),
+    if fraction.len() > 20 {
+        return raw(name, bytes, visitor);
     }
+    let mut text = Name::empty();
+    text.push(&[h1, h2, b':', m1, m2, b':', s1, s2]);
+    text.push(fraction);
+    visitor.field(name, FieldValue::Text(text.as_str()));
 }
 
 /// `yyyy-mm-dd`.
 fn day(name: &str, bytes: &[u8], visitor: &mut dyn FieldVisitor) {
-    let Some(date) = value::date(bytes) else { return raw(name, bytes, visitor) };
-    let mut text = Name { bytes: [0; 48], len: 0 };
-    let _fits = write!(text, "{:04}-{:02}-{:02}", date.year, date.month, date.day);
+    let (Some(date), &[d1, d2, m1, m2, y1, y2]) = (value::date(bytes), bytes) else {
+        return raw(name, bytes, visitor);
+    };
+    let mut text = Name::empty();
+    text.push(if date.year < 2_000 { b"19" } else { b"20" });
+    text.push(&[y1, y2, b'-', m1, m2, b'-', d1, d2]);
     visitor.field(name, FieldValue::Text(text.as_str()));
 }
 

@@ -37,6 +37,8 @@ pub(crate) struct Lines {
     told: Told,
     groups: Groups,
     counters: LineCounters,
+    /// Lines that went missing right before the one being read, by its line count.
+    lost: u32,
     multi: Multi,
     ais: ais::Assembly,
 }
@@ -48,6 +50,7 @@ impl Lines {
             told: Told::new(),
             groups: Groups::new(),
             counters: LineCounters::new(),
+            lost: 0,
             multi: Multi::new(limits),
             ais: ais::Assembly::new(limits),
         }
@@ -131,7 +134,7 @@ impl Lines {
         if sentence.is_too_long() {
             acts.push(Act::Odd("nmea.too-long"));
         }
-        let fields = Shown { sentence, tags, group: origin.group.map(|group| group.name) };
+        let fields = Shown { sentence, tags, group: origin.group.map(|group| group.name), lost: self.lost };
         out.message(&Message { protocol: origin.protocol, kind, speaker, acts: acts.as_slice(), fields: &fields });
         if sentence.checksum != Checksum::Bad {
             self.parts(origin, speaker, sentence, out);
@@ -161,6 +164,7 @@ impl Lines {
         out: &mut dyn Sink,
         acts: &mut ActList<'a>,
     ) -> Option<Sfi> {
+        self.lost = 0;
         if tags.blocks == 0 {
             if origin.wants_tags {
                 acts.push(Act::Odd("450.tag-missing"));
@@ -194,7 +198,8 @@ impl Lines {
         if let (Some(sfi), Some(count)) = (own, tags.line_count) {
             match self.counters.line(sfi, count) {
                 Step::Fine => {}
-                Step::Gap(_lost) => {
+                Step::Gap(lost) => {
+                    self.lost = lost;
                     acts.push(Act::Odd("450.line-gap"));
                     out.error(origin.protocol, ParseError::Sequence { what: "line count" });
                 }

@@ -171,18 +171,23 @@ pub(crate) static SENTENCES: &[Proprietary] = &[
         f(N, "battery_voltage", "V"), f(N, "sound_speed", "m/s"), f(N, "pressure", "dbar"), f(N, "temp", "degC"),
         f(S, "stat", ""),
     ]),
+    own("NORC1", "current velocity of a cell", None, &[
+        f(S, "date", ""), f(T, "utc", ""), f(I, "cn", ""), f(N, "cp", "m"), f(N, "vx", "m/s"), f(N, "vy", "m/s"),
+        f(N, "vz", "m/s"), f(N, "vz2", "m/s"), f(N, "amp1", "dB"), f(N, "amp2", "dB"), f(N, "amp3", "dB"),
+        f(N, "amp4", "dB"), f(I, "r1", "%"), f(I, "r2", "%"), f(I, "r3", "%"), f(I, "r4", "%"),
+    ]),
     own("NORC4", "current velocity", None, &[
         f(N, "cp", "m"), f(N, "sp", "m/s"), f(N, "dir", "deg"), f(I, "r", ""), f(I, "amp", ""),
     ]),
     own("NORH4", "header", None, &[
-        f(S, "date_mmddyy", ""), f(T, "utc", ""), f(I, "ec", ""), f(S, "sc", ""),
+        f(S, "date", ""), f(T, "utc", ""), f(I, "ec", ""), f(S, "sc", ""),
     ]),
     own("NORI1", "instrument configuration", None, &[
         f(I, "it", ""), f(I, "sn", ""), f(I, "nb", ""), f(I, "nc", ""), f(N, "bd", "m"), f(N, "cs", "m"),
         f(S, "cy", ""),
     ]),
     own("NORS1", "sensor data", None, &[
-        f(S, "date_mmddyy", ""), f(T, "utc", ""), f(I, "ec", ""), f(S, "sc", ""), f(N, "battery_voltage", "V"),
+        f(S, "date", ""), f(T, "utc", ""), f(I, "ec", ""), f(S, "sc", ""), f(N, "battery_voltage", "V"),
         f(N, "sound_speed", "m/s"), f(N, "heading", "deg"), f(N, "heading_std", "deg"), f(N, "pitch", "deg"),
         f(N, "pitch_std", "deg"), f(N, "roll", "deg"), f(N, "roll_std", "deg"), f(N, "pressure", "dbar"),
         f(N, "pressure_std", "dbar"), f(N, "temp", "degC"),

@@ -1,7 +1,8 @@
 //! What a sentence measures, in SI units, only while the sender itself calls it valid: status `V`, mode `N` and quality 0 measure nothing.
 //!
 //! Left out on purpose: true wind (only wind relative to the bow has a quantity), depth below keel or surface, transducers of `XDR` (their
-//! names are the installer's), targets of `TTM`/`TLL` (numbered by the radar, not by MMSI). Their fields are shown all the same.
+//! names are the installer's), temperature of the air (the quantity is that of the water), targets of `TTM`/`TLL` (numbered by the radar, not
+//! by MMSI). Their fields are shown all the same.
 
 use dogwatch_model::{Of, Quantity, Value};
 
@@ -53,7 +54,7 @@ pub(crate) fn measure<'a>(sentence: &Sentence<'a>, acts: &mut ActList<'a>) {
         "MMB" => reader.pressure(),
         "MDA" => {
             reader.pressure();
-            reader.temperature(4);
+            reader.temperature(6);
         }
         _ => {}
     }
@@ -214,11 +215,12 @@ impl Reader<'_, '_> {
             let from_bow = if side < 0.0 && angle > 0.0 { 360.0 - angle } else { angle };
             self.push(Of::OwnShip, Quantity::WindAngle, Value::Number(from_bow));
         }
-        if self.field(4).is_empty() {
-            self.number(2, Quantity::WindSpeed, KNOT);
-        } else {
-            self.number(4, Quantity::WindSpeed, 1.0);
-        }
+        let (index, unit) = match (self.field(4).is_empty(), self.field(2).is_empty()) {
+            (false, _) => (4, 1.0),
+            (true, false) => (2, KNOT),
+            (true, true) => (6, KMH),
+        };
+        self.number(index, Quantity::WindSpeed, unit);
     }
 
     fn temperature(&mut self, index: usize) {
@@ -231,7 +233,9 @@ impl Reader<'_, '_> {
         if self.field(2).is_empty() {
             self.number(0, Quantity::Pressure, INCH_OF_MERCURY);
         } else {
-            self.number(2, Quantity::Pressure, BAR);
+            // Some stations write millibar under the letter of bar; ten bar of air are no weather.
+            let is_millibar = value::number(self.field(2)).is_some_and(|bar| bar > 10.0);
+            self.number(2, Quantity::Pressure, if is_millibar { BAR / 1_000.0 } else { BAR });
         }
     }
 

@@ -188,7 +188,7 @@ impl<'a> Sentence<'a> {
                         break;
                     }
                 },
-                START if starts_anew(body.get(at..).unwrap_or_default()) => {
+                START if starts_anew(body.get(at..).unwrap_or_default()) && !closes(body, at, sum) => {
                     return Err(damaged(body_at.wrapping_add(at), "another sentence begins", body_at.wrapping_add(at)));
                 }
                 START => {}
@@ -277,6 +277,17 @@ fn starts_anew(bytes: &[u8]) -> bool {
     }
 }
 
+/// Whether the checksum at the end of the line covers everything from before `at` on: then the start characters inside belong to the sentence,
+/// against the rules but as its sender meant it.
+fn closes(body: &[u8], at: usize, sum: u8) -> bool {
+    match body.get(at..) {
+        Some([rest @ .., b'*', high, low]) => {
+            Checksum::compare(rest.iter().fold(sum, |sum, byte| sum ^ byte), *high, *low) == Checksum::Ok
+        }
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -344,6 +355,15 @@ mod tests {
         assert_eq!(&line[damage.skip..], b"$HEROT,+000.05,A*35");
         let line = b"$GPGGA,1015\\s:HE0001*45\\$HEROT,+000.05,A*35";
         assert_eq!(Sentence::parse(line).unwrap_err().skip, 11);
+        let whole = b"$SDVLW,$SDVLW,,N,1.0,N*00";
+        let sum = whole[1..whole.len() - 3].iter().fold(0, |sum, byte| sum ^ byte);
+        let text = format!("$SDVLW,$SDVLW,,N,1.0,N*{sum:02X}");
+        let sentence = Sentence::parse(text.as_bytes()).unwrap().0;
+        assert_eq!(
+            (sentence.checksum, sentence.field(0)),
+            (Checksum::Ok, &b"$SDVLW"[..]),
+            "its checksum covers it all"
+        );
         let text = Sentence::parse(b"$GPTXT,01,01,02,costs 5$, not $6*00").unwrap().0;
         assert_eq!(text.field_count, 5, "a dollar in text begins nothing");
     }

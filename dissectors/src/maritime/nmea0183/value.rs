@@ -100,7 +100,8 @@ fn degrees(text: &[u8], hemisphere: &[u8], limit: f64, letters: [u8; 2]) -> Opti
     let point = text.iter().position(|byte| *byte == b'.').unwrap_or(text.trim_ascii_end().len());
     let minutes = number(text.get(point.saturating_sub(2)..)?)?;
     let value = whole + minutes / 60.0;
-    if minutes >= 60.0 || value > limit {
+    // Exactly 60 comes from receivers that round 59.9999… when printing.
+    if minutes > 60.0 || value > limit {
         return None;
     }
     Some(if south_or_west { -value } else { value })
@@ -255,8 +256,9 @@ mod tests {
         assert_eq!(longitude(b"12311.12", b"W"), Some(-(123.0 + 11.12 / 60.0)));
         assert_eq!(longitude(b"00007.5678", b"E"), Some(7.5678 / 60.0));
         assert_eq!(latitude(b"4808      ", b"N"), Some(48.0 + 8.0 / 60.0), "padded with blanks");
+        assert_eq!(latitude(b"8960.000000", b"N"), Some(90.0), "rounded up when printed");
         for (text, hemisphere) in
-            [("", "N"), ("4807.038", ""), ("4807.038", "E"), ("4860.0", "N"), ("9000.1", "N"), ("-4807.0", "N")]
+            [("", "N"), ("4807.038", ""), ("4807.038", "E"), ("4860.1", "N"), ("9000.1", "N"), ("-4807.0", "N")]
         {
             assert_eq!(latitude(text.as_bytes(), hemisphere.as_bytes()), None, "{text} {hemisphere}");
         }
