@@ -30,6 +30,12 @@ macro_rules! apps {
                 match protocol { $($($protocol)|+ => Some(Self::$variant),)+ _ => None }
             }
 
+            /// The first of the dissectors' names for it.
+            pub(super) fn protocol(self) -> &'static str {
+                let names: &[&'static str] = match self { $(Self::$variant => &[$($protocol),+],)+ };
+                names.first().copied().unwrap_or(self.as_str())
+            }
+
             /// Operations that mean something for it.
             #[must_use]
             pub fn ops(self) -> Ops {
@@ -118,6 +124,17 @@ impl AppName {
             Ip(number) => transport == Transport::Ip(number),
             EtherType(number) => transport == Transport::Ethernet(number),
         })
+    }
+
+    /// The first of the places where it is usually found.
+    pub(super) fn usual_place(self) -> (Transport, u16) {
+        match self.usual().first() {
+            Some(Tcp(port)) => (Transport::Tcp, *port),
+            Some(Udp(port) | UdpRange(port, _)) => (Transport::Udp, *port),
+            Some(Ip(number)) => (Transport::Ip(*number), 0),
+            Some(EtherType(number)) => (Transport::Ethernet(*number), 0),
+            None => (Transport::Tcp, 0),
+        }
     }
 
     /// Whether it drives machines: reading and writing mean process values.
