@@ -357,6 +357,12 @@ reason = "ordered"
         ] {
             assert_eq!(plan.judge(&s7(object)).is_allowed(), want, "{object}");
         }
+        let file = modbus(&plan, CONNING, Verb::Read, Object::Named("file 4"));
+        assert_eq!(
+            (refused(&plan, &file).0, refused(&plan, &file).1),
+            (Reason::Address, "addr"),
+            "no register of the line"
+        );
         assert_eq!(refused(&plan, &s7("db10.60-64")), (Reason::Address, "object", "bridge-engine allow 7".to_owned()));
         let tls = |host| Ask {
             from: end(&plan, "10.10.90.21"),

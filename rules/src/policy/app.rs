@@ -61,7 +61,7 @@ enum Usual {
 }
 use Usual::{EtherType, Ip, Tcp, Udp, UdpRange};
 
-// Ports: IANA service name registry; IEC 61162-450 ed. 2 clause 4 for 60001-60016; BACnet ASHRAE 135 annex J for 0xBAC0-0xBACF.
+// Ports: IANA service name registry; IEC 61162-450 for 60001-60020 (sentences) and 60021-60030 (files); BACnet ASHRAE 135 annex J for 0xBAC0-0xBACF.
 apps! {
     /// Modbus.
     Modbus = "modbus": ["modbus"], ops [Read, Write, Control, Program, Diagnose, Discover], at [Tcp(502), Udp(502)];
@@ -82,7 +82,7 @@ apps! {
     /// SNMP.
     Snmp = "snmp": ["snmp"], ops [Read, Write, Diagnose, Discover], at [Udp(161), Udp(162)];
     /// IEC 61162-450.
-    Nmea450 = "nmea-450": ["iec61162-450"], ops [Read, Write, Control, Discover, Transfer], at [UdpRange(60_001, 60_026)];
+    Nmea450 = "nmea-450": ["iec61162-450"], ops [Read, Write, Control, Discover, Transfer], at [UdpRange(60_001, 60_030)];
     /// NMEA 0183 in UDP or TCP.
     NmeaUdp = "nmea-udp": ["nmea0183"], ops [Read, Write, Control], at [Udp(10_110), Tcp(10_110)];
     /// NTP.

@@ -2,7 +2,7 @@
 
 use dogwatch_model::{Object, Table};
 
-use super::range::split_range;
+use super::range::Numbered;
 use super::types::{Line, LineIx};
 use super::verdict::Ask;
 
@@ -24,8 +24,8 @@ impl<'a> Extent<'a> {
                 let first = u64::from(first);
                 Self::Registers { table, first, last: first + u64::from(count.max(1)) - 1 }
             }
-            Some(Object::Named(whole)) => match split_range(whole) {
-                Some((stem, first, last)) => Self::Named { whole, stem, first, last: last.max(first) },
+            Some(Object::Named(whole)) => match Numbered::split(whole) {
+                Some(Numbered { stem, first, last, .. }) => Self::Named { whole, stem, first, last: last.max(first) },
                 None => Self::Named { whole, stem: whole, first: 0, last: 0 },
             },
             _ => Self::None,
@@ -55,6 +55,10 @@ impl<'a> Extent<'a> {
                 ranges.filter(|(first, last)| (*first..=*last).contains(&at)).map(|(_, last)| last).max()
             }
             Self::Named { whole, stem, .. } => {
+                // A line that names registers speaks of registers only: files and vendor functions beside them are outside.
+                if line.table.is_some() || !line.addr.is_empty() {
+                    return None;
+                }
                 if line.object.is_empty() && line.host.is_empty() {
                     return Some(u64::MAX);
                 }
@@ -133,7 +137,12 @@ pub(super) fn nearest_range<'l, I: Iterator<Item = (LineIx, &'l Line)>>(
         Extent::Named { stem, .. } => {
             let same_stem = |line: &Line| line.object.iter().any(|pattern| pattern.stem.eq_ignore_ascii_case(stem));
             let found = lines().find(|(_, line)| same_stem(line)).or_else(|| lines().next());
-            found.map(|(index, line)| (if line.host.is_empty() { "object" } else { "host" }, index))
+            let field = |line: &Line| match (line.object.is_empty(), line.host.is_empty()) {
+                (false, _) => "object",
+                (true, false) => "host",
+                (true, true) => "addr",
+            };
+            found.map(|(index, line)| (field(line), index))
         }
         Extent::None => lines().next().map(|(index, _)| ("addr", index)),
     }

@@ -15,8 +15,8 @@ use super::{check, judge, navigation, parse_conduits, parse_navigation, parse_zo
 
 /// A policy is written by hand or proposed from some weeks of traffic; more than this is a mistake.
 const LONGEST_FILE: usize = 4 * 1024 * 1024;
-/// Lists are indexed with 16 bits.
-pub(super) const MOST_ENTRIES: usize = 60_000;
+/// Lists are indexed with 16 bits, and some checks compare every entry with every other.
+pub(super) const MOST_ENTRIES: usize = 20_000;
 /// The table of zone pairs is dense.
 pub(super) const MOST_ZONES: usize = 250;
 

@@ -64,7 +64,7 @@ pub(super) fn nmea(
     found
 }
 
-/// System function ids: two letters and four digits (IEC 61162-450 ed. 2, clause 4.3).
+/// System function ids: two letters and four digits (IEC 61162-450).
 fn sfis(report: &mut Report<'_>, section: &Section<'_>) -> Vec<At<Sfi>> {
     let mut found = Vec::new();
     for text in section.texts(report, "sfi") {
