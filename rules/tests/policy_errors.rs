@@ -252,6 +252,15 @@ members = ["conning", "gnss-1"]
                 "unit has no meaning for app = \"tcp/22\"",
                 "unit is for modbus",
             ),
+            (P004, base("[[asset]]", "[[zone]]\nid = \"radar\"\nfunction = \"navigation\"\nclass = \"ot\"\nvlan = [310]\nsubnet = [\"10.10.31.0/28\"]\n[[asset]]").replace("\"10.10.31.11\"", "⟦\"10.10.31.11\"⟧"),
+                "asset gnss-1 has 10.10.31.11, which radar (line 26) owns by a longer prefix", "put the asset into zone radar"),
+            (P003, add("[[nmea]]\nsource = \"gnss-1\"\nsfi = [\"GP0001\"]\nsentences = [\"GGA\"]\n[[nmea]]\nsource = \"conning\"\nsfi = [⟦\"GP0001\"⟧]\nsentences = [\"GGA\"]\n"),
+                "GP0001 is already the system function id of gnss-1 (line 40)", "redundancy"),
+            (P003, add(&format!("{}{}", n2k("gps-a", 1, "[129025]"), n2k("gps-b", 1, "[129026]").replace("{ manu", "⟦{ manu").replace("60 }", "60 }⟧"))),
+                "gps-a (line 40) and gps-b have the same NAME on can0", "unique number"),
+            (P007, add("[[nmea]]\nsource = ⟦\"gnss-1\"⟧"), "allows this source every sentence", "sentences"),
+            (P002, add(&n2k("gps-a", 1, "[129025]").replace("\"can0\"", "⟦\"can1\"⟧")), "no zone has the bus \"can1\"", "nearest: can0"),
+            (P012, base("id = \"passenger\"", "id = ⟦\"Passenger\"⟧"), "\"Passenger\" cannot be the id of a zone", "small letters"),
             // P007 to P013.
             (
                 P007,
