@@ -252,6 +252,15 @@ members = ["conning", "gnss-1"]
                 "unit has no meaning for app = \"tcp/22\"",
                 "unit is for modbus",
             ),
+            (P004, base("[[asset]]", "[[zone]]\nid = \"radar\"\nfunction = \"navigation\"\nclass = \"ot\"\nvlan = [310]\nsubnet = [\"10.10.31.0/28\"]\n[[asset]]").replace("\"10.10.31.11\"", "⟦\"10.10.31.11\"⟧"),
+                "asset gnss-1 has 10.10.31.11, which radar (line 26) owns by a longer prefix", "put the asset into zone radar"),
+            (P003, add("[[nmea]]\nsource = \"gnss-1\"\nsfi = [\"GP0001\"]\nsentences = [\"GGA\"]\n[[nmea]]\nsource = \"conning\"\nsfi = [⟦\"GP0001\"⟧]\nsentences = [\"GGA\"]\n"),
+                "GP0001 is already the system function id of gnss-1 (line 40)", "redundancy"),
+            (P003, add(&format!("{}{}", n2k("gps-a", 1, "[129025]"), n2k("gps-b", 1, "[129026]").replace("{ manu", "⟦{ manu").replace("60 }", "60 }⟧"))),
+                "gps-a (line 40) and gps-b have the same NAME on can0", "unique number"),
+            (P007, add("[[nmea]]\nsource = ⟦\"gnss-1\"⟧"), "allows this source every sentence", "sentences"),
+            (P002, add(&n2k("gps-a", 1, "[129025]").replace("\"can0\"", "⟦\"can1\"⟧")), "no zone has the bus \"can1\"", "nearest: can0"),
+            (P012, base("id = \"passenger\"", "id = ⟦\"Passenger\"⟧"), "\"Passenger\" cannot be the id of a zone", "small letters"),
             // P007 to P013.
             (
                 P007,
@@ -316,6 +325,24 @@ members = ["conning", "gnss-1"]
     }
 
     #[test]
+    fn one_mistake_gives_one_message() {
+        for (marked, code) in [
+            (allow("to = ⟦\"me-gateway\"⟧\n  app = \"ntp\""), Code::P000),
+            (allow("to = ⟦[]⟧\n  app = \"ntp\""), Code::P000),
+            (allow("app = \"modbus\"\n  op = ⟦\"read\"⟧\n  from = [\"conning\"]"), Code::P000),
+            (allow("app = \"modbus\"\n  op = ⟦[]⟧\n  from = [\"conning\"]"), Code::P000),
+            (allow("app = \"modbus\"\n  op = [\"read\"]\n  value = ⟦5⟧"), Code::P000),
+            (
+                format!("{BASE}[[nmea]]\nsource = \"gnss-1\"\nsentences = [\"GGA\"]\nrate = {{ GGB = ⟦\"1/s\"⟧ }}\n"),
+                Code::P002,
+            ),
+            (format!("{BASE}[[zone]]\nid = ⟦\"empty\"⟧\nfunction = \"hvac\"\nclass = \"ot\"\n"), Code::P009),
+        ] {
+            assert_eq!(one(&marked).code, code);
+        }
+    }
+
+    #[test]
     fn warnings_leave_the_policy_usable() {
         for (marked, code) in [
             (allow("to = [\"me-gateway\"]\n  ⟦app⟧ = \"modbus\"\n  op = [\"write\"]"), Code::P007),
@@ -353,7 +380,6 @@ members = ["conning", "gnss-1"]
             (Code::P002, line("nowhere")),
             (Code::P000, line("[[conduit.allow]]")),
             (Code::P002, line("reed")),
-            (Code::P000, line("reed")),
             (Code::P005, line("9-1")),
         ];
         assert_eq!(codes.len(), want.len(), "{diagnostics:#?}");

@@ -2,7 +2,7 @@
 #[cfg(test)]
 mod tests {
     use dogwatch_model::{CaptureTime, Mac, Object, ShipState, Table, Transport, Verb};
-    use dogwatch_rules::policy::{Ask, End, LineHome, Mode, Placement, Policy, Reason, Verdict, check};
+    use dogwatch_rules::policy::{Ask, End, LineHome, Mode, Placement, Policy, Question, Reason, Verdict, check};
 
     const PLAN: &str = r#"format = 1
 mode = "enforce"
@@ -357,6 +357,12 @@ reason = "ordered"
         ] {
             assert_eq!(plan.judge(&s7(object)).is_allowed(), want, "{object}");
         }
+        let file = modbus(&plan, CONNING, Verb::Read, Object::Named("file 4"));
+        assert_eq!(
+            (refused(&plan, &file).0, refused(&plan, &file).1),
+            (Reason::Address, "addr"),
+            "no register of the line"
+        );
         assert_eq!(refused(&plan, &s7("db10.60-64")), (Reason::Address, "object", "bridge-engine allow 7".to_owned()));
         let tls = |host| Ask {
             from: end(&plan, "10.10.90.21"),
@@ -380,7 +386,8 @@ reason = "ordered"
             ..modbus(&plan, "10.10.32.77", Verb::Write, registers(Table::Holding, 40, 8, Some((1, 1))))
         };
         assert!(matches!(plan.judge(&tuning(open)), Verdict::AllowedByException { .. }));
-        assert_eq!(refused(&plan, &tuning(time("2027-05-21T06:59:59Z"))).1, "when");
+        let early = refused(&plan, &tuning(time("2027-05-21T06:59:59Z")));
+        assert!(matches!(early, (Reason::WindowClosed { since: None, .. }, "when", _)), "{early:?}");
         let late = refused(&plan, &tuning(time("2027-05-21T15:10:00Z"))).0;
         assert!(matches!(late, Reason::WindowClosed { since: Some(since), .. } if since.as_secs() == 600), "{late:?}");
         assert_eq!(late.detection(), "DW-2006");
@@ -526,13 +533,50 @@ reason = "ordered"
         let engine = end(&plan, ENGINE);
         let open = time("2027-05-21T08:00:00Z");
         assert!(plan.silenced("DW-1001", &engine, open).is_some() && plan.silenced("DW-6001", &engine, open).is_none());
-        assert!(plan.accepted("DW-1008", &engine, time("2027-12-31T23:00:00Z")).is_some());
+        assert!(plan.accepted("DW-1008", &engine, time("2027-12-31T23:59:59.999999999Z")).is_some());
         assert!(plan.accepted("DW-1008", &engine, time("2028-01-01T00:00:00Z")).is_none());
         assert!(plan.accepted("DW-1008", &end(&plan, CONNING), open).is_none());
         let week = std::time::Duration::from_secs(7 * 86_400);
         let ids: Vec<String> =
             plan.expiring(time("2027-05-26T00:00:00Z"), week).into_iter().map(|entry| entry.id).collect();
         assert_eq!(ids, ["EX-7", "EX-8"]);
+    }
+
+    #[test]
+    fn questions_in_words() {
+        let plan = plan();
+        let question = Question {
+            from: "conning",
+            to: "10.10.32.41",
+            app: "modbus",
+            op: Some("write"),
+            unit: None,
+            table: None,
+            addr: Some("4x00011-4x00013"),
+            value: Some(700),
+            object: None,
+            at: time("2027-05-10T00:00:00Z"),
+            state: ShipState::AtSea,
+        };
+        let third = line_of("[[conduit.allow]]", 2);
+        let asked =
+            "conning (navigation) -> me-gateway (machinery) modbus tcp/502 write holding 10-12 unit 1 value 700";
+        assert_eq!(plan.answer(&question), Ok(format!("{asked}: allowed by bridge-engine allow 3 (line {third})")));
+        let answer = |question: Question<'_>| plan.answer(&question).unwrap();
+        assert!(answer(Question { value: Some(701), ..question }).contains("value = [0, 700]"));
+        assert!(answer(Question { app: "tcp/23", op: None, addr: None, ..question }).contains("not allowed"));
+        assert!(
+            answer(Question { app: "dns", from: "10.10.90.5", to: "9.9.9.9", op: None, addr: None, ..question })
+                .contains("allowed by office-out")
+        );
+        for (wrong, said) in [
+            (Question { from: "coning", ..question }, "\"coning\" is no asset and no address; did you mean conning?"),
+            (Question { to: "10.0.0.0/8", ..question }, "\"10.0.0.0/8\" is a prefix, not one host"),
+            (Question { app: "modbuss", ..question }, "\"modbuss\" is no application; did you mean modbus?"),
+            (Question { addr: Some("9-1"), ..question }, "addr \"9-1\" runs backwards; write \"1-9\""),
+        ] {
+            assert_eq!(plan.answer(&wrong), Err(said.to_owned()));
+        }
     }
 
     #[test]

@@ -171,7 +171,7 @@ may_command = ["gps-a"]
         assert_eq!(silent.nmea_allows(&ask("HE", "HDT")), NmeaVerdict::NotDeclared);
     }
 
-    /// A NAME from its fields (ISO 11783-5, table 2): class 60 stands at bit 49, function at 40, instance at 32, manufacturer at 21.
+    /// A NAME from its fields (ISO 11783-5): class 60 stands at bit 49, function at 40, instance at 32, manufacturer at 21.
     fn name(unique: u64, manufacturer: u64, instance: u64, function: u64) -> u64 {
         1 << 63 | 4 << 60 | 60 << 49 | function << 40 | instance << 32 | manufacturer << 21 | unique
     }

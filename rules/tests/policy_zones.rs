@@ -202,6 +202,31 @@ ip = ["10.128.0.5"]
         assert_eq!((plan.zone_id(Some(tagged.zone)), tagged.how), ("machinery", How::Selectors));
     }
 
+    #[test]
+    fn an_outside_of_its_own() {
+        let text = PLAN.replace(
+            "[[asset]]\nid = \"nav-gateway\"",
+            "[[zone]]\nid = \"outside\"\nfunction = \"outside\"\nclass = \"untrusted\"\nvlan = [999]\nsubnet = [\"0.0.0.0/0\", \"10.10.32.240/28\"]\n\
+             [[asset]]\nid = \"nav-gateway\"",
+        );
+        let plan = check(&text, "plan.toml", CaptureTime::default()).policy.unwrap();
+        let zone = |vlan, ip: Option<&str>| {
+            let ip = ip.map(|ip| ip.parse().unwrap());
+            plan.zone_id(plan.place(&Placement {
+                source: "trunk",
+                vlan,
+                mac: mac(STRANGER),
+                ip,
+                link_is_gateway: false,
+            }))
+        };
+        assert_eq!(plan.zones.iter().filter(|zone| zone.id == "outside").count(), 1);
+        assert_eq!(zone(Some(999), None), "outside");
+        assert_eq!(zone(None, Some("10.10.32.241")), "outside", "the longest prefix decides");
+        assert_eq!(zone(None, Some("10.10.32.239")), "machinery");
+        assert_eq!(zone(None, Some("9.9.9.9")), "outside");
+    }
+
     fn flow(vlan: Option<u16>, macs: (&str, &str), ips: Option<(&str, &str)>) -> Flow {
         Flow {
             source: SourceId(0),

@@ -30,6 +30,12 @@ macro_rules! apps {
                 match protocol { $($($protocol)|+ => Some(Self::$variant),)+ _ => None }
             }
 
+            /// The first of the dissectors' names for it.
+            pub(super) fn protocol(self) -> &'static str {
+                let names: &[&'static str] = match self { $(Self::$variant => &[$($protocol),+],)+ };
+                names.first().copied().unwrap_or(self.as_str())
+            }
+
             /// Operations that mean something for it.
             #[must_use]
             pub fn ops(self) -> Ops {
@@ -55,7 +61,7 @@ enum Usual {
 }
 use Usual::{EtherType, Ip, Tcp, Udp, UdpRange};
 
-// Ports: IANA service name registry; IEC 61162-450 ed. 2 clause 4 for 60001-60016; BACnet ASHRAE 135 annex J for 0xBAC0-0xBACF.
+// Ports: IANA service name registry; IEC 61162-450 for 60001-60020 (sentences) and 60021-60030 (files); BACnet ASHRAE 135 annex J for 0xBAC0-0xBACF.
 apps! {
     /// Modbus.
     Modbus = "modbus": ["modbus"], ops [Read, Write, Control, Program, Diagnose, Discover], at [Tcp(502), Udp(502)];
@@ -76,7 +82,7 @@ apps! {
     /// SNMP.
     Snmp = "snmp": ["snmp"], ops [Read, Write, Diagnose, Discover], at [Udp(161), Udp(162)];
     /// IEC 61162-450.
-    Nmea450 = "nmea-450": ["iec61162-450"], ops [Read, Write, Control, Discover, Transfer], at [UdpRange(60_001, 60_026)];
+    Nmea450 = "nmea-450": ["iec61162-450"], ops [Read, Write, Control, Discover, Transfer], at [UdpRange(60_001, 60_030)];
     /// NMEA 0183 in UDP or TCP.
     NmeaUdp = "nmea-udp": ["nmea0183"], ops [Read, Write, Control], at [Udp(10_110), Tcp(10_110)];
     /// NTP.
@@ -118,6 +124,17 @@ impl AppName {
             Ip(number) => transport == Transport::Ip(number),
             EtherType(number) => transport == Transport::Ethernet(number),
         })
+    }
+
+    /// The first of the places where it is usually found.
+    pub(super) fn usual_place(self) -> (Transport, u16) {
+        match self.usual().first() {
+            Some(Tcp(port)) => (Transport::Tcp, *port),
+            Some(Udp(port) | UdpRange(port, _)) => (Transport::Udp, *port),
+            Some(Ip(number)) => (Transport::Ip(*number), 0),
+            Some(EtherType(number)) => (Transport::Ethernet(*number), 0),
+            None => (Transport::Tcp, 0),
+        }
     }
 
     /// Whether it drives machines: reading and writing mean process values.

@@ -32,6 +32,7 @@ pub(super) fn across(
     today: CaptureTime,
     usage: Option<&Usage>,
 ) {
+    unreachable_zones(report, policy, spans);
     overlapping_zones(report, policy, spans);
     shared_identities(report, policy, spans);
     misplaced_assets(report, policy, spans);
@@ -66,6 +67,17 @@ fn apart(a: &ZonePlan, b: &ZonePlan) -> bool {
 
 fn at_line(zone: &ZonePlan) -> String {
     if zone.line == 0 { format!("{} (implied)", zone.id) } else { format!("{} (line {})", zone.id, zone.line) }
+}
+
+/// A zone that nothing points to is empty for ever.
+fn unreachable_zones(report: &mut Report<'_>, policy: &Policy, spans: &Spans) {
+    for (zone, places) in policy.zones.iter().zip(&spans.zones) {
+        let selected = !(zone.subnet.is_empty() && zone.vlan.is_empty() && zone.interface.is_empty());
+        if !selected && zone.can.is_empty() && zone.mac.is_empty() && zone.id != "outside" {
+            let message = format!("zone {} has no selector: nothing is ever in it", zone.id);
+            report.warning(Code::P009, &places.head, message, "add subnet, vlan, interface, can or mac");
+        }
+    }
 }
 
 fn overlapping_zones(report: &mut Report<'_>, policy: &Policy, spans: &Spans) {

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use dogwatch_model::{CaptureTime, Object};
 use serde::Serialize;
 
-use super::judge::{Ask, Denial, Reason, Verdict};
 use super::types::{Line, LineHome, LineIx};
+use super::verdict::{Ask, Denial, Reason, Verdict};
 use super::{End, Policy};
 
 /// What may be done from one zone to another.

@@ -4,156 +4,13 @@
 //! application and ends, then operation and unit, then table and addresses (the request must lie inside the union of what remains), then the written
 //! value, then state, window and end. The first step that leaves nothing is the reason. Rates need counting and are the caller's: see [`Line::rate`].
 
-use std::time::Duration;
-
-use dogwatch_model::{CaptureTime, Object, ShipState, Transport, Verb};
+use dogwatch_model::Object;
 
 use super::Policy;
 use super::app::{App, AppName};
-use super::ends::End;
-use super::range::split_range;
-use super::types::{ConduitIx, Line, LineHome, LineIx, WindowIx, ZoneIx};
-
-/// What was seen: who asks whom for what. `from` is the side that opened the connection or sent the request.
-#[derive(Debug, Clone, Copy)]
-pub struct Ask<'a> {
-    /// Who asks.
-    pub from: End,
-    /// Who is asked.
-    pub to: End,
-    /// The protocol as its dissector calls it; `None` while the flow is not recognised: named applications then count at their usual ports.
-    pub protocol: Option<&'a str>,
-    /// What carries it.
-    pub transport: Transport,
-    /// The port of the side that is asked; 0 where there is none.
-    pub port: u16,
-    /// The operation; `None` asks only whether the two may talk at all, and then operation, addresses and values are not looked at.
-    pub verb: Option<Verb>,
-    /// What the operation is about.
-    pub object: Option<Object<'a>>,
-    /// When.
-    pub at: CaptureTime,
-    /// What the ship was doing.
-    pub state: ShipState,
-}
-
-/// The answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// A line of a conduit allows it.
-    Allowed {
-        /// The conduit.
-        conduit: ConduitIx,
-        /// The line; of several, one without rate.
-        line: LineIx,
-    },
-    /// Only an exception (or a line with an end) allows it.
-    AllowedByException {
-        /// The line; its id is in [`Line::home`].
-        line: LineIx,
-    },
-    /// Only a line that is tied to a window allows it, and the window is open.
-    AllowedByWindow {
-        /// The window.
-        window: WindowIx,
-        /// The line.
-        line: LineIx,
-    },
-    /// Nothing allows it.
-    Denied(Denial),
-}
-
-impl Verdict {
-    /// Whether it is allowed.
-    #[must_use]
-    pub const fn is_allowed(self) -> bool {
-        !matches!(self, Self::Denied(_))
-    }
-
-    /// The line that decided, or that comes nearest.
-    #[must_use]
-    pub const fn line(self) -> Option<LineIx> {
-        match self {
-            Self::Allowed { line, .. } | Self::AllowedByException { line } | Self::AllowedByWindow { line, .. } => {
-                Some(line)
-            }
-            Self::Denied(denial) => denial.nearest,
-        }
-    }
-}
-
-/// Why nothing allows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Denial {
-    /// The step that left nothing.
-    pub reason: Reason,
-    /// The field of the nearest line that failed: `zone`, `conduit`, `app`, `from`, `to`, `op`, `unit`, `table`, `addr`, `object`, `host`, `value`, `when`,
-    /// `until`.
-    pub failed_field: &'static str,
-    /// The line that comes nearest.
-    pub nearest: Option<LineIx>,
-    /// The conduit of that line, or the first between the zones.
-    pub conduit: Option<ConduitIx>,
-}
-
-/// The step at which nothing was left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
-    /// One end is in no zone, so no conduit can be for it.
-    NoZone,
-    /// No conduit for the zones, or no line of it for application and ends (DW-2001).
-    NoConduit,
-    /// The operation is on no line (DW-2002).
-    Op,
-    /// Part of the addresses, objects or names is on no line (DW-2003).
-    Address,
-    /// The written value is outside (DW-4004).
-    Value,
-    /// Not in this ship state (DW-2010).
-    State,
-    /// The window is closed (DW-2006).
-    WindowClosed {
-        /// The window.
-        window: WindowIx,
-        /// How long ago it closed; `None` when it has not opened yet.
-        since: Option<Duration>,
-    },
-    /// The exception has ended (DW-2006).
-    Expired {
-        /// How long ago.
-        since: Duration,
-    },
-}
-
-impl Reason {
-    /// The detection that this is.
-    #[must_use]
-    pub const fn detection(self) -> &'static str {
-        match self {
-            Self::NoZone | Self::NoConduit => "DW-2001",
-            Self::Op => "DW-2002",
-            Self::Address => "DW-2003",
-            Self::Value => "DW-4004",
-            Self::State => "DW-2010",
-            Self::WindowClosed { .. } | Self::Expired { .. } => "DW-2006",
-        }
-    }
-
-    /// The word shown.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::NoZone => "no zone",
-            Self::NoConduit => "no conduit",
-            Self::Op => "operation",
-            Self::Address => "address",
-            Self::Value => "value",
-            Self::State => "ship state",
-            Self::WindowClosed { .. } => "window closed",
-            Self::Expired { .. } => "exception ended",
-        }
-    }
-}
+use super::extent::{Extent, nearest_range, touches, union_of};
+use super::types::{ConduitIx, Line, LineHome, LineIx, ZoneIx};
+use super::verdict::{Ask, Denial, Reason, Verdict};
 
 /// The lines between one pair of zones.
 #[derive(Debug, Clone, Default)]
@@ -277,75 +134,6 @@ fn value_fits(line: &Line, ask: &Ask<'_>) -> bool {
     };
     let number = |value: u16| if low < 0 { i64::from(value.cast_signed()) } else { i64::from(value) };
     [least, most].into_iter().all(|value| (low..=high).contains(&number(value)))
-}
-
-/// The extent of an object that lines must cover together.
-enum Extent<'a> {
-    /// Nothing that addresses could restrict.
-    None,
-    /// Registers; the end may lie behind the last address, where nothing covers it.
-    Registers { table: dogwatch_model::Table, first: u64, last: u64 },
-    /// A name, with the numbers at its end where it has some.
-    Named { whole: &'a str, stem: &'a str, first: u64, last: u64 },
-}
-
-impl<'a> Extent<'a> {
-    fn of(ask: &Ask<'a>) -> Self {
-        match ask.object {
-            _ if ask.verb.is_none() => Self::None,
-            Some(Object::Registers { table, first, count, .. }) => {
-                let first = u64::from(first);
-                Self::Registers { table, first, last: first + u64::from(count.max(1)) - 1 }
-            }
-            Some(Object::Named(whole)) => match split_range(whole) {
-                Some((stem, first, last)) => Self::Named { whole, stem, first, last: last.max(first) },
-                None => Self::Named { whole, stem: whole, first: 0, last: 0 },
-            },
-            _ => Self::None,
-        }
-    }
-
-    const fn bounds(&self) -> (u64, u64) {
-        match self {
-            Self::None => (0, 0),
-            Self::Registers { first, last, .. } | Self::Named { first, last, .. } => (*first, *last),
-        }
-    }
-
-    /// How far the line covers from `at` on: the last position it covers without a gap, or `None` when not even `at`.
-    fn covered_to(&self, line: &Line, at: u64) -> Option<u64> {
-        match self {
-            Self::None => Some(u64::MAX),
-            Self::Registers { table, .. } => {
-                if line.table.is_some_and(|wanted| wanted != *table) {
-                    return None;
-                }
-                if line.addr.is_empty() {
-                    // Without a restriction the whole table is allowed, not what lies behind its end.
-                    return (at <= u64::from(u16::MAX)).then_some(u64::from(u16::MAX));
-                }
-                let ranges = line.addr.iter().map(|range| (u64::from(range.first), u64::from(range.last)));
-                ranges.filter(|(first, last)| (*first..=*last).contains(&at)).map(|(_, last)| last).max()
-            }
-            Self::Named { whole, stem, .. } => {
-                if line.object.is_empty() && line.host.is_empty() {
-                    return Some(u64::MAX);
-                }
-                // A path names no server; the server was judged by the message that named it.
-                if line.host.iter().any(|host| host.matches(whole)) || (!line.host.is_empty() && whole.starts_with('/'))
-                {
-                    return Some(u64::MAX);
-                }
-                let ranges = line.object.iter().filter_map(|pattern| pattern.covers(stem, whole));
-                ranges.filter(|(first, last)| (*first..=*last).contains(&at)).map(|(_, last)| last).max()
-            }
-        }
-    }
-
-    fn covered_by(&self, line: &Line) -> bool {
-        let (first, last) = self.bounds();
-        union_of(self, || std::iter::once((LineIx(0), line)), first, last).is_ok()
-    }
 }
 
 impl Policy {
@@ -527,73 +315,10 @@ const fn rank(line: &Line) -> u8 {
     (timed as u8) * 2 + (line.rate.is_some() as u8)
 }
 
-fn touches(extent: &Extent<'_>, line: &Line) -> bool {
-    let (low, high) = extent.bounds();
-    let starts = |range: (u64, u64)| range.0 <= high && range.1 >= low;
-    match extent {
-        Extent::Registers { .. } if !line.addr.is_empty() => {
-            line.addr.iter().any(|range| starts((u64::from(range.first), u64::from(range.last))))
-        }
-        Extent::Named { whole, stem, .. } if !line.object.is_empty() => {
-            line.object.iter().filter_map(|pattern| pattern.covers(stem, whole)).any(starts)
-        }
-        _ => extent.covered_to(line, low).is_some(),
-    }
-}
-
 fn allowed(index: LineIx, line: &Line) -> Verdict {
     match (&line.home, line.when.window, line.until) {
         (LineHome::Conduit { conduit, .. }, None, None) => Verdict::Allowed { conduit: *conduit, line: index },
         (LineHome::Conduit { .. }, Some(window), _) => Verdict::AllowedByWindow { window, line: index },
         _ => Verdict::AllowedByException { line: index },
-    }
-}
-
-/// The union of the lines that an iterator gives, which is started as often as needed.
-fn union_of<'l, I: Iterator<Item = (LineIx, &'l Line)>>(
-    extent: &Extent<'_>,
-    lines: impl Fn() -> I,
-    first: u64,
-    last: u64,
-) -> Result<LineIx, u64> {
-    let mut at = first;
-    let mut opening = None;
-    loop {
-        let reach = lines().filter_map(|(index, line)| Some((extent.covered_to(line, at)?, index)));
-        // The line that reaches furthest; of equals the first, as in the file.
-        let (to, index) = reach.reduce(|best, next| if next.0 > best.0 { next } else { best }).ok_or(at)?;
-        let opening = *opening.get_or_insert(index);
-        if to >= last {
-            return Ok(opening);
-        }
-        at = to.saturating_add(1);
-    }
-}
-
-/// The line whose range lies nearest to an uncovered position, and the field that failed.
-fn nearest_range<'l, I: Iterator<Item = (LineIx, &'l Line)>>(
-    extent: &Extent<'_>,
-    lines: impl Fn() -> I,
-    at: u64,
-) -> Option<(&'static str, LineIx)> {
-    match extent {
-        Extent::Registers { table, .. } => {
-            let away = |line: &Line| {
-                let gaps = line.addr.iter().map(|range| {
-                    let (first, last) = (u64::from(range.first), u64::from(range.last));
-                    first.saturating_sub(at).max(at.saturating_sub(last))
-                });
-                gaps.min().unwrap_or(0)
-            };
-            let same_table = |line: &Line| line.table.is_none_or(|wanted| wanted == *table);
-            let fitting = lines().filter(|(_, line)| same_table(line)).min_by_key(|(_, line)| away(line));
-            fitting.map(|(index, _)| ("addr", index)).or_else(|| lines().next().map(|(index, _)| ("table", index)))
-        }
-        Extent::Named { stem, .. } => {
-            let same_stem = |line: &Line| line.object.iter().any(|pattern| pattern.stem.eq_ignore_ascii_case(stem));
-            let found = lines().find(|(_, line)| same_stem(line)).or_else(|| lines().next());
-            found.map(|(index, line)| (if line.host.is_empty() { "object" } else { "host" }, index))
-        }
-        Extent::None => lines().next().map(|(index, _)| ("addr", index)),
     }
 }

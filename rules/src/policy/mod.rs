@@ -19,6 +19,7 @@ mod check;
 mod diagnostic;
 mod ends;
 mod explain;
+mod extent;
 mod judge;
 mod limits;
 mod navigation;
@@ -29,22 +30,24 @@ mod parse_zones;
 mod place;
 mod prefix;
 mod proposal;
+mod question;
 mod range;
 mod rate;
 mod reader;
 mod state;
 mod types;
+mod verdict;
 mod words;
 
 pub use app::{App, AppName, Ops};
 pub use diagnostic::{Code, Diagnostic, Level};
 pub use ends::{End, Ends};
 pub use explain::{MatrixCell, MatrixEntry};
-pub use judge::{Ask, Denial, Reason, Verdict};
 pub use limits::{Expiring, ExpiringKind};
 pub use navigation::{N2kRefusal, N2kVerdict, NmeaAsk, NmeaRefusal, NmeaVerdict};
 pub use place::{How, Placed, Placement};
 pub use prefix::Prefix;
+pub use question::Question;
 pub use range::{AddressRange, HostPattern, ObjectPattern};
 pub use rate::{Counted, Rate, RateMeter};
 pub use state::{Comparison, StateRule, StateRules, StateTracker};
@@ -53,6 +56,7 @@ pub use types::{
     LineIx, LineUse, N2kAllowance, NamePattern, NmeaAllowance, Usage, VesselPlan, When, Window, WindowIx, ZoneIx,
     ZonePlan,
 };
+pub use verdict::{Ask, Denial, Reason, Verdict};
 pub use words::{AssetRole, Class, Devices, Function, Importance, Mode, NavRole, StateSource, WindowKind, state_word};
 
 use dogwatch_model::CaptureTime;

@@ -15,8 +15,8 @@ use super::{check, judge, navigation, parse_conduits, parse_navigation, parse_zo
 
 /// A policy is written by hand or proposed from some weeks of traffic; more than this is a mistake.
 const LONGEST_FILE: usize = 4 * 1024 * 1024;
-/// Lists are indexed with 16 bits.
-pub(super) const MOST_ENTRIES: usize = 60_000;
+/// Lists are indexed with 16 bits, and some checks compare every entry with every other.
+pub(super) const MOST_ENTRIES: usize = 20_000;
 /// The table of zone pairs is dense.
 pub(super) const MOST_ZONES: usize = 250;
 
@@ -167,7 +167,6 @@ pub(super) fn unlearned_states(report: &mut Report<'_>, section: &Section<'_>) -
 
 fn vessel(report: &mut Report<'_>, top: &Section<'_>) -> VesselPlan {
     const KEYS: &[&str] = &["name", "imo", "mmsi", "type", "length_m", "max_speed_kn", "max_turn_deg_min"];
-    top.need(report, "vessel", "{ … } or write a table [vessel]");
     let Some((table, span)) = top.table(report, "vessel") else { return VesselPlan::default() };
     let section = Section::open(report, table, "vessel", span, KEYS);
     let imo = section.integer(report, "imo", 0..=i64::MAX).and_then(|imo| imo_number(report, &imo));
@@ -310,7 +309,7 @@ pub(super) fn near<'n>(wrong: &str, known: impl Iterator<Item = (&'n str, u32)>)
 /// Reads `from`, `to`, `hosts` or `asset`: ids of assets and groups, `*`, literal addresses and prefixes.
 pub(super) fn ends(report: &mut Report<'_>, section: &Section<'_>, key: &str, names: &Names) -> EndSet {
     let words = section.texts(report, key);
-    if section.has(key) && words.is_empty() {
+    if section.is_empty_list(key) {
         report.error(
             Code::P000,
             &section.value_span(key),

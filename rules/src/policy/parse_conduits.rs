@@ -203,7 +203,7 @@ fn ops(report: &mut Report<'_>, section: &Section<'_>, app: Option<App>) -> Ops 
             report.error(Code::P006, &verb.span, message, format!("its operations are: {}", fitting.join(", ")));
         }
     }
-    if section.has("op") && ops.is_empty() {
+    if section.is_empty_list("op") {
         report.error(
             Code::P000,
             &section.value_span("op"),
@@ -284,7 +284,8 @@ fn value(report: &mut Report<'_>, section: &Section<'_>) -> Option<(i64, i64)> {
     let numbers = section.integers(report, "value");
     let span = section.value_span("value");
     let pair = match numbers.as_slice() {
-        [] if !section.has("value") => return None,
+        // A value of another kind was reported when it was read.
+        [] if !section.is_empty_list("value") => return None,
         [low, high] => (low.value, high.value),
         _ => {
             report.error(Code::P000, &span, "value needs two whole numbers", "write value = [0, 1100]");

@@ -51,7 +51,7 @@ pub(super) fn nmea(
             talkers: talkers.into_iter().map(|talker| talker.value).collect(),
             sentences: sentences.iter().map(|sentence| sentence.value.clone()).collect(),
             role: section.word(report, "role").map(|role| role.value),
-            rate: rates(report, &section),
+            rate: rates(report, &section, &sentences),
             redundancy: section.text(report, "redundancy").and_then(|name| names.redundancy(name.value)),
             line: report.line(&section.span),
         });
@@ -64,7 +64,7 @@ pub(super) fn nmea(
     found
 }
 
-/// System function ids: two letters and four digits (IEC 61162-450 ed. 2, clause 4.3).
+/// System function ids: two letters and four digits (IEC 61162-450).
 fn sfis(report: &mut Report<'_>, section: &Section<'_>) -> Vec<At<Sfi>> {
     let mut found = Vec::new();
     for text in section.texts(report, "sfi") {
@@ -100,12 +100,21 @@ fn letters(
     found
 }
 
-fn rates(report: &mut Report<'_>, section: &Section<'_>) -> Vec<(String, super::Rate)> {
+fn rates(report: &mut Report<'_>, section: &Section<'_>, sentences: &[At<String>]) -> Vec<(String, super::Rate)> {
     let Some((table, span)) = section.table(report, "rate") else { return Vec::new() };
     let mut found = Vec::new();
     // Any formatter may be a key here.
     let keys = Section::open(&mut Report::new("", ""), table, "rate", span, &[]);
     for (formatter, span, text) in keys.entries() {
+        if !sentences.is_empty() && !sentences.iter().any(|listed| listed.value == formatter) {
+            let help = near(formatter, sentences.iter().map(|listed| (listed.value.as_str(), 0)));
+            report.error(
+                Code::P002,
+                &span,
+                format!("rate for {}, which is not in sentences", clipped(formatter)),
+                help,
+            );
+        }
         match text {
             Some(text) => {
                 let read = rate(report, &At { value: text.to_owned(), span });

@@ -118,10 +118,8 @@ impl Placer {
             let interface = zone.interface.iter().map(|name| placer.intern(name)).collect();
             placer.zones.push(Selectors { vlan: zone.vlan.clone(), interface });
             placer.macs.extend(zone.mac.iter().map(|mac| (*mac, index)));
-            if index == policy.outside {
-                continue;
-            }
-            for prefix in &zone.subnet {
+            // What `outside` owns of everything is what nobody else owns: the end of the search, not an entry.
+            for prefix in zone.subnet.iter().filter(|prefix| index != policy.outside || prefix.length() > 0) {
                 placer.add_prefix(prefix.address(), prefix.length(), index);
             }
             if zone.subnet.is_empty() && !(zone.vlan.is_empty() && zone.interface.is_empty()) {
@@ -301,7 +299,7 @@ impl Placer {
 
     /// A frame that tells no address: VLAN and interface, and where these leave a choice, the asset with this MAC.
     fn by_link(&self, vlan: Option<u16>, interface: Option<u16>, mac: Mac) -> Option<Placed> {
-        let zones = (0..self.zones.len()).map(ZoneIx::at).filter(|zone| Some(*zone) != self.outside);
+        let zones = (0..self.zones.len()).map(ZoneIx::at);
         let pointed = self.pointed(zones, vlan, interface).map(|zone| Placed { zone, how: How::Selectors });
         pointed.or_else(|| {
             let asset = self.asset_with_mac(mac)?;

@@ -8,9 +8,9 @@ use std::fmt::Write as _;
 use dogwatch_model::{Object, Transport};
 
 use super::app::AppName;
-use super::judge::Ask;
 use super::navigation::NmeaAsk;
 use super::types::ConduitIx;
+use super::verdict::Ask;
 use super::words::Class;
 use super::{End, Policy};
 

@@ -95,15 +95,15 @@ fn address(whole: &str, text: &str) -> Result<(u32, bool), RangeProblem> {
     }
 }
 
-/// A named object with an optional range at its end: `db10.0-63`, `analog-value:1-40`, `db10`.
+/// A named object with an optional range at its end: `db10.0-63`, `m40-47`, `analog-value:1-40`, `station 1 object 100-120`, `db10`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectPattern {
     /// What stands before the range, in lower case, without the separator.
     pub stem: String,
-    /// Numbers after the last `.` or `:`; `None` covers everything below the stem.
+    /// Numbers at the end; `None` covers the stem itself and everything below it.
     pub range: Option<(u64, u64)>,
-    /// What stood between stem and numbers: `.` or `:`.
-    pub separator: char,
+    /// The whole pattern in lower case.
+    pub text: String,
 }
 
 impl ObjectPattern {
@@ -115,54 +115,65 @@ impl ObjectPattern {
         if text.is_empty() {
             return None;
         }
-        match split_range(text) {
-            Some((_, first, last)) if last < first => None,
-            Some((stem, first, last)) => {
-                let separator = text.chars().nth(stem.chars().count()).unwrap_or('.');
-                Some(Self { stem: stem.to_owned(), range: Some((first, last)), separator })
+        match Numbered::split(text) {
+            Some(Numbered { first, last, .. }) if last < first => None,
+            Some(Numbered { stem, first, last }) => {
+                Some(Self { stem: stem.to_owned(), range: Some((first, last)), text: text.to_owned() })
             }
-            None => Some(Self { stem: text.to_owned(), range: None, separator: '.' }),
+            None => Some(Self { stem: text.to_owned(), range: None, text: text.to_owned() }),
         }
     }
 
-    /// The part of `first..=last` below `stem` that it covers; everything for a pattern without a range.
+    /// The numbers below `stem` that it covers; every number when the whole pattern stands above `whole`.
     #[must_use]
     pub(super) fn covers(&self, stem: &str, whole: &str) -> Option<(u64, u64)> {
         match self.range {
-            Some(range) => self.stem.eq_ignore_ascii_case(stem).then_some(range),
-            None => self.is_above(whole).then_some((0, u64::MAX)),
+            Some(range) if self.stem.eq_ignore_ascii_case(stem) => Some(range),
+            _ => self.is_above(whole).then_some((0, u64::MAX)),
         }
     }
 
-    /// Whether `whole` is the stem itself or something below it.
+    /// Whether `whole` is the pattern itself or something below it.
     fn is_above(&self, whole: &str) -> bool {
-        let Some((head, tail)) = whole.split_at_checked(self.stem.len()) else { return false };
-        head.eq_ignore_ascii_case(&self.stem) && (tail.is_empty() || tail.starts_with(['.', ':']))
+        let Some((head, tail)) = whole.split_at_checked(self.text.len()) else { return false };
+        head.eq_ignore_ascii_case(&self.text) && (tail.is_empty() || tail.starts_with(['.', ':', ' ']))
     }
 }
 
 impl fmt::Display for ObjectPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let separator = self.separator;
-        match self.range {
-            None => f.write_str(&self.stem),
-            Some((first, last)) if first == last => write!(f, "{}{separator}{first}", self.stem),
-            Some((first, last)) => write!(f, "{}{separator}{first}-{last}", self.stem),
-        }
+        f.write_str(&self.text)
     }
 }
 
-/// Splits `db10.0-63` into stem and numbers; `None` when it does not end in numbers after a separator.
-pub(super) fn split_range(text: &str) -> Option<(&str, u64, u64)> {
-    let at = text.rfind(['.', ':'])?;
-    let (stem, tail) = text.split_at_checked(at)?;
-    let tail = tail.get(1..)?;
-    let (first, last) = tail.split_once('-').unwrap_or((tail, tail));
-    let number = |digits: &str| -> Option<u64> {
-        let plain = !digits.is_empty() && digits.len() <= 18 && digits.bytes().all(|digit| digit.is_ascii_digit());
-        plain.then(|| digits.parse().ok()).flatten()
-    };
-    Some((stem, number(first)?, number(last)?)).filter(|(stem, ..)| !stem.is_empty())
+/// A name that ends in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Numbered<'a> {
+    pub(super) stem: &'a str,
+    pub(super) first: u64,
+    pub(super) last: u64,
+}
+
+impl<'a> Numbered<'a> {
+    /// Splits `db10.0-63`; `None` when the name does not end in numbers after a separator. The areas of an S7 controller that have no number of their
+    /// own (`m40-47`, and likewise `i`, `q`, `c`, `t`) need no separator; `db10` is a whole block.
+    pub(super) fn split(text: &'a str) -> Option<Self> {
+        let (stem, numbers) = match text.rfind(['.', ':', ' ']) {
+            Some(at) => (text.get(..at)?, text.get(at + 1..)?),
+            None => {
+                let (area, numbers) = text.split_at_checked(1)?;
+                let is_area = ["m", "i", "q", "c", "t"].iter().any(|known| known.eq_ignore_ascii_case(area));
+                (is_area.then_some(area)?, numbers)
+            }
+        };
+        let (first, last) = numbers.split_once('-').unwrap_or((numbers, numbers));
+        let number = |digits: &str| -> Option<u64> {
+            let plain = !digits.is_empty() && digits.len() <= 18 && digits.bytes().all(|digit| digit.is_ascii_digit());
+            plain.then(|| digits.parse().ok()).flatten()
+        };
+        let (first, last) = (number(first)?, number(last)?);
+        (!stem.is_empty()).then_some(Self { stem, first, last })
+    }
 }
 
 /// A server name: exact, or `*.suffix` for every name below the suffix.
@@ -246,12 +257,24 @@ mod tests {
     #[test]
     fn object_patterns() {
         let pattern = |text: &str| ObjectPattern::parse(text).unwrap();
-        assert_eq!(pattern("db10.0-63"), ObjectPattern { stem: "db10".into(), range: Some((0, 63)), separator: '.' });
-        assert_eq!(pattern("analog-value:1-40").to_string(), "analog-value:1-40");
-        assert_eq!(pattern("DB10.*"), ObjectPattern { stem: "db10".into(), range: None, separator: '.' });
+        for (text, stem, range) in [
+            ("db10.0-63", "db10", Some((0, 63))),
+            ("DB10.*", "db10", None),
+            ("db10", "db10", None),
+            ("m40-47", "m", Some((40, 47))),
+            ("analog-value:1-40", "analog-value", Some((1, 40))),
+            ("station 1 object 100-120", "station 1 object", Some((100, 120))),
+            ("motor", "motor", None),
+        ] {
+            let read = pattern(text);
+            assert_eq!((read.stem.as_str(), read.range), (stem, range), "{text}");
+            assert_eq!(ObjectPattern::parse(&read.to_string()), Some(read), "{text}");
+        }
         assert_eq!(ObjectPattern::parse("db10.63-0"), None);
         assert_eq!(pattern("db1").covers("db10", "db10.4"), None);
         assert_eq!(pattern("db10").covers("db10", "db10.4"), Some((0, u64::MAX)));
+        assert_eq!(pattern("station 1").covers("station 1 object", "station 1 object 7"), Some((0, u64::MAX)));
+        assert_eq!(pattern("station 1").covers("station 12 object", "station 12 object 7"), None);
     }
 
     #[test]

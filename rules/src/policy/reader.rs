@@ -52,6 +52,11 @@ impl<'a> Section<'a> {
         self.table.contains_key(key)
     }
 
+    /// Whether the value is a list with nothing in it.
+    pub(super) fn is_empty_list(&self, key: &str) -> bool {
+        self.table.get(key).and_then(Item::as_array).is_some_and(toml_edit::Array::is_empty)
+    }
+
     /// Where the key stands, or else the header.
     pub(super) fn key_span(&self, key: &str) -> Span {
         self.table.key(key).and_then(toml_edit::Key::span).unwrap_or_else(|| self.span.clone())
