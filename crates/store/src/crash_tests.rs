@@ -27,6 +27,8 @@ fn open(disk: &SimDisk, options: Options) -> io::Result<(DurableStore, OpenRepor
 }
 
 type Entry = (Class, u8, Vec<u8>);
+/// Place in the stream and payload of a finding.
+type Version = (u64, Vec<u8>);
 
 /// What has been acknowledged.
 #[derive(Debug, Clone, Default)]
@@ -34,7 +36,7 @@ struct Model {
     records: BTreeMap<u64, Entry>,
     next_seq: u64,
     low_water: u64,
-    findings: BTreeMap<String, (u64, Vec<u8>)>,
+    findings: BTreeMap<String, Version>,
     /// Version numbers of assets: durable at least, put at most.
     assets: BTreeMap<String, (u64, u64)>,
     meta: BTreeMap<String, Vec<u8>>,
@@ -45,7 +47,7 @@ struct Model {
 #[derive(Debug, Clone, Default)]
 struct Maybe {
     records: Vec<(u64, Entry)>,
-    findings: Vec<(String, Option<(u64, Vec<u8>)>)>,
+    findings: Vec<(String, Option<Version>)>,
     meta: Vec<Option<Vec<u8>>>,
     low_water: u64,
 }

@@ -479,7 +479,8 @@ impl Store for DurableStore {
             self.counters.ledger_compactions += 1;
         }
         self.tend_index();
-        self.with_room("renewing the witness", true, |store| store.write_head(store.queue.low_water()))?;
+        // Not urgent: nothing is dropped from the queue for it, the older witness still says what it says.
+        self.with_room("renewing the witness", false, |store| store.write_head(store.queue.low_water()))?;
         let taken = self.last_reserve.take(self.disk.as_ref()).and_then(|()| self.ballast.take(self.disk.as_ref()));
         taken.map_err(StoreError::io("taking the ballast back"))?;
         written

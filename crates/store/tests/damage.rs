@@ -1,6 +1,14 @@
 //! Damage to a closed store, as a bad flash cell or a careless hand does it: opening never panics, never gives back anything other than what
 //! was written, and never keeps a loss to itself.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "test code outside #[test] functions too"
+)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

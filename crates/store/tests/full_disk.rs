@@ -3,7 +3,12 @@
 //!
 //! Needs root and loop devices; says so and does nothing without (the same with a simulated disk runs everywhere, in the crate's own tests).
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test program; its output is its result")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test program; its output is its result"
+)]
 
 mod image;
 
