@@ -1,27 +1,26 @@
 //! The ballast: a file that holds space on the partition, given up when the disk is full so that urgent findings still get through and the
-//! store can open, and taken back later.
+//! store can open, and taken back later. A second, small one is given up last: dropping what may be dropped from the queue needs a little
+//! room to write the gaps first.
 
 use std::io;
 
 use crate::disk::Disk;
 
-const NAME: &str = "ballast";
-const BESIDE: &str = "ballast.tmp";
-
 pub(crate) struct Ballast {
+    name: &'static str,
     bytes: u64,
     held: bool,
 }
 
 impl Ballast {
-    pub(crate) fn find(disk: &dyn Disk, bytes: u64) -> io::Result<Self> {
-        disk.remove(BESIDE)?;
-        let size = disk.size(NAME)?;
+    pub(crate) fn find(disk: &dyn Disk, name: &'static str, bytes: u64) -> io::Result<Self> {
+        disk.remove(&beside(name))?;
+        let size = disk.size(name)?;
         let held = bytes > 0 && size == Some(bytes);
         if size.is_some() && !held {
-            disk.remove(NAME)?;
+            disk.remove(name)?;
         }
-        Ok(Self { bytes, held })
+        Ok(Self { name, bytes, held })
     }
 
     pub(crate) fn is_held(&self) -> bool {
@@ -33,7 +32,7 @@ impl Ballast {
         if !self.held {
             return Ok(false);
         }
-        disk.remove(NAME)?;
+        disk.remove(self.name)?;
         self.held = false;
         disk.sync_dir("")?;
         Ok(true)
@@ -50,14 +49,14 @@ impl Ballast {
                 Ok(())
             }
             Err(error) => {
-                disk.remove(BESIDE)?;
+                disk.remove(&beside(self.name))?;
                 if crate::disk::is_full(&error) { Ok(()) } else { Err(error) }
             }
         }
     }
 
     fn fill(&self, disk: &dyn Disk) -> io::Result<()> {
-        let mut file = disk.create(BESIDE)?;
+        let mut file = disk.create(&beside(self.name))?;
         // Not zeros: a file system that compresses or punches holes would hold no space for them.
         let mut block = vec![0u8; 64 * 1024];
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
@@ -73,7 +72,11 @@ impl Ballast {
         }
         file.sync()?;
         drop(file);
-        disk.rename(BESIDE, NAME)?;
+        disk.rename(&beside(self.name), self.name)?;
         disk.sync_dir("")
     }
+}
+
+fn beside(name: &str) -> String {
+    format!("{name}.tmp")
 }

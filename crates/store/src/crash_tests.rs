@@ -27,6 +27,8 @@ fn open(disk: &SimDisk, options: Options) -> io::Result<(DurableStore, OpenRepor
 }
 
 type Entry = (Class, u8, Vec<u8>);
+/// Place in the stream and payload of a finding.
+type Version = (u64, Vec<u8>);
 
 /// What has been acknowledged.
 #[derive(Debug, Clone, Default)]
@@ -34,10 +36,55 @@ struct Model {
     records: BTreeMap<u64, Entry>,
     next_seq: u64,
     low_water: u64,
-    findings: BTreeMap<String, (u64, Vec<u8>)>,
+    findings: BTreeMap<String, Version>,
     /// Version numbers of assets: durable at least, put at most.
     assets: BTreeMap<String, (u64, u64)>,
     meta: BTreeMap<String, Vec<u8>>,
+    /// What refused calls may have left behind all the same.
+    maybe: Maybe,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Maybe {
+    records: Vec<(u64, Entry)>,
+    findings: Vec<(String, Option<Version>)>,
+    meta: Vec<Option<Vec<u8>>>,
+    low_water: u64,
+}
+
+impl Model {
+    /// Takes note of a refused call that would have led to `tried`.
+    fn refused(&mut self, tried: &Self) {
+        let new = tried.records.range(self.next_seq..);
+        self.maybe.records.extend(new.map(|(seq, entry)| (*seq, entry.clone())));
+        for id in self.findings.keys().chain(tried.findings.keys()) {
+            if self.findings.get(id) != tried.findings.get(id) {
+                self.maybe.findings.push((id.clone(), tried.findings.get(id).cloned()));
+            }
+        }
+        self.maybe.meta.push(tried.meta.get("nonce").cloned());
+        self.maybe.low_water = self.maybe.low_water.max(tried.low_water);
+        for (id, versions) in &tried.assets {
+            self.assets.entry(id.clone()).or_default().1 = versions.1;
+        }
+    }
+
+    /// Takes note of a call that was acknowledged: what was refused before it in the same place is out of the question now.
+    fn acknowledged(&mut self, tried: Self) {
+        if tried.next_seq > self.next_seq {
+            self.maybe.records.clear();
+        }
+        for (id, version) in &tried.findings {
+            if self.findings.get(id) != Some(version) {
+                self.maybe.findings.retain(|(other, _)| other != id);
+            }
+        }
+        if tried.meta != self.meta {
+            self.maybe.meta.clear();
+        }
+        let maybe = std::mem::take(&mut self.maybe);
+        *self = Self { maybe, ..tried };
+    }
 }
 
 /// One run: what was acknowledged after how many operations of the disk.
@@ -140,9 +187,11 @@ fn run(seed: u64, actions: usize, queue_bytes: u64) -> Run {
 /// Checks a reopened store: at least `least` is there, at most `most`.
 fn check(store: &DurableStore, least: &Model, most: &Model, may_drop: bool, case: &str) {
     let low = store.low_water();
-    assert!((least.low_water..=most.low_water).contains(&low), "{case}: low water {low}");
+    let highest = most.low_water.max(most.maybe.low_water);
+    assert!((least.low_water..=highest).contains(&low), "{case}: low water {low}");
     let end = store.next_seq();
-    assert!((least.next_seq..=most.next_seq).contains(&end), "{case}: next number {end}, {}", least.next_seq);
+    let longest = most.maybe.records.iter().map(|(seq, _)| seq + 1).max().unwrap_or(0).max(most.next_seq);
+    assert!((least.next_seq..=longest).contains(&end), "{case}: next number {end}, {}", least.next_seq);
     let mut expected = low;
     while expected < end {
         let records = store.read(expected, 3000).unwrap();
@@ -165,9 +214,10 @@ fn check(store: &DurableStore, least: &Model, most: &Model, may_drop: bool, case
                 }
             } else {
                 assert_ne!(record.kind, GAP_KIND, "{case}");
-                let (class, kind, payload) = &most.records[&record.seq];
-                assert_eq!((record.class, record.kind), (*class, *kind), "{case}: record {}", record.seq);
-                assert_eq!(record.payload, *payload, "{case}: record {}", record.seq);
+                let is = (record.seq, (record.class, record.kind, record.payload));
+                let is_acknowledged = most.records.get(&is.0) == Some(&is.1);
+                let may_be = is.0 >= least.next_seq && most.maybe.records.contains(&is);
+                assert!(is_acknowledged || may_be, "{case}: record {}", is.0);
             }
             expected = record.last_seq + 1;
         }
@@ -178,8 +228,12 @@ fn check(store: &DurableStore, least: &Model, most: &Model, may_drop: bool, case
     for id in least.findings.keys().chain(most.findings.keys()).chain(findings.keys()) {
         let is = findings.get(id);
         let may_be = [least.findings.get(id), most.findings.get(id)];
-        // One commit may hold a finding twice; a cut inside it never shows the first alone, for the ledger is read to its end.
-        assert!(may_be.contains(&is), "{case}: finding {id} is {:?}", is.map(|one| one.0));
+        // One commit may hold a finding twice; a cut inside the commit may leave the first alone.
+        let in_flight = is.is_some_and(|(seq, payload)| {
+            *seq >= least.next_seq && most.records.get(seq).is_some_and(|entry| entry.2 == *payload)
+        });
+        let maybe = most.maybe.findings.contains(&(id.clone(), is.cloned()));
+        assert!(may_be.contains(&is) || maybe || in_flight, "{case}: finding {id} is {:?}", is.map(|one| one.0));
     }
     for (id, (durable, _)) in &least.assets {
         let put = most.assets[id].1;
@@ -188,7 +242,7 @@ fn check(store: &DurableStore, least: &Model, most: &Model, may_drop: bool, case
     }
     let is = store.meta("nonce");
     let may_be = [least.meta.get("nonce").cloned(), most.meta.get("nonce").cloned()];
-    assert!(may_be.contains(&is), "{case}: meta");
+    assert!(may_be.contains(&is) || most.maybe.meta.contains(&is), "{case}: meta");
 }
 
 /// Cuts the power at every operation of a run.
@@ -273,38 +327,17 @@ fn refuse_everywhere(kind: io::ErrorKind, width: usize) {
         let (mut store, _) = opened.unwrap();
         let mut model = Model { next_seq: 1, low_water: 1, ..Model::default() };
         let mut dice = Dice(77);
-        // Meta and low water may or may not have moved in a refused call; the model keeps both answers.
-        let mut before = model.clone();
         for _ in 0..60 {
             let mut tried = model.clone();
             match act(&mut store, &mut tried, &mut dice) {
-                Ok(()) => {
-                    model = tried;
-                    before = model.clone();
-                }
-                Err(_) => {
-                    before.meta.clone_from(&model.meta);
-                    before.low_water = model.low_water;
-                    model.low_water = store.low_water();
-                    model.assets = tried.assets;
-                    if let Some(nonce) = store.meta("nonce") {
-                        model.meta.insert("nonce".to_owned(), nonce);
-                    }
-                    before.assets = model.assets.clone();
-                    before.meta.clone_from(&model.meta);
-                    before.low_water = model.low_water;
-                    // A forgotten finding may be back or not.
-                    for id in model.findings.keys().cloned().collect::<Vec<_>>() {
-                        if store.finding(&id).unwrap().is_none() {
-                            model.findings.remove(&id);
-                        }
-                    }
-                }
+                Ok(()) => model.acknowledged(tried),
+                Err(_) => model.refused(&tried),
             }
             assert_eq!(store.next_seq(), model.next_seq, "{case}");
         }
         check(&store, &model, &model, true, &case);
         drop(store);
+        disk.refuse(0..0, kind);
         let (store, report) = open(&disk, options(32 * 1024)).unwrap();
         assert!(!report.has_losses(), "{case}: {report:?}");
         check(&store, &model, &model, true, &format!("{case}, reopened"));
@@ -324,4 +357,50 @@ fn several_refused_operations_lose_nothing() {
 #[test]
 fn a_full_disk_for_a_while_loses_nothing() {
     refuse_everywhere(io::ErrorKind::StorageFull, 3);
+}
+
+#[test]
+fn a_full_disk_takes_urgent_findings_and_gives_up_routine_records() {
+    let disk = SimDisk::default();
+    let (mut store, _) = open(&disk, options(1 << 20)).unwrap();
+    disk.limit(Some(64 * 1024));
+    let routine = NewRecord { class: Class::Routine, kind: 1, payload: &[7; 300] };
+    let mut queued = 0;
+    while store.append(&[routine]).is_ok() {
+        queued += 1;
+    }
+    assert!(store.size().ballast, "routine records do not get the ballast");
+    let findings = |store: &mut DurableStore, from: usize, count: usize| {
+        for number in from..from + count {
+            let id = format!("fnd_{number}");
+            let finding = NewFinding { id: &id, class: Class::Critical, kind: 2, payload: &[number as u8; 100] };
+            let outcome = store.commit_findings(&[finding]);
+            assert!(outcome.is_ok(), "finding {number}: {outcome:?}");
+        }
+    };
+    findings(&mut store, 0, 3);
+    assert_eq!((store.size().ballast, store.counters().ballast_freed, store.counters().dropped), (false, 1, [0; 4]));
+    drop(store);
+    // Restarted on the full disk.
+    let (mut store, report) = open(&disk, options(1 << 20)).unwrap();
+    assert!(!report.has_damage(), "{report:?}");
+    findings(&mut store, 3, 60);
+    let dropped = store.counters().dropped;
+    assert_eq!(dropped, [0, queued, 0, 0], "routine went, nothing urgent");
+    assert_eq!(store.findings().unwrap().len(), 63);
+    let mut at = 1;
+    let (mut critical, mut told) = (0, 0);
+    while at < store.next_seq() {
+        for record in store.read(at, 4096).unwrap() {
+            match record.gap() {
+                Some(gap) => told += gap.counts.iter().map(|line| line.count).sum::<u64>(),
+                None => critical += u64::from(record.class == Class::Critical),
+            }
+            at = record.last_seq + 1;
+        }
+    }
+    assert_eq!((critical, told), (63, queued), "the shore learns of every record that went");
+    disk.limit(None);
+    store.flush().unwrap();
+    assert!(store.size().ballast, "taken back when there is room");
 }

@@ -72,6 +72,8 @@ pub struct DurableStore {
     pub(crate) meta: Meta,
     pub(crate) witness: Witness,
     pub(crate) ballast: Ballast,
+    /// Given up last, so that there is room to drop what may be dropped.
+    pub(crate) last_reserve: Ballast,
     pub(crate) index: IndexSlot,
     /// Assets and state not yet written; `None` removes.
     pub(crate) pending: BTreeMap<Key, Option<Version>>,
@@ -141,6 +143,7 @@ impl DurableStore {
             findings: self.ledger.count(Tree::Findings),
             assets: self.ledger.count(Tree::Assets),
             index_entry: self.index.synced,
+            meta: self.meta.generation(),
         }
     }
 
@@ -165,7 +168,8 @@ impl DurableStore {
             outcome = attempt(self);
         }
         if matches!(&outcome, Err(error) if disk::is_full(error)) {
-            // What cannot be dropped either shows in the next attempt.
+            // What cannot be given up or dropped shows in the next attempt.
+            let _ = self.last_reserve.free(self.disk.as_ref());
             let _ = self.queue.shed(0, Some(Class::High), &mut self.counters.dropped);
             outcome = attempt(self);
         }
@@ -454,7 +458,11 @@ impl Store for DurableStore {
 
     fn put_meta(&mut self, values: &[(&str, &[u8])]) -> Result<()> {
         let changed = self.meta.changed(values)?;
-        self.with_room("writing meta", true, |store| store.meta.write(store.disk.as_ref(), changed.clone()))
+        self.with_room("writing meta", true, |store| {
+            store.meta.write(store.disk.as_ref(), changed.clone())?;
+            // The witness must know of the file from the first write on; later it may lag behind.
+            if store.meta.generation() == 1 { store.write_head(store.queue.low_water()) } else { Ok(()) }
+        })
     }
 
     fn meta(&self, key: &str) -> Option<Vec<u8>> {
@@ -471,8 +479,10 @@ impl Store for DurableStore {
             self.counters.ledger_compactions += 1;
         }
         self.tend_index();
-        self.with_room("renewing the witness", true, |store| store.write_head(store.queue.low_water()))?;
-        self.ballast.take(self.disk.as_ref()).map_err(StoreError::io("taking the ballast back"))?;
+        // Not urgent: nothing is dropped from the queue for it, the older witness still says what it says.
+        self.with_room("renewing the witness", false, |store| store.write_head(store.queue.low_water()))?;
+        let taken = self.last_reserve.take(self.disk.as_ref()).and_then(|()| self.ballast.take(self.disk.as_ref()));
+        taken.map_err(StoreError::io("taking the ballast back"))?;
         written
     }
 

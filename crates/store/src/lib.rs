@@ -12,7 +12,7 @@
 //!   queue/NNNNNNNN.seg    the stream: numbered records, appended, synced, then acknowledged
 //!   ledger/NNNNNNNN.log   the latest version of every finding, asset and piece of state; outlives the receipt
 //!   index/                sled: the same by key; rebuilt from the ledger whenever in doubt
-//!   ballast               space held back, given up on a full disk
+//!   ballast (+ .last)     space held back, given up on a full disk
 //!   store.bad-<n>         damaged indexes moved aside, the two newest
 //! ```
 //!

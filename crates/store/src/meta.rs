@@ -34,6 +34,15 @@ impl Meta {
         self.values.get(key).map(Vec::as_slice)
     }
 
+    /// How often it was written.
+    pub(crate) fn generation(&self) -> u64 {
+        self.file.generation()
+    }
+
+    pub(crate) fn values(&self) -> &BTreeMap<String, Vec<u8>> {
+        &self.values
+    }
+
     /// What all values would be with `changes` made; an error when they would not fit.
     pub(crate) fn changed(&self, changes: &[(&str, &[u8])]) -> Result<BTreeMap<String, Vec<u8>>> {
         changed(&self.values, changes)

@@ -26,6 +26,9 @@ use crate::witness::{Head, Witness};
 /// (1 MiB + one batch of 8 MiB) / 28 bytes of frames, some 340,000.
 const SKIP: u64 = 1 << 20;
 
+/// Room for one rewritten segment whose records are all dropped, and its directory entry, many times over.
+const MAX_LAST_RESERVE_BYTES: u64 = 256 * 1024;
+
 /// Opens the store; `root` is where the index lives, `None` for none.
 pub(crate) fn open(
     disk: Arc<dyn Disk>,
@@ -41,7 +44,12 @@ pub(crate) fn open(
     disk.remove("meta.tmp")?;
     let (witness, head, witness_state) = Witness::find(disk.as_ref())?;
     let (meta, meta_state) = Meta::find(disk.as_ref())?;
-    report.meta = meta_state;
+    let meta_promised = head.map_or(0, |head| head.meta);
+    report.meta = match meta_state {
+        SmallFile::New if meta_promised > 0 => SmallFile::Lost,
+        SmallFile::Good if meta.generation() < meta_promised => SmallFile::Restored,
+        state => state,
+    };
     let on_disk = match head {
         Some(head) => Some(head.epoch),
         None => match queue::epoch_on_disk(disk.as_ref())? {
@@ -66,7 +74,9 @@ pub(crate) fn open(
     };
     report.torn_bytes = queue_found.torn_bytes + ledger_found.torn_bytes;
     report.damaged_places = queue_found.damaged_places + ledger_found.damaged_places;
-    let ballast = Ballast::find(disk.as_ref(), options.ballast_bytes)?;
+    let ballast = Ballast::find(disk.as_ref(), "ballast", options.ballast_bytes)?;
+    let reserve_bytes = (options.ballast_bytes / 16).min(MAX_LAST_RESERVE_BYTES);
+    let last_reserve = Ballast::find(disk.as_ref(), "ballast.last", reserve_bytes)?;
     let mut store = DurableStore {
         disk,
         options,
@@ -76,6 +86,7 @@ pub(crate) fn open(
         meta,
         witness,
         ballast,
+        last_reserve,
         index: IndexSlot::off(),
         pending: BTreeMap::new(),
         pending_bytes: 0,
@@ -87,7 +98,12 @@ pub(crate) fn open(
     let lost_entries = missing_entries(&store.ledger, &ledger_found, head);
     open_index(&mut store, root, head, lost_entries, &mut report)?;
     // Not having room for the witness or the ballast must not keep the store shut: flush tries again.
+    if matches!(report.meta, SmallFile::Restored | SmallFile::Lost) {
+        let values = store.meta.values().clone();
+        tolerate_full(store.meta.write(store.disk.as_ref(), values))?;
+    }
     tolerate_full(store.write_head(store.queue.low_water()))?;
+    tolerate_full(store.last_reserve.take(store.disk.as_ref()))?;
     tolerate_full(store.ballast.take(store.disk.as_ref()))?;
     let (counts, gaps) = store.queue.counts();
     report.waiting = counts.iter().sum::<u64>() + gaps;
@@ -131,7 +147,8 @@ fn mend_queue(
     report: &mut OpenReport,
 ) -> io::Result<()> {
     let known = |first: u64, last: u64| -> Vec<Record> {
-        ledger.wanted.range(first..=last).map(|(_, record)| record.clone()).collect()
+        let from_first = ledger.wanted.iter().skip_while(|(seq, _)| **seq < first);
+        from_first.take_while(|(seq, _)| **seq <= last).map(|(_, record)| record.clone()).collect()
     };
     // Without room to write them anew the damaged segments stay; reading shows their gaps all the same, and the next opening tries again.
     let mended = try_harder(store, |store| store.queue.repair(found, &known))?;
@@ -149,7 +166,7 @@ fn mend_queue(
     }
     let mut tail = queue::tile(next, end - 1, known(next, end - 1));
     let lost: u64 = tail.iter().filter_map(Record::gap).map(|gap| gap.last - gap.first + 1).sum();
-    let restored = known(next, promised.saturating_sub(1).max(next.saturating_sub(1))).len() as u64;
+    let restored = known(next, promised.saturating_sub(1)).len() as u64;
     let forward = tail.iter().filter(|record| record.gap().is_none()).count() as u64 - restored;
     report.lost_records += lost;
     report.restored_records += restored;

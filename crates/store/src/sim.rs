@@ -99,12 +99,6 @@ impl SimDisk {
         self.state().capacity = capacity;
     }
 
-    /// All files as they are now.
-    pub(crate) fn files(&self) -> BTreeMap<String, Vec<u8>> {
-        let state = self.state();
-        state.names.iter().map(|(name, inode)| (name.clone(), state.files[*inode].clone())).collect()
-    }
-
     /// What the disk may hold when power fails after the first `operations`.
     pub(crate) fn after_power_cut(&self, operations: usize, dice: &mut Dice) -> BTreeMap<String, Vec<u8>> {
         let state = self.state();

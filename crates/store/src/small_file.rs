@@ -40,9 +40,15 @@ impl Replaced {
         Ok((Self { name, magic, generation }, body, state))
     }
 
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
     /// Replaces the content; durable on return.
     pub(crate) fn write(&mut self, disk: &dyn Disk, body: &[u8]) -> io::Result<()> {
-        let generation = self.generation.saturating_add(1);
+        // Counted even if the write fails half-way: no two contents may share a generation.
+        self.generation = self.generation.saturating_add(1);
+        let generation = self.generation;
         let mut bytes = self.magic.to_vec();
         bytes.extend_from_slice(&generation.to_le_bytes());
         bytes.extend_from_slice(&u32::try_from(body.len()).unwrap_or(u32::MAX).to_le_bytes());
@@ -56,9 +62,7 @@ impl Replaced {
             drop(file);
             disk.rename(&beside, &target)?;
         }
-        disk.sync_dir("")?;
-        self.generation = generation;
-        Ok(())
+        disk.sync_dir("")
     }
 }
 

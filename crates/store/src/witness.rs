@@ -30,6 +30,8 @@ pub(crate) struct Head {
     pub(crate) assets: u64,
     /// Ledger entries the index had been given when it was last made durable.
     pub(crate) index_entry: u64,
+    /// How often `meta` had been written.
+    pub(crate) meta: u64,
 }
 
 /// The file and what it last said.
@@ -54,7 +56,8 @@ impl Witness {
             return Ok(());
         }
         let mut body = head.epoch.to_le_bytes().to_vec();
-        for field in [head.low_water, head.next_seq, head.next_entry, head.findings, head.assets, head.index_entry] {
+        let Head { low_water, next_seq, next_entry, findings, assets, index_entry, meta, .. } = head;
+        for field in [low_water, next_seq, next_entry, findings, assets, index_entry, meta] {
             body.extend_from_slice(&field.to_le_bytes());
         }
         self.written = None;
@@ -74,5 +77,6 @@ fn parse(mut body: &[u8]) -> Option<Head> {
         findings: take_u64(input)?,
         assets: take_u64(input)?,
         index_entry: take_u64(input)?,
+        meta: take_u64(input)?,
     })
 }
