@@ -147,4 +147,4 @@ impl Default for Limits {
 }
 
 /// Every protocol this build knows. The order matters only between protocols whose probes both say yes and that share no hint.
-pub static PROTOCOLS: &[&dyn Protocol] = &[&maritime::n2k::Nmea2000];
+pub static PROTOCOLS: &[&dyn Protocol] = &[&maritime::n2k::Nmea2000, &maritime::gofree::GoFree];
