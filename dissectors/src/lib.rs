@@ -177,3 +177,4 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &enterprise::dns::MDNS,
     &enterprise::dns::LLMNR,
 ];
+pub static PROTOCOLS: &[&dyn Protocol] = &[&maritime::n2k::Nmea2000, &maritime::gofree::GoFree];

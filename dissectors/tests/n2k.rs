@@ -8,6 +8,7 @@ mod n2k {
     mod conformance;
     mod corpus;
     mod gateways;
+    mod gofree;
     mod j1939;
     mod known;
     mod robustness;

@@ -3,5 +3,6 @@
 mod acts;
 pub(crate) mod ais;
 pub(crate) mod iec61162_450;
+pub mod gofree;
 pub mod n2k;
 pub(crate) mod nmea0183;

@@ -103,6 +103,7 @@ impl FieldVisitor for Tree {
 pub(super) struct Keep {
     pub(super) messages: Vec<Collected>,
     pub(super) errors: Vec<ParseError>,
+    pub(super) gave_up: bool,
 }
 
 impl Sink for Keep {
@@ -144,7 +145,10 @@ pub(super) fn feed(carrier: Carrier, bytes: &[u8], step: usize) -> Keep {
         let chunk = Chunk { at: CaptureTime(0), flow: &flow, direction: Direction::ToClient, carrier, bytes: &held };
         match dissector.data(&chunk, &mut keep) {
             Progress::Used(used) => drop(held.drain(..used)),
-            Progress::GiveUp => break,
+            Progress::GiveUp => {
+                keep.gave_up = true;
+                break;
+            }
         }
     }
     keep

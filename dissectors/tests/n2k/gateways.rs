@@ -232,3 +232,29 @@ fn wrapped_in_a_sentence() {
     assert_eq!((line.header.pgn, line.header.source, line.header.priority), (129_025, 1, 2));
     assert_eq!(line.data, [0x43, 0xe3, 0x5d, 0x0c, 0xc4, 0x8a, 0x30, 0xc1]);
 }
+
+#[test]
+fn socketcand_without_line_ends() {
+    let text =
+        b"< hi >< ok >< frame 09f112cc 23.424242 ff725aff7fff7ffd >< frame 18eeff01 23.5 05 a0 be 1c 00 a0 a0 c0 >";
+    for step in [1, 9, 1_000] {
+        let got = feed(Carrier::Tcp, text, step);
+        assert_eq!(got.errors, []);
+        let kinds: Vec<_> = got.messages.iter().map(|message| message.kind.as_str()).collect();
+        assert_eq!(kinds, ["vessel-heading", "address-claim"]);
+    }
+}
+
+#[test]
+fn what_is_no_gateway_is_left_to_others() {
+    for (name, bytes) in [
+        ("sentences", &b"$GPRMC,000000,A,5238.1,N,00503.5,E,0.0,0.0,010120,,*00\r\n"[..]),
+        ("wrapped groups are sentences too", b"$PCDIN,01F119,00000000,0F,2AAF00D1067414FF*59\r\n"),
+        ("AIS", b"!AIVDM,1,1,,A,13u?etPv2;0n:dDPwUM1U1Cb069D,0*24\r\n"),
+        ("web", b"GET / HTTP/1.1\r\nHost: a\r\n"),
+        ("zeros", &[0; 64]),
+    ] {
+        let got = feed(Carrier::Tcp, bytes, 1_000);
+        assert_eq!((got.messages.len(), got.gave_up), (0, true), "{name}");
+    }
+}

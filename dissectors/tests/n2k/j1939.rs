@@ -132,6 +132,27 @@ fn a_recorded_diesel() {
 }
 
 #[test]
+fn an_engine_tells_its_make() {
+    // CUMMINS*QSK60*12345678*1* over a broadcast transfer: 26 bytes in 4 packets.
+    let text = b"CUMMINS*QSK60*12345678*1**";
+    let mut frames = vec![can_frame(0x18ec_ff00, &[32, 26, 0, 4, 255, 0xeb, 0xfe, 0])];
+    for (number, part) in text.chunks(7).enumerate() {
+        let mut data = vec![number as u8 + 1];
+        data.extend_from_slice(part);
+        data.resize(8, 0xff);
+        frames.push(can_frame(0x18eb_ff00, &data));
+    }
+    let acts = acts_of(&frames).join("\n");
+    for part in [
+        "Manufacturer, value: Text(\"CUMMINS\")",
+        "Model, value: Text(\"QSK60\")",
+        "SerialNumber, value: Text(\"12345678\")",
+    ] {
+        assert!(acts.contains(part), "{part} in {acts}");
+    }
+}
+
+#[test]
 fn control_and_clearing() {
     let act = |text: &str| acts_of(&[frame(text)]);
     for (name, text, pgn, destination) in [

@@ -1,6 +1,6 @@
 //! Nothing from the wire may stop the decoder: cut, flipped and random bytes, and the bounds of what it keeps.
 
-use dogwatch_dissectors::maritime::n2k::{Bus, LineBuffer, Table, next_bst_unit, parse_line, wrapped_sentence};
+use dogwatch_dissectors::maritime::n2k::{Bus, LineBuffer, Table, next_bst_unit, parse_line, wrapped};
 use dogwatch_dissectors::{Carrier, Limits};
 use dogwatch_model::CaptureTime;
 use proptest::prelude::*;
@@ -140,6 +140,6 @@ proptest! {
         let mut buffer = LineBuffer::default();
         let text = format!("{start}{line}");
         let _ = parse_line(text.as_bytes(), &mut buffer);
-        let _ = wrapped_sentence(&text, &mut buffer);
+        let _ = wrapped(&text, &mut buffer);
     }
 }

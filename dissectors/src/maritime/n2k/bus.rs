@@ -176,7 +176,9 @@ fn message(
 ) {
     match header.pgn {
         60_928 => address_claim(table, devices, at, header, data, out),
-        126_996 | 126_998 | 129_794 | 129_809 => identification(table, devices, at, header, data, out),
+        65_242 | 65_259 | 126_996 | 126_998 | 129_794 | 129_809 => {
+            identification(table, devices, at, header, data, out)
+        }
         _ => {
             let mut acts = Acts::new();
             deed(table, header, data, &mut acts);
@@ -295,6 +297,8 @@ fn identification(
 ) {
     let mut strings = Strings::new();
     let (topic, about) = match header.pgn {
+        65_242 => (Topic::Software, None),
+        65_259 => (Topic::Component, None),
         126_996 => (Topic::Product, None),
         126_998 => (Topic::Configuration, None),
         pgn => {
@@ -309,6 +313,8 @@ fn identification(
     let news = devices.is_news(header.source, topic, data);
     if news {
         match header.pgn {
+            65_242 => strings.starred(data.get(1..).unwrap_or_default()),
+            65_259 => strings.starred(data),
             126_996 => strings.product(data),
             126_998 => strings.configuration(data),
             129_794 => strings.ship(data),
@@ -319,6 +325,8 @@ fn identification(
     acts.push(publishes(header));
     match (news, header.pgn, about) {
         (false, ..) => {}
+        (_, 65_242, _) => identity::software(&strings, &mut acts),
+        (_, 65_259, _) => identity::component(&strings, &mut acts),
         (_, 126_996, _) => identity::product(data, &strings, &mut acts),
         (_, 126_998, _) => identity::configuration(&strings, &mut acts),
         (_, 129_794, Some(mmsi)) => identity::ship(mmsi, bits(data, 40, 32), &strings, "n2k.129794", &mut acts),

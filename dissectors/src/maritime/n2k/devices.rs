@@ -18,12 +18,17 @@ const ANSWER: Duration = Duration::from_millis(250);
 /// A holder silent for this long may have been switched off: two heartbeats (PGN 126993, 60 s).
 pub(super) const HELD_FOR: Duration = Duration::from_secs(120);
 
+/// How many [`Topic`]s there are.
+const TOPICS: usize = 5;
+
 /// What a device tells about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Topic {
     Product,
     Configuration,
     Ais,
+    Component,
+    Software,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +38,7 @@ struct Device {
     /// A higher NAME that claimed the address, and when.
     contender: Option<(u64, CaptureTime)>,
     /// Hash of what it last told, by [`Topic`].
-    told: [u64; 3],
+    told: [u64; TOPICS],
 }
 
 /// The devices of one bus, by address.
@@ -73,7 +78,7 @@ impl Devices {
     pub(super) fn speaks(&mut self, at: CaptureTime, address: u8) -> Option<u64> {
         let device = self.at(address)?;
         if let Some((name, since)) = device.contender.filter(|(_, since)| at.since(*since) > ANSWER) {
-            *device = Device { name, heard: since, contender: None, told: [0; 3] };
+            *device = Device { name, heard: since, contender: None, told: [0; TOPICS] };
         }
         device.heard = at;
         Some(device.name)
@@ -102,7 +107,7 @@ impl Devices {
                 if held && name > device.name {
                     device.contender = Some((name, at));
                 } else {
-                    *device = Device { name, heard: at, contender: None, told: [0; 3] };
+                    *device = Device { name, heard: at, contender: None, told: [0; TOPICS] };
                 }
             }
             None if full => claimed.full = true,
@@ -110,7 +115,7 @@ impl Devices {
                 claimed.is_news = true;
                 self.known = self.known.saturating_add(1);
                 if let Some(slot) = self.by_address.get_mut(usize::from(address)) {
-                    *slot = Some(Device { name, heard: at, contender: None, told: [0; 3] });
+                    *slot = Some(Device { name, heard: at, contender: None, told: [0; TOPICS] });
                 }
             }
         }

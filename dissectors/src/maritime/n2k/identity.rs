@@ -117,6 +117,14 @@ impl Strings {
         }
     }
 
+    /// Reads make, model, serial number and unit number of PGN 65259, or the names of PGN 65242: parts of one text, each ended by `*`
+    /// (SAE J1939-71; a NUL ends the text in some makes).
+    pub(super) fn starred(&mut self, data: &[u8]) {
+        for (index, part) in data.split(|byte| *byte == b'*').take(4).enumerate() {
+            self.set_single(index, Some(part.trim_ascii()));
+        }
+    }
+
     /// Reads call sign and name of PGN 129794 (ITU-R M.1371 message 5).
     pub(super) fn ship(&mut self, data: &[u8]) {
         self.set_single(0, data.get(9..16));
@@ -150,6 +158,23 @@ pub(super) fn configuration<'a>(strings: &'a Strings, acts: &mut Acts<'a>) {
     acts.says_text(Attribute::Location, strings.get(0), STATED, METHOD);
     acts.says_text(Attribute::Name, strings.get(1), STATED, METHOD);
     acts.says_text(Attribute::Description, strings.get(2), STATED, METHOD);
+}
+
+/// Adds what PGN 65259 (component identification of SAE J1939-71) says.
+pub(super) fn component<'a>(strings: &'a Strings, acts: &mut Acts<'a>) {
+    const METHOD: &str = "j1939.65259";
+    acts.says_text(Attribute::Manufacturer, strings.get(0), STATED, METHOD);
+    acts.says_text(Attribute::Model, strings.get(1), STATED, METHOD);
+    acts.says_text(Attribute::SerialNumber, strings.get(2), STATED, METHOD);
+    acts.says_text(Attribute::Name, strings.get(3), STATED, METHOD);
+}
+
+/// Adds what PGN 65242 (software identification of SAE J1939-71) says.
+pub(super) fn software<'a>(strings: &'a Strings, acts: &mut Acts<'a>) {
+    const METHOD: &str = "j1939.65242";
+    for index in 0..4 {
+        acts.says_text(Attribute::SoftwareVersion, strings.get(index), STATED, METHOD);
+    }
 }
 
 /// Adds what own ship's transponder says of the ship.

@@ -30,7 +30,7 @@ pub use bus::Bus;
 pub use can::Header;
 pub use devices::Name;
 pub use gateway::{
-    BstChecksum, BstRecord, BstUnit, Holds, Line, LineBuffer, next_bst_unit, parse_bst, parse_line, wrapped_sentence,
+    BstChecksum, BstRecord, BstUnit, Holds, Line, LineBuffer, next_bst_unit, parse_bst, parse_line, wrapped,
 };
 pub use table::{Definition, Framing, Table, is_proprietary};
 

@@ -65,7 +65,7 @@ pub fn parse_line<'a>(line: &[u8], buffer: &'a mut LineBuffer) -> Option<Line<'a
         [b'A', b'0'..=b'9', ..] => actisense(text, out),
         [b'!' | b'$', b'P', b'D', b'G', b'Y', b',', ..] => ikonvert(text, out),
         [b'$', b'P', b'C', b'D', b'I', b'N', b',', ..] | [b'$', b'M', b'X', b'P', b'G', b'N', b',', ..] => {
-            wrapped(text, out)
+            pcdin_or_mxpgn(text, out)
         }
         [b'{', ..] => w2k_json(text, out),
         [b'<', b' ', ..] => socketcand(text, out),
@@ -78,8 +78,8 @@ pub fn parse_line<'a>(line: &[u8], buffer: &'a mut LineBuffer) -> Option<Line<'a
 
 /// Reads a group wrapped in an NMEA 0183 sentence, from `$PCDIN` or `$MXPGN` on, checksum or not. The caller has checked the checksum.
 #[must_use]
-pub fn wrapped_sentence<'a>(sentence: &str, buffer: &'a mut LineBuffer) -> Option<Line<'a>> {
-    wrapped(sentence, &mut buffer.0)
+pub fn wrapped<'a>(sentence: &str, buffer: &'a mut LineBuffer) -> Option<Line<'a>> {
+    pcdin_or_mxpgn(sentence, &mut buffer.0)
 }
 
 type Bytes = [u8; LARGEST];
@@ -162,8 +162,10 @@ fn socketcand<'a>(text: &str, out: &'a mut Bytes) -> Option<Line<'a>> {
     }
     let id = words.next().filter(|id| id.len() == 8)?;
     let at = epoch(words.next()?);
-    let data = words.next()?;
-    frame(at, hex_number(id)?, if data == ">" { &[] } else { hex(data, out)? })
+    // Bytes come joined or apart, and the whole ends with `>`.
+    let (_, data) = text.split_once('.')?;
+    let (_, data) = data.split_once(' ')?;
+    frame(at, hex_number(id)?, hex(data.strip_suffix('>')?, out)?)
 }
 
 fn yacht_devices<'a>(text: &str, out: &'a mut Bytes) -> Option<Line<'a>> {
@@ -255,7 +257,7 @@ fn base64<'a>(text: &str, out: &'a mut Bytes) -> Option<&'a [u8]> {
     out.get(..len)
 }
 
-fn wrapped<'a>(text: &str, out: &'a mut Bytes) -> Option<Line<'a>> {
+fn pcdin_or_mxpgn<'a>(text: &str, out: &'a mut Bytes) -> Option<Line<'a>> {
     let text = text.split('*').next()?;
     let mut columns = text.split(',');
     match columns.next()? {

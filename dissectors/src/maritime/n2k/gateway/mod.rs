@@ -16,7 +16,7 @@ use crate::{Carrier, Chunk, Dissector, Limits, ParseError, Probe, Progress, Sink
 pub use bst::{
     Checksum as BstChecksum, Record as BstRecord, Unit as BstUnit, next_unit as next_bst_unit, parse as parse_bst,
 };
-pub use lines::{Holds, Line, LineBuffer, parse_line, wrapped_sentence};
+pub use lines::{Holds, Line, LineBuffer, parse_line, wrapped};
 
 /// Longest line read: 1,785 bytes as `,xx`, and what stands before them.
 const LONGEST_LINE: usize = 6_000;
@@ -46,7 +46,9 @@ fn recognise_lines(carrier: Carrier, head: &[u8]) -> Result<Format, Probe> {
     let mut buffer = LineBuffer::default();
     let mut rest = head;
     for _ in 0..32 {
-        let (line, after, whole) = match rest.iter().position(|byte| *byte == b'\n') {
+        let ends = |byte: &u8| *byte == b'\n' || (*byte == b'>' && rest.trim_ascii_start().starts_with(b"< "));
+        let (line, after, whole) = match rest.iter().position(ends) {
+            Some(end) if rest.get(end) == Some(&b'>') => (rest.get(..=end), rest.get(end.saturating_add(1)..), true),
             Some(end) => (rest.get(..end), rest.get(end.saturating_add(1)..), true),
             None => (Some(rest), None, !carrier.is_stream()),
         };
@@ -54,7 +56,9 @@ fn recognise_lines(carrier: Carrier, head: &[u8]) -> Result<Format, Probe> {
         if !line.iter().all(|byte| matches!(byte, 0x20..=0x7e | b'\t' | b'\r' | 0x80..)) {
             return Err(Probe::No);
         }
-        if whole && parse_line(line, &mut buffer).is_some() {
+        // A wrapped group may stand among the sentences of an NMEA 0183 talker, which reads it through `wrapped`.
+        let is_sentence = line.starts_with(b"$PCDIN") || line.starts_with(b"$MXPGN");
+        if whole && !is_sentence && parse_line(line, &mut buffer).is_some() {
             return Ok(Format::Lines);
         }
         let skippable = is_comment(line);
@@ -113,7 +117,12 @@ impl Gateway {
         let mut used = 0_usize;
         loop {
             let rest = chunk.bytes.get(used..).unwrap_or_default();
-            let (line, taken) = match rest.iter().position(|byte| *byte == b'\n') {
+            // socketcand ends what it sends with `>`, not with a line.
+            let ends = |byte: &u8| *byte == b'\n' || (*byte == b'>' && rest.trim_ascii_start().starts_with(b"< "));
+            let (line, taken) = match rest.iter().position(ends) {
+                Some(end) if rest.get(end) == Some(&b'>') => {
+                    (rest.get(..=end).unwrap_or_default(), end.saturating_add(1))
+                }
                 Some(end) => (rest.get(..end).unwrap_or_default(), end.saturating_add(1)),
                 None if rest.is_empty() => return used,
                 None if !chunk.carrier.is_stream() => (rest, rest.len()),
