@@ -24,6 +24,7 @@ mod error;
 mod framed;
 mod industrial;
 mod reader;
+mod sides;
 mod text;
 
 pub use error::ParseError;
@@ -162,6 +163,10 @@ impl Default for Limits {
 /// Every protocol this build knows. The order matters only between protocols whose probes both say yes and that share no hint.
 pub static PROTOCOLS: &[&dyn Protocol] = &[
     &industrial::modbus::MODBUS,
+    &industrial::s7comm::S7COMM,
+    &industrial::iec104::IEC104,
+    &industrial::enip::ENIP,
+    &industrial::bacnet::BACNET,
     &enterprise::arp::ARP,
     &enterprise::dhcp::DHCP,
     &enterprise::lldp::LLDP,
