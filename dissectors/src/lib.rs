@@ -25,6 +25,7 @@ mod framed;
 mod industrial;
 pub mod maritime;
 mod reader;
+mod sides;
 mod text;
 
 pub use error::ParseError;
@@ -168,6 +169,10 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &maritime::ais::Ais,
     &maritime::n2k::Nmea2000,
     &industrial::modbus::MODBUS,
+    &industrial::s7comm::S7COMM,
+    &industrial::iec104::IEC104,
+    &industrial::enip::ENIP,
+    &industrial::bacnet::BACNET,
     &enterprise::arp::ARP,
     &enterprise::dhcp::DHCP,
     &enterprise::lldp::LLDP,

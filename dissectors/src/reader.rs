@@ -45,6 +45,11 @@ impl<'a> Reader<'a> {
         Ok(head)
     }
 
+    /// Takes the next `count` bytes as a reader of their own.
+    pub(crate) fn part(&mut self, what: &'static str, count: usize) -> Result<Reader<'a>, ParseError> {
+        Ok(Reader::new(what, self.take(count)?))
+    }
+
     /// Takes one byte.
     pub(crate) fn u8(&mut self) -> Result<u8, ParseError> {
         let [byte] = self.array()?;
@@ -60,6 +65,21 @@ impl<'a> Reader<'a> {
     pub(crate) fn be32(&mut self) -> Result<u32, ParseError> {
         Ok(u32::from_be_bytes(self.array()?))
     }
+
+    /// Takes two bytes, least significant first.
+    pub(crate) fn le16(&mut self) -> Result<u16, ParseError> {
+        Ok(u16::from_le_bytes(self.array()?))
+    }
+
+    /// Takes four bytes, least significant first.
+    pub(crate) fn le32(&mut self) -> Result<u32, ParseError> {
+        Ok(u32::from_le_bytes(self.array()?))
+    }
+
+    /// Takes eight bytes, least significant first.
+    pub(crate) fn le64(&mut self) -> Result<u64, ParseError> {
+        Ok(u64::from_le_bytes(self.array()?))
+    }
 }
 
 #[cfg(test)]
@@ -70,12 +90,14 @@ mod tests {
     fn reads_in_order_and_stops_at_the_end() {
         let mut reader = Reader::new("test", &[1, 2, 3, 4, 5]);
         assert_eq!(reader.u8(), Ok(1));
-        assert_eq!(reader.be32(), Ok(0x0203_0405));
+        assert_eq!(reader.be16(), Ok(0x0203));
+        assert_eq!(reader.le16(), Ok(0x0504));
         assert!(reader.is_empty());
         assert_eq!(reader.u8(), Err(ParseError::Incomplete { what: "test" }));
         let mut reader = Reader::new("test", &[1, 2, 3]);
         assert_eq!(reader.be32(), Err(ParseError::Incomplete { what: "test" }));
         assert_eq!(reader.rest(), &[1, 2, 3], "a read that fails takes nothing");
         assert_eq!(reader.take(4), Err(ParseError::Incomplete { what: "test" }));
+        assert_eq!(reader.part("inner", 2).unwrap().be16(), Ok(0x0102));
     }
 }

@@ -1,3 +1,8 @@
 //! Protocols of controllers, drives and field devices.
 
+pub(crate) mod bacnet;
+pub(crate) mod enip;
+pub(crate) mod iec104;
 pub(crate) mod modbus;
+pub(crate) mod s7comm;
+pub(crate) mod tpkt;

@@ -302,7 +302,7 @@ impl Capture {
             let distance = |sequence: &u32| i64::from(sequence.wrapping_sub(next).cast_signed());
             let Some(first) = side.waiting.keys().min_by_key(|sequence| distance(sequence)).copied() else { break };
             let ahead = distance(&first);
-            if ahead > 0 && side.waiting.len() < 16 {
+            if ahead > 0 && side.waiting.len() < 3 {
                 break;
             }
             let bytes = side.waiting.remove(&first).unwrap();
@@ -337,11 +337,13 @@ impl Conversation {
             return;
         }
         self.sides[at].pending.extend(bytes);
+        let mut wait = true;
         if self.dissector.is_none() {
-            self.recognise(flow, direction);
+            wait = self.recognise(flow, direction);
         }
         let Some((_, dissector)) = &mut self.dissector else {
-            if self.sides[at].pending.len() > 4_096 || !self.carrier.is_stream() {
+            // A capture may begin in the middle of a message: the next segment gets its own chance.
+            if !wait || self.sides[at].pending.len() > 4_096 || !self.carrier.is_stream() {
                 self.hopeless += 1;
                 self.sides[at].pending.clear();
             }
@@ -357,8 +359,9 @@ impl Conversation {
         }
     }
 
-    /// Hinted protocols first, then the others in order; the content decides.
-    fn recognise(&mut self, flow: &Flow, direction: Direction) {
+    /// Hinted protocols first, then the others in order; the content decides. Says whether more bytes could tell.
+    fn recognise(&mut self, flow: &Flow, direction: Direction) -> bool {
+        let mut wait = false;
         let head = &self.sides[usize::from(direction == Direction::ToClient)].pending;
         let hinted = |protocol: &&&'static dyn Protocol| {
             protocol.hints().iter().any(|hint| match (hint, flow.transport) {
@@ -375,11 +378,12 @@ impl Conversation {
             match protocol.probe(self.carrier, direction, head) {
                 Probe::Yes => {
                     self.dissector = Some((*protocol, protocol.open(&Limits::default())));
-                    return;
+                    return true;
                 }
-                Probe::NeedMore if self.carrier.is_stream() => return,
-                _ => {}
+                Probe::NeedMore => wait = true,
+                Probe::No => {}
             }
         }
+        wait
     }
 }

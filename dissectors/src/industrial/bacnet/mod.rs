@@ -1,0 +1,394 @@
+//! BACnet/IP: building and HVAC automation, on ships also cabins, lighting and alarm panels.
+//!
+//! Reads the virtual link, network and application headers, I-Am, and the texts of ReadProperty answers about a device. Deliberately not read:
+//! segmented answers beyond the first segment, property values other than the identity, BACnet/SC (that is TLS).
+//!
+//! Specification: ANSI/ASHRAE 135-2020: annex J (virtual link), clause 6 (network), clause 20 (application), clause 21 (codes).
+
+mod names;
+
+use dogwatch_model::{Act, Attribute, FactValue, Object, Verb};
+
+use self::names::{is_write_like, object_type, service_verb, unconfirmed_verb};
+use crate::acts::{Acts, Emit, Shown, Visit};
+use crate::datagram::DatagramProtocol;
+use crate::reader::Reader;
+use crate::text::{Text, printable};
+use crate::{Carrier, Chunk, Hint, ParseError, Probe};
+
+/// BACnet/IP.
+pub(crate) static BACNET: DatagramProtocol = DatagramProtocol {
+    name: "bacnet",
+    hints: &[Hint::Udp(47_808)],
+    carriers: &[Carrier::Udp, Carrier::Llc],
+    probe: |head| {
+        // On Ethernet the service access points are BACnet's own; on UDP: type, function and a length that is the datagram's own.
+        match head {
+            [0x82, 0x82, 3, 1, ..] => Probe::Yes,
+            [0x81, 0..=0x0c, l0, l1, ..] if usize::from(u16::from_be_bytes([*l0, *l1])) == head.len() => Probe::Yes,
+            _ => Probe::No,
+        }
+    },
+    read,
+};
+
+/// The object type of a device (clause 12.11).
+const DEVICE: u32 = 8;
+
+/// An object identifier: ten bits of type, 22 of instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct ObjectId(u32);
+
+impl ObjectId {
+    const fn kind(self) -> u32 {
+        self.0 >> 22
+    }
+
+    const fn instance(self) -> u32 {
+        self.0 & 0x003f_ffff
+    }
+
+    fn name(self) -> Text<40> {
+        match object_type(self.kind()) {
+            Some(kind) => Text::of(format_args!("{kind}:{}", self.instance())),
+            None => Text::of(format_args!("object-{}:{}", self.kind(), self.instance())),
+        }
+    }
+}
+
+/// Takes the next tag: number, class and length; lengths of 5 and more follow in an extra byte or two.
+fn tag(reader: &mut Reader<'_>) -> Result<(u8, bool, usize), ParseError> {
+    let octet = reader.u8()?;
+    let number = if octet >> 4 == 15 { reader.u8()? } else { octet >> 4 };
+    let is_context = octet & 8 != 0;
+    let length = match octet & 7 {
+        // Opening and closing tags have no content.
+        6 | 7 if is_context => 0,
+        5 => match reader.u8()? {
+            254 => usize::from(reader.be16()?),
+            255 => return Err(ParseError::Limit { what: "bacnet tag" }),
+            length => length.into(),
+        },
+        length => length.into(),
+    };
+    Ok((number, is_context, length))
+}
+
+/// Takes an unsigned number of `length` bytes.
+fn unsigned(reader: &mut Reader<'_>, length: usize) -> Result<u32, ParseError> {
+    let bytes = reader.take(length)?;
+    Ok(bytes.iter().fold(0, |sum: u32, byte| sum << 8 | u32::from(*byte)))
+}
+
+/// Takes a context tag `wanted` with a number in it.
+fn context(reader: &mut Reader<'_>, wanted: u8) -> Option<u32> {
+    let mut ahead = *reader;
+    let (number, true, length @ 1..=4) = tag(&mut ahead).ok()? else { return None };
+    let value = (number == wanted).then(|| unsigned(&mut ahead, length).ok())??;
+    *reader = ahead;
+    Some(value)
+}
+
+/// Takes an application tag `wanted` with a number in it.
+fn application(reader: &mut Reader<'_>, wanted: u8) -> Option<u32> {
+    let (number, false, length @ 1..=4) = tag(reader).ok()? else { return None };
+    let value = unsigned(reader, length).ok()?;
+    (number == wanted).then_some(value)
+}
+
+/// The application header.
+#[derive(Debug, Clone, Copy)]
+struct Apdu<'a> {
+    kind: u8,
+    invoke: Option<u8>,
+    service: Option<u8>,
+    content: Reader<'a>,
+}
+
+impl<'a> Apdu<'a> {
+    fn parse(bytes: &'a [u8]) -> Result<Self, ParseError> {
+        let mut reader = Reader::new("bacnet apdu", bytes);
+        let first = reader.u8()?;
+        let (kind, segmented) = (first >> 4, first & 8 != 0);
+        let mut apdu = Self { kind, invoke: None, service: None, content: reader };
+        match kind {
+            0 | 3 => {
+                if kind == 0 {
+                    let _largest_answer = reader.u8()?;
+                }
+                apdu.invoke = Some(reader.u8()?);
+                if segmented {
+                    let _sequence_and_window = reader.be16()?;
+                }
+                apdu.service = Some(reader.u8()?);
+            }
+            1 => apdu.service = Some(reader.u8()?),
+            2 | 5 => {
+                apdu.invoke = Some(reader.u8()?);
+                apdu.service = Some(reader.u8()?);
+            }
+            4 | 6 | 7 => apdu.invoke = Some(reader.u8()?),
+            _ => return Err(ParseError::Malformed { what: "bacnet apdu", at: 0, why: "no such type" }),
+        }
+        apdu.content = reader;
+        Ok(apdu)
+    }
+}
+
+/// Skips the link and network headers; gives the link function, where there is one, and no bytes for a message of the network layer itself.
+fn apdu_bytes(bytes: &[u8]) -> Result<(Option<u8>, Option<&[u8]>), ParseError> {
+    let mut reader = Reader::new("bacnet link", bytes);
+    if let Some(npdu) = bytes.strip_prefix(&[0x82, 0x82, 3]) {
+        return Ok((None, network(Reader::new("bacnet network", npdu))?));
+    }
+    let [kind, function] = reader.array()?;
+    let length = reader.be16()?;
+    // Some controllers state a length larger than what they send; what is there is read.
+    if kind != 0x81 || usize::from(length) < bytes.len() {
+        return Err(ParseError::Malformed { what: "bacnet link", at: 0, why: "type or length" });
+    }
+    match function {
+        // Forwarded: the original sender's address comes first.
+        0x04 => {
+            let _origin = reader.take(6)?;
+        }
+        0x09..=0x0b => {}
+        _ => return Ok((Some(function), None)),
+    }
+    Ok((Some(function), network(reader)?))
+}
+
+/// Skips the network header (clause 6.2).
+fn network(mut reader: Reader<'_>) -> Result<Option<&[u8]>, ParseError> {
+    let [version, control] = reader.array()?;
+    if version != 1 {
+        return Err(ParseError::Malformed { what: "bacnet network", at: 4, why: "version must be 1" });
+    }
+    for present in [control & 0x20 != 0, control & 0x08 != 0] {
+        if present {
+            let _network = reader.be16()?;
+            let len = reader.u8()?;
+            let _address = reader.take(len.into())?;
+        }
+    }
+    if control & 0x20 != 0 {
+        let _hops = reader.u8()?;
+    }
+    Ok((control & 0x80 == 0).then_some(reader.rest()))
+}
+
+fn read(chunk: &Chunk<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
+    let (function, apdu) = apdu_bytes(chunk.bytes)?;
+    let Some(apdu) = apdu else {
+        link_message(function, emit);
+        return Ok(());
+    };
+    let apdu = Apdu::parse(apdu)?;
+    match (apdu.kind, apdu.service) {
+        (1, Some(0)) => i_am(function, &apdu, emit),
+        _ => message(function, &apdu, emit),
+    }
+    Ok(())
+}
+
+/// Broadcast tables and foreign devices (annex J.2), or routing.
+fn link_message(function: Option<u8>, emit: &mut Emit<'_>) {
+    let object = Object::Device { unit: None };
+    let (kind, verb) = match function {
+        Some(0x00) => ("link-result", None),
+        Some(0x01) => ("write-broadcast-table", Some(Verb::Program)),
+        Some(0x02) => ("read-broadcast-table", Some(Verb::Read)),
+        Some(0x03) => ("read-broadcast-table-ack", None),
+        Some(0x05) => ("register-foreign-device", Some(Verb::Program)),
+        Some(0x06) => ("read-foreign-devices", Some(Verb::Read)),
+        Some(0x08) => ("delete-foreign-device", Some(Verb::Program)),
+        _ => ("network-message", None),
+    };
+    let act = verb.map(|verb| Act::Request { verb, object });
+    emit.plain(kind, act.as_slice(), &Shown(|visit| visit.maybe("function", function)));
+}
+
+fn show(visit: &mut Visit<'_>, function: Option<u8>, apdu: &Apdu<'_>) {
+    visit.maybe("function", function);
+    visit.number("type", apdu.kind);
+    visit.maybe("invoke_id", apdu.invoke);
+    let service = if apdu.kind == 1 { "unconfirmed_service" } else { "confirmed_service" };
+    visit.maybe(service, apdu.service);
+}
+
+/// A device introduces itself (clause 20.1.3 of the service, 16.10).
+fn i_am(function: Option<u8>, apdu: &Apdu<'_>, emit: &mut Emit<'_>) {
+    let mut content = apdu.content;
+    let id = application(&mut content, 12).map(ObjectId);
+    let _largest = application(&mut content, 2);
+    let _segmentation = application(&mut content, 9);
+    let vendor = application(&mut content, 2);
+    let name = id.map(ObjectId::name);
+    let mut acts = Acts::new();
+    if let (Some(id), Some(name)) = (id, &name) {
+        acts.push(Act::Publishes { object: Object::Named(name.as_str()) });
+        acts.says(Attribute::UnitId, FactValue::Number(id.instance().into()), 90, "bacnet.i-am");
+    } else {
+        acts.odd("bacnet.i-am");
+    }
+    let fields = Shown(|visit| {
+        show(visit, function, apdu);
+        if let Some(id) = id {
+            visit.number("object_type", id.kind());
+            visit.number("instance_number", id.instance());
+        }
+        visit.maybe("vendor_identifier", vendor);
+    });
+    emit.message("i-am", &mut acts, &fields);
+}
+
+/// The first object a message is about, and the property, where they stand in front (clauses 15.5 to 15.10).
+fn subject<'a>(apdu: &Apdu<'a>) -> (Option<ObjectId>, Option<u32>, Reader<'a>) {
+    let mut content = apdu.content;
+    let at = match (apdu.kind, apdu.service) {
+        (0 | 3, Some(12 | 14 | 15 | 16 | 8 | 9 | 26 | 28)) => 0,
+        // A subscription's own number comes first.
+        (0, Some(5)) => {
+            let _process = context(&mut content, 0);
+            1
+        }
+        _ => return (None, None, content),
+    };
+    let id = context(&mut content, at).map(ObjectId);
+    let property = if matches!(apdu.service, Some(12 | 15)) { context(&mut content, 1) } else { None };
+    (id, property, content)
+}
+
+/// The text of a character string in brackets of context tag 3: UTF-8 only.
+fn text_value<'a>(mut content: Reader<'a>) -> Option<&'a str> {
+    let (3, true, 0) = tag(&mut content).ok()? else { return None };
+    let (7, false, length) = tag(&mut content).ok()? else { return None };
+    let (0, text) = content.take(length).ok()?.split_first().map(|(set, text)| (*set, text))? else { return None };
+    printable(text)
+}
+
+/// The attribute a property of the device object states (clause 21, BACnetPropertyIdentifier).
+const fn attribute(property: u32) -> Option<Attribute> {
+    Some(match property {
+        121 => Attribute::Manufacturer,
+        70 => Attribute::Model,
+        44 => Attribute::FirmwareVersion,
+        12 => Attribute::SoftwareVersion,
+        77 => Attribute::Name,
+        58 => Attribute::Location,
+        28 => Attribute::Description,
+        372 => Attribute::SerialNumber,
+        _ => return None,
+    })
+}
+
+fn message(function: Option<u8>, apdu: &Apdu<'_>, emit: &mut Emit<'_>) {
+    let (id, property, rest) = subject(apdu);
+    let name = id.map(ObjectId::name);
+    let object = name.as_ref().map_or(Object::Device { unit: None }, |name| Object::Named(name.as_str()));
+    let mut acts = Acts::new();
+    let confirmed = apdu.service.and_then(service_verb);
+    let kind = match apdu.kind {
+        0 => {
+            if let Some(verb) = confirmed {
+                acts.request(verb, object);
+            }
+            "request"
+        }
+        1 => {
+            match apdu.service.and_then(unconfirmed_verb) {
+                Some(verb) if is_write_like(verb) || verb == Verb::Discover => acts.request(verb, object),
+                _ => acts.push(Act::Publishes { object }),
+            }
+            "unconfirmed"
+        }
+        2 | 3 | 5 => {
+            if let Some(verb) = confirmed {
+                acts.reply(verb, object, apdu.kind == 5);
+            }
+            if let (3, Some(12), Some(DEVICE)) = (apdu.kind, apdu.service, id.map(ObjectId::kind))
+                && let Some(attribute) = property.and_then(attribute)
+            {
+                acts.says_text(attribute, text_value(rest), 90, "bacnet.read-property");
+            }
+            if apdu.kind == 5 { "error" } else { "reply" }
+        }
+        6 => "reject",
+        7 => "abort",
+        _ => "segment-ack",
+    };
+    let fields = Shown(|visit| {
+        show(visit, function, apdu);
+        if let Some(id) = id {
+            visit.number("object_type", id.kind());
+            visit.number("instance_number", id.instance());
+        }
+        visit.maybe("property_identifier", property);
+    });
+    emit.message(kind, &mut acts, &fields);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Protocol;
+    use crate::support::{datagram, hex};
+    use dogwatch_model::Direction;
+
+    fn packet(function: u8, npdu_and_apdu: &str) -> Vec<u8> {
+        let rest = hex(npdu_and_apdu);
+        let mut bytes = vec![0x81, function];
+        bytes.extend(u16::try_from(rest.len() + 4).unwrap().to_be_bytes());
+        bytes.extend(rest);
+        bytes
+    }
+
+    #[test]
+    fn services_in_the_words_of_a_policy() {
+        for (name, bytes, want) in [
+            ("who is", packet(0x0b, "0120ffff00ff 1008"), &["request discover device"][..]),
+            (
+                "i am",
+                packet(0x0b, "0120ffff00ff 1000 c4 02000961 22 05c4 91 00 22 0104"),
+                &["publishes device:2401", "says unit_id=2401 (bacnet.i-am)"],
+            ),
+            ("read", packet(0x0a, "0104 00 05 01 0c 0c 00000004 19 55"), &["request read analog-input:4"]),
+            (
+                "write",
+                packet(0x0a, "0104 00 05 01 0f 0c 00800004 19 55 3e 44 41a00000 3f"),
+                &["request write analog-value:4"],
+            ),
+            ("restart", packet(0x0a, "0104 00 05 01 14 09 00"), &["request control device"]),
+            ("silence", packet(0x0a, "0104 00 05 01 11 09 01 19 01"), &["request control device"]),
+            ("program", packet(0x0a, "0104 00 05 01 07 c4 02800001"), &["request program device"]),
+            ("set clock", packet(0x0b, "0100 1006 a4 7a0a0a05 b4 0a0a0a0a"), &["request control device"]),
+            ("refused", packet(0x0a, "0100 50 01 0c 91 02 91 20"), &["refusal read device"]),
+            ("foreign device", packet(0x05, "003c"), &["request program device"]),
+        ] {
+            let heard = datagram(&BACNET, Carrier::Udp, 47_808, &bytes);
+            assert_eq!(heard.errors, [], "{name}");
+            assert_eq!(heard.seen[0].acts, want, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_device_states_its_model() {
+        let bytes = packet(0x0a, "0100 30 01 0c 0c 02000961 19 46 3e 75 05 00 56413031 3f");
+        assert_eq!(
+            datagram(&BACNET, Carrier::Udp, 47_808, &bytes).seen[0].acts,
+            ["reply read device:2401", "says model=VA01 (bacnet.read-property)"]
+        );
+    }
+
+    #[test]
+    fn lengths() {
+        let bytes = packet(0x0b, "0120ffff00ff 1008");
+        assert_eq!(BACNET.probe(Carrier::Udp, Direction::ToServer, &bytes), Probe::Yes);
+        for end in 0..bytes.len() {
+            assert_eq!(BACNET.probe(Carrier::Udp, Direction::ToServer, &bytes[..end]), Probe::No, "cut at {end}");
+        }
+        for end in 0..8 {
+            assert_eq!(datagram(&BACNET, Carrier::Udp, 47_808, &bytes[..end]).seen.len(), 0, "cut at {end}");
+        }
+    }
+}
