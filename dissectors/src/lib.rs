@@ -168,6 +168,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &maritime::nmea0183::Nmea0183,
     &maritime::ais::Ais,
     &maritime::n2k::Nmea2000,
+    &maritime::gofree::GoFree,
     &industrial::modbus::MODBUS,
     &industrial::s7comm::S7COMM,
     &industrial::iec104::IEC104,
@@ -182,4 +183,3 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &enterprise::dns::MDNS,
     &enterprise::dns::LLMNR,
 ];
-pub static PROTOCOLS: &[&dyn Protocol] = &[&maritime::n2k::Nmea2000, &maritime::gofree::GoFree];

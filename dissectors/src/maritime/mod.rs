@@ -2,7 +2,7 @@
 
 mod acts;
 pub(crate) mod ais;
-pub(crate) mod iec61162_450;
 pub mod gofree;
+pub(crate) mod iec61162_450;
 pub mod n2k;
 pub(crate) mod nmea0183;
