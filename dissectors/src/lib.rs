@@ -162,12 +162,13 @@ impl Default for Limits {
     }
 }
 
-/// Every protocol this build knows. The order matters only between protocols whose probes both say yes and that share no hint.
+/// Every protocol this build knows. The order matters only where two probes say yes: a gateway's `!PDGY` lines look like sentences, so buses come
+/// before sentences.
 pub static PROTOCOLS: &[&dyn Protocol] = &[
     &maritime::iec61162_450::Iec61162450,
+    &maritime::n2k::Nmea2000,
     &maritime::nmea0183::Nmea0183,
     &maritime::ais::Ais,
-    &maritime::n2k::Nmea2000,
     &maritime::gofree::GoFree,
     &industrial::modbus::MODBUS,
     &industrial::s7comm::S7COMM,
