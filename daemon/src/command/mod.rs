@@ -4,6 +4,7 @@ pub mod analyze;
 pub mod decode;
 pub mod policy;
 pub mod run;
+pub mod uplink;
 
 use std::process::ExitCode;
 
