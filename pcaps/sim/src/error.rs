@@ -19,6 +19,14 @@ pub enum SimError {
         /// What was asked for.
         name: String,
     },
+    /// No frames can be picked by this name.
+    #[error("there is nothing called `{name}` to pick; known are: {known}")]
+    UnknownProtocol {
+        /// What was asked for.
+        name: String,
+        /// The names that exist.
+        known: String,
+    },
     /// A script does not have this parameter.
     #[error("script `{script}` has no parameter `{key}`; it has: {known}")]
     UnknownParameter {

@@ -1,20 +1,16 @@
-//! Plays a script on a ship and hands the frames, in order of time, to whoever wants them; and writes the files of a run.
+//! Plays a script on a ship and hands the frames, in order of time, to whoever wants them.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::BufWriter;
-use std::path::{Path, PathBuf};
 
 use dogwatch_model::{CaptureTime, Severity};
 
 use crate::capture::degrade::{Degrader, Faults};
-use crate::capture::file::{Format, Link, Style, Writer};
 use crate::error::SimError;
 use crate::labels::{Labels, MustNot, Window};
 use crate::script::{self, Play, Scene, Script};
 use crate::ship::{self, Crew, Fitting, Roster, Ship};
 use crate::talker::outlet::Carrier;
-use crate::wire::net::{Frame, Net, SECOND, Tap};
+use crate::wire::net::{Frame, Net, SECOND};
 use crate::world::{STEP, World};
 
 /// How sentences travel on the bridge network.
@@ -48,34 +44,12 @@ pub struct RunOptions {
     pub parameters: BTreeMap<String, f64>,
     /// How sentences travel.
     pub sentences: Sentences,
+    /// The radar sends its picture to the recorder every 15 s, a third of all bytes.
+    pub pictures: bool,
     /// VLAN tags as on a trunk mirror; packets between zones then appear on both sides.
     pub vlan: bool,
     /// What is wrong with the capture.
     pub faults: Faults,
-}
-
-/// How the files are written.
-#[derive(Debug, Clone)]
-pub struct FileOptions {
-    /// Folder for the files; it is made when absent.
-    pub out: PathBuf,
-    /// Container.
-    pub format: Format,
-    /// Link type of the Ethernet side.
-    pub link: Link,
-    /// Time stamps in nanoseconds.
-    pub nanoseconds: bool,
-    /// Most significant byte first.
-    pub big_endian: bool,
-    /// One file for each mirror port, with packets between zones in both.
-    pub per_interface: bool,
-}
-
-/// What a run left behind.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Written {
-    /// Path, frames and bytes of each capture.
-    pub captures: Vec<(PathBuf, u64, u64)>,
 }
 
 /// A run, ready to be stepped.
@@ -106,7 +80,8 @@ impl Run {
             Sentences::Plain => Carrier::Plain,
             Sentences::Serial => Carrier::Serial,
         };
-        let crew = (ship.crew)(&Fitting { roster: &roster, seed: options.seed, start, carrier })?;
+        let crew =
+            (ship.crew)(&Fitting { roster: &roster, seed: options.seed, start, carrier, pictures: options.pictures })?;
         let scene = Scene {
             ship,
             roster: &roster,
@@ -183,84 +158,4 @@ fn labels(ship: &Ship, script: &Script, options: &RunOptions, play: &Play, run: 
             reason: reason.to_owned(),
         }],
     }
-}
-
-/// One file and the frames that go into it.
-struct Output {
-    path: PathBuf,
-    tap: Option<Tap>,
-    writer: Writer<BufWriter<File>>,
-}
-
-fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> SimError + '_ {
-    move |source| SimError::Write { path: path.to_owned(), source }
-}
-
-/// Opens the capture files of a run: the merged one or one for each mirror port, and the one of the bus.
-fn outputs(options: &RunOptions, files: &FileOptions) -> Result<Vec<Output>, SimError> {
-    let name = &options.script;
-    let end = if files.format == Format::PcapNg { "pcapng" } else { "pcap" };
-    let mut plans = if files.per_interface {
-        vec![
-            (format!("{name}.mir0.{end}"), Some(Tap::Bridge), files.link, vec!["mir0"]),
-            (format!("{name}.mir1.{end}"), Some(Tap::Machinery), files.link, vec!["mir1"]),
-        ]
-    } else {
-        vec![(format!("{name}.{end}"), None, files.link, vec!["mir0", "mir1"])]
-    };
-    plans.push((format!("{name}.n2k.{end}"), Some(Tap::Bus), Link::Can, vec!["can0"]));
-    let mut out = Vec::new();
-    for (file, tap, link, interfaces) in plans {
-        let path = files.out.join(file);
-        let style = Style {
-            format: files.format,
-            link,
-            nanoseconds: files.nanoseconds,
-            big_endian: files.big_endian,
-            vlan: options.vlan,
-        };
-        let sink = File::create(&path).map_err(failed(&path))?;
-        let writer = Writer::new(BufWriter::with_capacity(1 << 16, sink), style, &interfaces).map_err(failed(&path))?;
-        out.push(Output { path, tap, writer });
-    }
-    Ok(out)
-}
-
-/// Whether a frame seen at `tap` belongs into a file for `wanted`; no wish means both mirror ports.
-fn belongs(tap: Tap, wanted: Option<Tap>) -> bool {
-    wanted.map_or(tap != Tap::Bus, |wanted| wanted == tap)
-}
-
-/// The policy of the ship as text; with VLAN tags its zones are given their numbers.
-fn policy(ship: &Ship, vlan: bool) -> String {
-    if vlan { ship.policy.replace("# trunk: ", "") } else { ship.policy.to_owned() }
-}
-
-/// Plays a run and writes its captures, labels and policy.
-///
-/// # Errors
-/// When an argument names something unknown, the run is too short for its attack, or a file cannot be written.
-pub fn run(options: &RunOptions, files: &FileOptions) -> Result<Written, SimError> {
-    let (mut run, mut labels) = Run::new(options, options.vlan || files.per_interface)?;
-    std::fs::create_dir_all(&files.out).map_err(failed(&files.out))?;
-    let mut outputs = outputs(options, files)?;
-    while let Some(frames) = run.step() {
-        for output in &mut outputs {
-            for frame in frames.iter().filter(|frame| belongs(frame.tap, output.tap)) {
-                output.writer.frame(frame).map_err(failed(&output.path))?;
-            }
-        }
-    }
-    let mut captures = Vec::new();
-    for output in outputs {
-        captures.push((output.path.clone(), output.writer.frames, output.writer.bytes));
-        output.writer.finish().map_err(failed(&output.path))?;
-        labels.files.extend(output.path.file_name().map(|name| name.to_string_lossy().into_owned()));
-    }
-    let path = files.out.join(format!("{}.labels.json", options.script));
-    let text = serde_json::to_string_pretty(&labels).unwrap_or_default() + "\n";
-    std::fs::write(&path, text).map_err(failed(&path))?;
-    let path = files.out.join(format!("{}.policy.toml", options.script));
-    std::fs::write(&path, policy(ship::find(&options.ship)?, options.vlan)).map_err(failed(&path))?;
-    Ok(Written { captures })
 }

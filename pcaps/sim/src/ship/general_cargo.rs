@@ -271,7 +271,7 @@ const RECEIVERS: [(&str, &str, ReceiverPlan); 2] = [
 ];
 
 fn bridge(fitting: &Fitting<'_>) -> Result<Crew, SimError> {
-    let Fitting { roster, seed, start, carrier } = *fitting;
+    let Fitting { roster, seed, start, carrier, pictures } = *fitting;
     let wiring =
         Wiring { seed, carrier, serial_server: roster.host("serial-server")?, listener: roster.host("ecdis-1")? };
     let outlet = |id: &str, sfi: &str| Ok::<_, SimError>(Outlet::new(roster.host(id)?, sfi, &wiring));
@@ -289,7 +289,7 @@ fn bridge(fitting: &Fitting<'_>) -> Result<Crew, SimError> {
         out.push(Box::new(SensorTalker::new(sensor, outlet(id, sfi)?, seed, start, SECOND)));
     }
     out.push(Box::new(Transponder::new(outlet("ais", "AI0001")?, SHIP.identity, seed, start)));
-    let pictures = carrier == Carrier::Groups;
+    let pictures = pictures && carrier == Carrier::Groups;
     out.push(Box::new(Radar::new(roster.host("radar-1")?, outlet("radar-1", "RA0001")?, seed, start, pictures)));
     out.push(Box::new(Autopilot::new(outlet("autopilot", "AG0001")?, seed, start)));
     out.push(Box::new(ChartDisplay::new(outlet("ecdis-1", "EI0001")?, "ecdis-1", seed, start, true)));
@@ -357,7 +357,7 @@ fn people(fitting: &Fitting<'_>, out: &mut Crew) -> Result<(), SimError> {
         [("master-pc", 150.0, true), ("chief-pc", 240.0, false), ("eto-laptop", 200.0, true)]
     {
         let habit =
-            Habit { name, vendor_class: "MSFT 5.0", wanted: WINDOWS_WANTS, windows: true, mean_s, fetch: 14_000.0 };
+            Habit { name, vendor_class: "MSFT 5.0", wanted: WINDOWS_WANTS, windows: true, mean_s, fetch: 12_000.0 };
         let mut sites = work.to_vec();
         if reads_antenna {
             sites.push(antenna);
@@ -372,7 +372,7 @@ fn people(fitting: &Fitting<'_>, out: &mut Crew) -> Result<(), SimError> {
             wanted: PHONE_WANTS,
             windows: false,
             mean_s: 170.0,
-            fetch: 16_000.0,
+            fetch: 13_000.0,
         };
         let on = start + 2 * SECOND + Rng::stream(seed, name, "switch-on").nanos(70 * SECOND);
         out.push(Box::new(Browser::new(habit, roster.host(name)?, resolver, play.to_vec(), seed, on)));

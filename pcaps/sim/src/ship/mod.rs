@@ -89,6 +89,8 @@ pub(crate) struct Fitting<'a> {
     /// Nanoseconds since 1970.
     pub(crate) start: i64,
     pub(crate) carrier: Carrier,
+    /// The radar sends its picture to the recorder.
+    pub(crate) pictures: bool,
 }
 
 /// Every ship there is.
