@@ -11,7 +11,6 @@ use crate::capture::file::{Format, Link, Style, Writer};
 use crate::capture::select;
 use crate::error::SimError;
 use crate::run::{Run, RunOptions};
-use crate::ship::{self, Ship};
 use crate::wire::net::Tap;
 
 /// How the files are written.
@@ -129,11 +128,6 @@ fn belongs(tap: Tap, wanted: Option<Tap>) -> bool {
     wanted.map_or(tap != Tap::Bus, |wanted| wanted == tap)
 }
 
-/// The policy of the ship as text; with VLAN tags its zones are given their numbers.
-fn policy(ship: &Ship, vlan: bool) -> String {
-    if vlan { ship.policy.replace("# trunk: ", "") } else { ship.policy.to_owned() }
-}
-
 /// Plays a run and writes its captures, labels and policy.
 ///
 /// # Errors
@@ -159,7 +153,9 @@ pub fn run(options: &RunOptions, files: &FileOptions) -> Result<Written, SimErro
     let text = serde_json::to_string_pretty(&labels).unwrap_or_default() + "\n";
     std::fs::write(&path, text).map_err(failed(&path))?;
     let path = files.out.join(format!("{}.policy.toml", options.script));
-    std::fs::write(&path, policy(ship::find(&options.ship)?, options.vlan)).map_err(failed(&path))?;
+    // With tags in the capture the zones need their numbers, which stand in the text as comments.
+    let policy = if options.vlan { run.policy.replace("# trunk: ", "") } else { run.policy };
+    std::fs::write(&path, policy).map_err(failed(&path))?;
     Ok(Written { captures })
 }
 

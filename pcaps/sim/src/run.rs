@@ -62,6 +62,8 @@ pub(crate) struct Run {
     end: i64,
     both_views: bool,
     degrader: Degrader,
+    /// Text of the policy that fits this run.
+    pub(crate) policy: String,
 }
 
 impl Run {
@@ -92,6 +94,8 @@ impl Run {
         };
         let play = (script.play)(&scene)?;
         let labels = labels(ship, script, options, &play, Window { from: CaptureTime(start), to: CaptureTime(end) });
+        let mut policy = ship.policy.to_owned();
+        policy.push_str(play.policy.as_deref().unwrap_or_default());
         let run = Self {
             world: World::new(options.seed, start, &ship.departure),
             net: roster.network(),
@@ -101,6 +105,7 @@ impl Run {
             end,
             both_views,
             degrader: Degrader::new(options.faults, options.seed),
+            policy,
         };
         Ok((run, labels))
     }
@@ -125,9 +130,13 @@ impl Run {
         self.world.step();
         let mut frames = self.net.take_until(until);
         frames.retain(|frame| {
-            let dark = self.play.blind == Some(frame.tap) && frame.at >= self.attack_from;
-            !dark && (self.both_views || !frame.far_view)
+            let dark = self.play.blind == Some(frame.tap) || self.play.silent == Some(frame.host);
+            !(dark && frame.at >= self.attack_from) && (self.both_views || !frame.far_view)
         });
+        if let Some(relay) = self.play.relay {
+            frames = frames.into_iter().flat_map(|frame| relay.pass(frame, until)).collect();
+            frames.sort_by_key(|frame| frame.at);
+        }
         let mut frames = self.degrader.pass(frames);
         if self.world.now >= self.end {
             frames.extend(self.degrader.finish());

@@ -15,7 +15,7 @@ fn options(script: &str) -> RunOptions {
         script: script.into(),
         seed: 7,
         start: CaptureTime::parse_rfc3339("2027-01-10T08:00:00Z").unwrap(),
-        duration_s: 300,
+        duration_s: 420,
         attack_after_s: 120,
         parameters: BTreeMap::new(),
         sentences: Sentences::Groups,

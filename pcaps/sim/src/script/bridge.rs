@@ -13,7 +13,7 @@ use crate::talk::nmea::{self, Fix};
 use crate::talker::bridge::ReceiverNoise;
 use crate::talker::bus::{ADDRESS_CLAIM, GLOBAL, Sender};
 use crate::wire::net::{Host, MILLI, SECOND};
-use crate::world::{World, geodesy};
+use crate::world::{ReceiverFault, World, geodesy};
 
 /// pos-jump: a step of `m` metres towards `bearing` in the first receiver, or in all with `receivers` above 1.
 pub(super) fn pos_jump(scene: &Scene<'_>) -> Result<Play, SimError> {
@@ -22,7 +22,7 @@ pub(super) fn pos_jump(scene: &Scene<'_>) -> Result<Play, SimError> {
     let all = scene.parameter("receivers", 1.0) > 1.0;
     let bend = Box::new(move |world: &mut World| {
         for receiver in if all { 1..=3 } else { 1..=1 } {
-            world.effects.receiver_shift.insert(receiver, shift);
+            world.effects.receivers.insert(receiver, ReceiverFault { shift, ..ReceiverFault::default() });
         }
     });
     let receiver = scene.roster.host("gnss-1")?;
@@ -48,7 +48,7 @@ fn false_positions(
     Repeated::boxed(first, SECOND, u32::MAX, move |world: &World, net, at| {
         let place = world.point(0.0, 0.0);
         let place = geodesy::moved(place.0, place.1, 0.0, metres);
-        let fix = Fix { ..noise.fix(world, place, 24.0, (0.0, 0.0)) };
+        let fix = Fix { ..noise.fix(world, place, 24.0, ReceiverFault::default()) };
         for (number, line) in (0..).zip([nmea::gga(talker, &fix), nmea::rmc(talker, &fix), nmea::zda(talker, fix.at)]) {
             let at = at + 140 * MILLI + number * 2 * MILLI;
             let payload = lwe::datagram(&tagger.lines(at, &[line], false));
@@ -116,4 +116,26 @@ pub(super) fn n2k_claim(scene: &Scene<'_>) -> Result<Play, SimError> {
     let taken = scene.required(&["DW-3014"], "protocol", Severity::High, 15).between(party, None);
     let unknown = scene.required(&["DW-1009"], "asset", Severity::Medium, 30).optional();
     Ok(Play { talkers: vec![fight, report], bend: Some(bend), expect: vec![taken, unknown], ..Play::default() })
+}
+
+/// n2k-command: a device that nobody knows claims a free address and orders the engine gateway to another speed.
+pub(super) fn n2k_command(scene: &Scene<'_>) -> Result<Play, SimError> {
+    let target = scene.ship.nodes.iter().find(|node| node.sends.contains(&127_488));
+    let target = target.ok_or_else(|| SimError::NoHost("engine gateway".to_owned()))?.address;
+    let address = 77;
+    let name = Name { unique: 990_001, manufacturer: 717, function: 130, class: 25, instance: 0 };
+    let rpm = scene.parameter("rpm", 40.0);
+    let mut sender = Sender::new(ATTACKER_INDEX, address);
+    let claim = sender.clone();
+    let join = Repeated::boxed(scene.from, SECOND, 1, move |_, net, at| {
+        claim.single(net, at, 6, ADDRESS_CLAIM, GLOBAL, &name.bytes());
+    });
+    let order = Repeated::boxed(scene.from + 5 * SECOND, 5 * SECOND, 8, move |_, net, at| {
+        sender.fast_to(net, at, 3, (126_208, target), &n2k::command_engine_speed(rpm));
+    });
+    let from = Some(Party { n2k_address: Some(address), ..Party::default() });
+    let to = Some(Party { n2k_address: Some(target), ..Party::default() });
+    let commanded = scene.required(&["DW-3015"], "protocol", Severity::High, 15).between(from.clone(), to);
+    let unknown = scene.required(&["DW-1009"], "asset", Severity::Medium, 30).between(from, None).optional();
+    Ok(Play { talkers: vec![join, order], expect: vec![commanded, unknown], ..Play::default() })
 }

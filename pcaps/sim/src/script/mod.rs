@@ -3,6 +3,8 @@
 
 mod bridge;
 mod intruder;
+mod navigation;
+mod network;
 mod registers;
 
 use std::collections::BTreeMap;
@@ -13,11 +15,43 @@ use crate::error::SimError;
 use crate::labels::{Expect, Party, Window};
 use crate::ship::{Roster, Ship};
 use crate::talker::Talker;
-use crate::wire::net::{Host, SECOND, Tap};
+use crate::wire::link::Mac;
+use crate::wire::net::{Frame, Host, SECOND, Tap};
 use crate::world::World;
 
 /// Changes the world once a step, from the attack on.
 pub(crate) type Bend = Box<dyn FnMut(&mut World)>;
+
+/// Packets between two hosts of one segment take a detour over a third.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Relay {
+    /// The two addresses.
+    pub(crate) between: ([u8; 4], [u8; 4]),
+    /// Hardware address of the one in the middle.
+    pub(crate) through: Mac,
+    /// Since when, nanoseconds since 1970.
+    pub(crate) from: i64,
+}
+
+impl Relay {
+    /// The two sightings of a packet on its detour, both before `until`, or the frame as it was.
+    pub(crate) fn pass(&self, frame: Frame, until: i64) -> Vec<Frame> {
+        let addresses = frame.bytes.get(26..34);
+        let ((a, b), is_ip) = (self.between, frame.bytes.get(12..14) == Some(&[0x08, 0x00]));
+        let between = addresses.is_some_and(|seen| seen == [a, b].concat() || seen == [b, a].concat());
+        if !is_ip || !between || frame.at < self.from {
+            return vec![frame];
+        }
+        let (mut first, mut second) = (frame.clone(), Frame { at: (frame.at + 90_000).min(until - 1), ..frame });
+        if let Some(destination) = first.bytes.get_mut(..6) {
+            destination.copy_from_slice(&self.through);
+        }
+        if let Some(source) = second.bytes.get_mut(6..12) {
+            source.copy_from_slice(&self.through);
+        }
+        vec![first, second]
+    }
+}
 
 /// What a script adds to normal life.
 #[derive(Default)]
@@ -26,6 +60,12 @@ pub(crate) struct Play {
     pub(crate) bend: Option<Bend>,
     /// A mirror port that goes dark.
     pub(crate) blind: Option<Tap>,
+    /// A host that falls silent.
+    pub(crate) silent: Option<u32>,
+    /// Somebody in the middle of two hosts.
+    pub(crate) relay: Option<Relay>,
+    /// Lines added to the ship's policy.
+    pub(crate) policy: Option<String>,
     pub(crate) expect: Vec<Expect>,
 }
 
@@ -180,6 +220,63 @@ pub(crate) const SCRIPTS: &[Script] = &[
         &[("depth", 12.0)],
         60,
         bridge::n2k_claim,
+    ),
+    attack("silent-device", "the gyro falls silent", &[], 150, network::silent_device),
+    attack(
+        "zone-hop",
+        "an office PC is plugged into the machinery switch and reads the main engine",
+        &[],
+        60,
+        network::zone_hop,
+    ),
+    attack("ot-internet", "the alarm server opens sessions with a host ashore", &[], 60, network::ot_internet),
+    attack("sweep", "the alarm server looks for hosts that are not there and for open ports", &[], 60, network::sweep),
+    attack(
+        "arp-mitm",
+        "a stranger puts itself between alarm server and main engine gateway",
+        &[],
+        60,
+        network::arp_mitm,
+    ),
+    attack("window-overrun", "a service laptop goes on after its window has closed", &[], 60, network::window_overrun),
+    attack(
+        "modbus-scan",
+        "the conning display tries twenty units and forty functions of the main engine gateway",
+        &[("slow", 0.0)],
+        60,
+        registers::modbus_scan,
+    ),
+    attack(
+        "modbus-dangerous",
+        "restart, listen-only and programming requests to the generators' gateway",
+        &[],
+        60,
+        registers::modbus_dangerous,
+    ),
+    attack("pdm", "both receivers report the place of one antenna", &[], 150, navigation::pdm),
+    attack(
+        "drag",
+        "positions are pulled away slowly, with courses and speeds that agree",
+        &[("mps", 1.5), ("bearing", 150.0), ("receivers", 3.0)],
+        300,
+        navigation::drag,
+    ),
+    attack(
+        "time-jump",
+        "the time of one receiver (or of all) steps",
+        &[("s", 40.0), ("weeks", 0.0), ("receivers", 1.0)],
+        60,
+        navigation::time_jump,
+    ),
+    attack("gyro-freeze", "the gyro stands still while the ship alters course", &[], 200, navigation::gyro_freeze),
+    attack("gyro-bias", "the gyro drifts away", &[("deg", 8.0), ("ramp", 120.0)], 200, navigation::gyro_bias),
+    attack("steer-cmd", "the conning display orders another heading", &[("deg", 30.0)], 60, navigation::steer_cmd),
+    attack(
+        "n2k-command",
+        "an unknown device on the backbone orders another engine speed",
+        &[("rpm", 40.0)],
+        60,
+        bridge::n2k_command,
     ),
     attack("mirror-loss", "the machinery mirror port goes dark", &[], 150, intruder::mirror_loss),
 ];

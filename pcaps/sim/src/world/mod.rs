@@ -23,11 +23,33 @@ pub(crate) const STEP_SECONDS: f64 = 0.1;
 /// Knots to metres a second.
 pub(crate) const KNOT: f64 = 1_852.0 / 3_600.0;
 
+/// What a deceived receiver reports.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct ReceiverFault {
+    /// Metres north and east added to its position.
+    pub(crate) shift: (f64, f64),
+    /// Metres a second north and east added to its velocity.
+    pub(crate) pull: (f64, f64),
+    /// Nanoseconds added to its time.
+    pub(crate) late: i64,
+}
+
+/// What a faulty gyro reports.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct GyroFault {
+    /// Degrees added to the heading.
+    pub(crate) bias: f64,
+    /// The heading it is stuck at.
+    pub(crate) frozen: Option<f64>,
+}
+
 /// What an attack does to what sensors report.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Effects {
-    /// Metres north and east added to a receiver's position, by receiver number from 1.
-    pub(crate) receiver_shift: BTreeMap<u8, (f64, f64)>,
+    /// What is wrong with a receiver, by its number from 1; 3 is the one on the backbone.
+    pub(crate) receivers: BTreeMap<u8, ReceiverFault>,
+    /// What is wrong with the gyro.
+    pub(crate) gyro: GyroFault,
     /// Registers that somebody has written: (host, unit, register) to value.
     pub(crate) written: BTreeMap<(&'static str, u8, u16), u16>,
     /// NMEA 2000 nodes that lost their address and fell silent.
@@ -70,6 +92,11 @@ impl World {
         self.machinery.step(self.now, self.motion.stw_kn);
         self.sky.step(self.now);
         self.traffic.step();
+    }
+
+    /// What is wrong with a receiver.
+    pub(crate) fn receiver_fault(&self, number: u8) -> ReceiverFault {
+        self.effects.receivers.get(&number).copied().unwrap_or_default()
     }
 
     /// Position of a point of the ship, in metres forward and to starboard of the reference point.

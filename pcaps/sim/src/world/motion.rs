@@ -36,6 +36,8 @@ pub(crate) struct Motion {
     leg_seconds: f64,
     /// Metres off the line of the leg, starboard positive.
     pub(crate) off_track: f64,
+    /// A course that replaces those of the legs.
+    altered: Option<f64>,
     rng: Rng,
 }
 
@@ -65,12 +67,26 @@ impl Motion {
             leg: 0,
             leg_seconds: 0.0,
             off_track: 0.0,
+            altered: None,
             rng,
         }
     }
 
     /// The leg she is on.
     pub(crate) fn leg(&self) -> Leg {
+        let leg = self.planned_leg();
+        Leg { course: self.altered.unwrap_or(leg.course), ..leg }
+    }
+
+    /// Leaves the plan and steers this course from now on.
+    pub(crate) fn alter_course(&mut self, course: f64) {
+        if self.altered != Some(course) {
+            self.altered = Some(course);
+            self.off_track = 0.0;
+        }
+    }
+
+    fn planned_leg(&self) -> Leg {
         self.legs.get(self.leg).or(self.legs.last()).copied().unwrap_or(Leg {
             course: 0.0,
             speed_kn: 0.0,
