@@ -59,6 +59,14 @@ pub enum SimError {
         /// Seconds needed.
         need_s: i64,
     },
+    /// The ship cannot do what the script needs.
+    #[error("the ship {ship} has no voyage of the kind {voyage}")]
+    NoVoyage {
+        /// The ship.
+        ship: String,
+        /// What was needed.
+        voyage: String,
+    },
     /// The ship's data names a host that it does not have.
     #[error("the ship has no host `{0}`")]
     NoHost(String),

@@ -71,19 +71,27 @@ impl Run {
     pub(crate) fn new(options: &RunOptions, both_views: bool) -> Result<(Self, Labels), SimError> {
         let ship = ship::find(&options.ship)?;
         let script = script::find(&options.script)?;
-        let (duration_s, after_s) = (i64::from(options.duration_s), i64::from(options.attack_after_s));
+        let (duration_s, after_s) =
+            (i64::from(options.duration_s), i64::from(options.attack_after_s).max(script.lead_s));
         script.check(&options.parameters, duration_s, after_s)?;
         let start = options.start.seconds() * SECOND;
         let end = start + duration_s * SECOND;
         let attack_from = start + after_s * SECOND;
+        let departure = ship.departure(script.voyage)?;
         let roster = Roster::new(ship)?;
         let carrier = match options.sentences {
             Sentences::Groups => Carrier::Groups,
             Sentences::Plain => Carrier::Plain,
             Sentences::Serial => Carrier::Serial,
         };
-        let crew =
-            (ship.crew)(&Fitting { roster: &roster, seed: options.seed, start, carrier, pictures: options.pictures })?;
+        let crew = (ship.crew)(&Fitting {
+            roster: &roster,
+            seed: options.seed,
+            start,
+            carrier,
+            pictures: options.pictures,
+            voyage: script.voyage,
+        })?;
         let scene = Scene {
             ship,
             roster: &roster,
@@ -93,11 +101,12 @@ impl Run {
             parameters: &options.parameters,
         };
         let play = (script.play)(&scene)?;
-        let labels = labels(ship, script, options, &play, Window { from: CaptureTime(start), to: CaptureTime(end) });
+        let run = Window { from: CaptureTime(start), to: CaptureTime(end) };
+        let labels = labels(ship, script, options, &play, (run, CaptureTime(attack_from)));
         let mut policy = ship.policy.to_owned();
         policy.push_str(play.policy.as_deref().unwrap_or_default());
         let run = Self {
-            world: World::new(options.seed, start, &ship.departure),
+            world: World::new(options.seed, start, departure),
             net: roster.network(),
             crew,
             play,
@@ -145,8 +154,8 @@ impl Run {
     }
 }
 
-fn labels(ship: &Ship, script: &Script, options: &RunOptions, play: &Play, run: Window) -> Labels {
-    let from = CaptureTime(run.from.0 + i64::from(options.attack_after_s) * SECOND);
+fn labels(ship: &Ship, script: &Script, options: &RunOptions, play: &Play, times: (Window, CaptureTime)) -> Labels {
+    let (run, from) = times;
     let quiet = if script.attack { Window { from: run.from, to: from } } else { run };
     let reason = "normal life must not raise findings of this severity";
     Labels {

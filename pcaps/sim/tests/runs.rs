@@ -15,7 +15,7 @@ fn options(script: &str) -> RunOptions {
         script: script.into(),
         seed: 7,
         start: CaptureTime::parse_rfc3339("2027-01-10T08:00:00Z").unwrap(),
-        duration_s: 420,
+        duration_s: 800,
         attack_after_s: 120,
         parameters: BTreeMap::new(),
         sentences: Sentences::Groups,
@@ -71,10 +71,14 @@ fn attacks_change_nothing_before_their_window_and_something_after() {
     let dir = tempfile::tempdir().unwrap();
     run(&options("sea-day"), &files(dir.path())).unwrap();
     let normal = ["", ".n2k"].map(|part| records(dir.path().join(format!("sea-day{part}.pcap"))));
-    let from = 1_799_568_000_000_000 + 120_000_000;
     for script in scripts().iter().filter(|script| script.attack) {
         run(&options(script.name), &files(dir.path())).unwrap();
         let attacked = ["", ".n2k"].map(|part| records(dir.path().join(format!("{}{part}.pcap", script.name))));
+        let labels = std::fs::read(dir.path().join(format!("{}.labels.json", script.name))).unwrap();
+        let labels: serde_json::Value = serde_json::from_slice(&labels).unwrap();
+        let from = CaptureTime::parse_rfc3339(labels["attack"]["from"].as_str().unwrap()).unwrap();
+        assert!(from.seconds() >= 1_799_568_120, "{}: less than 120 s of normal life", script.name);
+        let from = u64::try_from(from.0 / 1_000).unwrap();
         let mut differs = false;
         for (normal, attacked) in normal.iter().zip(&attacked) {
             let before =
@@ -145,7 +149,16 @@ fn other_carriers_carry_the_same_sentences() {
     assert!(plain.contains("$GPGGA,") && !plain.contains("UdPbC"));
     let serial = text_of(Sentences::Serial);
     assert!(serial.contains("$GPGGA,") && !serial.contains("UdPbC"));
-    // A serial server cuts where it likes: some segment starts inside a sentence.
+    // A serial server cuts where it likes: some segment of the lines ends inside a sentence.
+    let ends = records(dir.path().join("sea-day.pcap")).into_iter().filter_map(|(_, bytes)| {
+        let is_line = bytes[12..14] == [8, 0]
+            && bytes[23] == 6
+            && (4_001..=4_016).contains(&u16::from_be_bytes([bytes[34], bytes[35]]));
+        let text = bytes.get(54..usize::from(u16::from_be_bytes([bytes[16], bytes[17]])) + 14)?;
+        (is_line && !text.is_empty()).then(|| text.ends_with(b"\r\n"))
+    });
+    let (whole, cut): (Vec<bool>, Vec<bool>) = ends.partition(|whole| *whole);
+    assert!(!whole.is_empty() && cut.len() > whole.len(), "{} whole, {} cut", whole.len(), cut.len());
     assert!(text_of(Sentences::Groups).contains("UdPbC\0\\s:GP0001,n:"));
 }
 

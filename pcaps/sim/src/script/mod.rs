@@ -17,7 +17,7 @@ use crate::ship::{Roster, Ship};
 use crate::talker::Talker;
 use crate::wire::link::Mac;
 use crate::wire::net::{Frame, Host, SECOND, Tap};
-use crate::world::World;
+use crate::world::{Voyage, World};
 
 /// Changes the world once a step, from the attack on.
 pub(crate) type Bend = Box<dyn FnMut(&mut World)>;
@@ -136,12 +136,19 @@ pub(crate) struct Script {
     pub(crate) parameters: &'static [(&'static str, f64)],
     /// Seconds the attack needs to be seen.
     pub(crate) needs_s: i64,
+    /// Seconds of normal life that the attack needs before it, more than usual for those that depend on the ship's state.
+    pub(crate) lead_s: i64,
+    pub(crate) voyage: Voyage,
     pub(crate) play: fn(&Scene<'_>) -> Result<Play, SimError>,
 }
 
 /// Nothing but the ship.
 fn normal(_: &Scene<'_>) -> Result<Play, SimError> {
     Ok(Play::default())
+}
+
+const fn life(name: &'static str, what: &'static str, voyage: Voyage) -> Script {
+    Script { name, what, attack: false, parameters: &[], needs_s: 0, lead_s: 0, voyage, play: normal }
 }
 
 const fn attack(
@@ -151,19 +158,15 @@ const fn attack(
     needs_s: i64,
     play: fn(&Scene<'_>) -> Result<Play, SimError>,
 ) -> Script {
-    Script { name, what, attack: true, parameters, needs_s, play }
+    Script { name, what, attack: true, parameters, needs_s, lead_s: 0, voyage: Voyage::Passage, play }
 }
 
 /// Every script there is.
 pub(crate) const SCRIPTS: &[Script] = &[
-    Script {
-        name: "sea-day",
-        what: "normal life on passage: sentences, polls, office and crew, NMEA 2000",
-        attack: false,
-        parameters: &[],
-        needs_s: 0,
-        play: normal,
-    },
+    life("sea-day", "normal life on passage: sentences, polls, office and crew, NMEA 2000", Voyage::Passage),
+    life("arrival", "normal life while she slows down from sea speed and turns towards a quay", Voyage::Arrival),
+    life("anchor-swing", "normal life at anchor: she swings round it, autopilot off", Voyage::Anchor),
+    life("berth-night", "normal life alongside: radar, log, echo sounder and autopilot are off", Voyage::Berth),
     attack(
         "rogue-device",
         "an unknown device joins the machinery network, asks for its router and for an address",
@@ -277,6 +280,44 @@ pub(crate) const SCRIPTS: &[Script] = &[
         &[("rpm", 40.0)],
         60,
         bridge::n2k_command,
+    ),
+    attack(
+        "setpoint",
+        "the alarm system, which may write 0 or 1, writes another value to a generator",
+        &[("value", 7.0)],
+        60,
+        registers::setpoint,
+    ),
+    Script {
+        lead_s: 720,
+        ..attack(
+            "ballast-sea",
+            "the ballast panel opens valves and starts a pump at sea, where the policy allows it in port only",
+            &[],
+            60,
+            registers::ballast_sea,
+        )
+    },
+    attack(
+        "ais-clone",
+        "another ship is heard with our own number, three miles away",
+        &[("nm", 3.0)],
+        60,
+        bridge::ais_clone,
+    ),
+    attack(
+        "nmea-badsum",
+        "one in five lines of the echo sounder has a wrong checksum, as on a noisy cable",
+        &[],
+        90,
+        bridge::nmea_badsum,
+    ),
+    attack(
+        "n2k-flood",
+        "a device fills the backbone with messages of high priority",
+        &[("fps", 600.0), ("s", 10.0)],
+        60,
+        bridge::n2k_flood,
     ),
     attack("mirror-loss", "the machinery mirror port goes dark", &[], 150, intruder::mirror_loss),
 ];

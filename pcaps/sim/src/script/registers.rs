@@ -126,3 +126,44 @@ pub(super) fn modbus_dangerous(scene: &Scene<'_>) -> Result<Play, SimError> {
     let denied = scene.required(&["DW-2002"], "zone", Severity::High, 15).optional();
     Ok(Play { talkers: vec![send], expect: vec![found, denied], ..Play::default() })
 }
+
+/// setpoint: a value outside the limits of the line that allows the write.
+pub(super) fn setpoint(scene: &Scene<'_>) -> Result<Play, SimError> {
+    let (client, server) = (scene.roster.host("alarm-server")?, scene.roster.host("genset-gateway")?);
+    let value = scene.parameter("value", 7.0).clamp(0.0, 65_535.0) as u16;
+    let mut link = Link::new(client, 48_023, server, Rng::stream(scene.seed, "setpoint", "link"));
+    let write = Repeated::boxed(scene.from, 30 * SECOND, 3, move |_, net, at| {
+        let request = modbus::pair(function::WRITE_REGISTER, 500, value);
+        link.ask(net, at, 12, &request, &request);
+    });
+    let found = scene
+        .required(&["DW-4004"], "process", Severity::Medium, 15)
+        .between(scene.party(&client), scene.party(&server));
+    Ok(Play { talkers: vec![write], expect: vec![found], ..Play::default() })
+}
+
+/// ballast-sea: three valves and a pump, one after the other, by the station that does this in port.
+pub(super) fn ballast_sea(scene: &Scene<'_>) -> Result<Play, SimError> {
+    let (client, server) = (scene.roster.host("ballast-panel")?, scene.roster.host("ballast-plc")?);
+    let mut link = Link::new(client, 48_024, server, Rng::stream(scene.seed, "ballast-sea", "link"));
+    let coils = [3_u16, 4, 9, 17];
+    let mut step = 0;
+    let open = Repeated::boxed(scene.from, 6 * SECOND, 4, move |_, net, at| {
+        let coil = coils.get(step).copied().unwrap_or_default();
+        step += 1;
+        let request = modbus::pair(function::WRITE_COIL, coil, 0xFF00);
+        link.ask(net, at, 1, &request, &request);
+    });
+    let from = scene.from;
+    let bend = Box::new(move |world: &mut crate::world::World| {
+        for (number, coil) in (0..).zip(coils) {
+            if world.now > from + number * 6 * SECOND + SECOND / 2 {
+                world.effects.written.insert((Plant::Ballast.host(), 1, coil), 1);
+            }
+        }
+    });
+    let found = scene
+        .required(&["DW-2010", "DW-4007"], "zone", Severity::Medium, 15)
+        .between(scene.party(&client), scene.party(&server));
+    Ok(Play { talkers: vec![open], bend: Some(bend), expect: vec![found], ..Play::default() })
+}

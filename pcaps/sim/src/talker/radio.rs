@@ -10,7 +10,7 @@ use crate::talk::ais::{self, Bits, Identity, Motion};
 use crate::talk::lwe;
 use crate::wire::net::{MILLI, Net, SECOND};
 use crate::world::traffic::{Kind, Target};
-use crate::world::{ReceiverFault, World};
+use crate::world::{ReceiverFault, Voyage, World};
 
 /// When a target speaks next.
 struct Slots {
@@ -167,7 +167,13 @@ impl Talker for Transponder {
                 rot: world.motion.rot,
                 second,
             };
-            let report = ais::position_report(1, self.identity.mmsi, 0, &motion, radio_status(&mut self.rng));
+            // Navigational status: at anchor 1, moored 5, else under way using engine 0.
+            let status = match world.motion.voyage {
+                Voyage::Anchor => 1,
+                Voyage::Berth => 5,
+                Voyage::Passage | Voyage::Arrival => 0,
+            };
+            let report = ais::position_report(1, self.identity.mmsi, status, &motion, radio_status(&mut self.rng));
             self.send(net, at, "AIVDO", 'A', &report);
         }
         while let Some(at) = self.own_identity.due(world.now) {

@@ -56,9 +56,24 @@ pub(crate) struct Effects {
     pub(crate) muted_nodes: Vec<u8>,
 }
 
+/// What the ship is doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Voyage {
+    /// Under way at sea.
+    #[default]
+    Passage,
+    /// From sea speed to a stop, with the helm busy.
+    Arrival,
+    /// Swinging round her anchor.
+    Anchor,
+    /// Made fast; radar, log and echo sounder are off.
+    Berth,
+}
+
 /// How a voyage starts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Departure {
+    pub(crate) voyage: Voyage,
     pub(crate) lat: f64,
     pub(crate) lon: f64,
     pub(crate) legs: &'static [Leg],
@@ -117,6 +132,7 @@ mod tests {
     use super::*;
 
     const DEPARTURE: Departure = Departure {
+        voyage: Voyage::Passage,
         lat: 57.6,
         lon: 8.5,
         legs: &[Leg { course: 62.0, speed_kn: 11.0, minutes: 5.0 }, Leg { course: 92.0, speed_kn: 9.0, minutes: 20.0 }],
@@ -159,6 +175,28 @@ mod tests {
         let rpm = world.machinery.rpm;
         assert!((rpm - 7.5 * world.motion.stw_kn).abs() < 4.0, "{rpm}");
         assert!((world.machinery.fuel_kg_h / world.machinery.power_kw - 0.2).abs() < 0.02);
+    }
+
+    #[test]
+    fn at_anchor_and_at_berth_the_velocity_is_that_of_the_positions() {
+        for (voyage, farthest, fastest) in [(Voyage::Anchor, 330.0, 0.5), (Voyage::Berth, 0.01, 0.01)] {
+            let legs: &[Leg] = &[Leg { course: 210.0, speed_kn: 0.0, minutes: 1.0 }];
+            let mut world = World::new(7, 0, &Departure { voyage, legs, ..DEPARTURE });
+            let begin = (world.motion.lat, world.motion.lon);
+            for _ in 0..18_000 {
+                let before = (world.motion.lat, world.motion.lon);
+                world.step();
+                let (north, east) = geodesy::offset(before.0, before.1, world.motion.lat, world.motion.lon);
+                let sog = world.motion.sog_kn();
+                assert!(
+                    (north.hypot(east) - sog * KNOT * STEP_SECONDS).abs() < 0.001 && sog < fastest,
+                    "{voyage:?} {sog}"
+                );
+                let (north, east) = geodesy::offset(begin.0, begin.1, world.motion.lat, world.motion.lon);
+                assert!(north.hypot(east) < farthest, "{voyage:?}");
+            }
+            assert!(world.machinery.power_kw < 1.0);
+        }
     }
 
     #[test]
