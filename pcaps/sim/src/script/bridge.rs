@@ -116,7 +116,13 @@ pub(super) fn n2k_claim(scene: &Scene<'_>) -> Result<Play, SimError> {
     let party = Some(Party { n2k_address: Some(address), ..Party::default() });
     let taken = scene.required(&["DW-3014"], "protocol", Severity::High, 15).between(party, None);
     let unknown = scene.required(&["DW-1009"], "asset", Severity::Medium, 30).optional();
-    Ok(Play { talkers: vec![fight, report], bend: Some(bend), expect: vec![taken, unknown], ..Play::default() })
+    let unlisted = scene.required(&["DW-3010"], "protocol", Severity::Medium, 60).optional();
+    Ok(Play {
+        talkers: vec![fight, report],
+        bend: Some(bend),
+        expect: vec![taken, unknown, unlisted],
+        ..Play::default()
+    })
 }
 
 /// n2k-command: a device that nobody knows claims a free address and orders the engine gateway to another speed.

@@ -70,7 +70,8 @@ pub(super) fn ot_internet(scene: &Scene<'_>) -> Result<Play, SimError> {
     });
     let out =
         scene.required(&["DW-2004"], "zone", Severity::High, 30).between(scene.party(&server), scene.party(&remote));
-    Ok(Play { talkers: vec![talk], expect: vec![out], ..Play::default() })
+    let crossing = scene.required(&["DW-2001"], "zone", Severity::High, 30).optional();
+    Ok(Play { talkers: vec![talk], expect: vec![out, crossing], ..Play::default() })
 }
 
 /// sweep: the alarm server asks for sixty addresses where nobody is, then tries forty ports of the main engine gateway.
