@@ -77,10 +77,7 @@ impl Ashore {
     /// Ids of all findings in the register.
     pub(crate) fn findings(&self) -> anyhow::Result<Vec<String>> {
         let answer = get(self.0, "/v1/findings?limit=500")?;
-        let list = answer
-            .as_array()
-            .or_else(|| answer.get("findings").and_then(Value::as_array))
-            .context("no list of findings ashore")?;
-        Ok(list.iter().map(|finding| text(finding, "id").to_owned()).collect())
+        let list = answer.get("items").and_then(Value::as_array).context("no list of findings ashore")?;
+        Ok(list.iter().map(|item| text(item.get("finding").unwrap_or(item), "id").to_owned()).collect())
     }
 }
