@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use dogwatch_bundle::{
-    BundleError, Class, Encoded, Gap, Meta, Outcome, PublicKey, Receipt, Record, SigningKey, encode,
+    BundleError, Class, Encoded, Gap, MAX_MISSING, Meta, Outcome, PublicKey, Receipt, Record, SigningKey, encode,
 };
 use dogwatch_model::TimeSource;
 use tokio::sync::{Notify, watch};
@@ -186,6 +186,8 @@ struct Core {
     state: State,
     pending: Pending,
     next_unread: u64,
+    /// Lowest number that may still be aboard.
+    floor: u64,
     unpackable: u64,
 }
 
@@ -259,7 +261,7 @@ impl<C: Carrier> Uplink<C> {
         };
         let budget = Budget::new(settings.daily_bytes.get(), state.day, state.used);
         let ship = key.public();
-        let core = Core { queue, key, state, pending: Pending::default(), next_unread: 0, unpackable: 0 };
+        let core = Core { queue, key, state, pending: Pending::default(), next_unread: 0, floor: 0, unpackable: 0 };
         let (status, watched) = watch::channel(UplinkStatus::default());
         let wake = Arc::new(Notify::new());
         let now = Arc::new(std::sync::atomic::AtomicBool::new(false));
@@ -298,7 +300,7 @@ impl<C: Carrier> Uplink<C> {
             };
             let closing = self.carrier.close().await;
             self.spend(closing);
-            self.publish(state).await;
+            self.publish(state);
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 () = self.wake.notified() => {}
@@ -374,14 +376,14 @@ impl<C: Carrier> Uplink<C> {
     fn until_due(&self, now: i64) -> Duration {
         let due = self.lock().pending.next_due_ms(&self.settings.deadlines, now);
         let wait = due.map_or(self.settings.poll_every, |due| millis(due.saturating_sub(now)));
-        wait.clamp(Duration::from_millis(10), self.settings.poll_every)
+        wait.min(self.settings.poll_every).max(Duration::from_millis(1))
     }
 
     async fn send(&mut self) -> Result<Next, QueueError> {
         let Some(outgoing) = self.outgoing.take() else { return Ok(Next::Again) };
         // Table numbers must be on disk before they are used: see state.rs.
         self.save().await?;
-        self.publish(LinkState::Sending).await;
+        self.publish(LinkState::Sending);
         self.last_attempt_ms = self.now_ms();
         let delivery = self.carrier.deliver(&outgoing.encoded.bytes).await;
         self.spend(delivery.wire_bytes);
@@ -448,8 +450,8 @@ impl<C: Carrier> Uplink<C> {
             status.parked = 0;
             status.forked |= forked;
         });
-        let missing = receipt.missing.clone();
-        self.blocking(move |core| core.accept(&outgoing, &missing)).await?;
+        let receipt = receipt.clone();
+        blocking(Arc::clone(&self.core), move |core| core.accept(&outgoing, &receipt)).await?;
         self.save().await?;
         Ok(Next::Again)
     }
@@ -483,7 +485,7 @@ impl<C: Carrier> Uplink<C> {
 
     async fn save(&mut self) -> Result<(), QueueError> {
         let (day, used) = (self.budget.day(), self.budget.used());
-        self.blocking(move |core| {
+        blocking(Arc::clone(&self.core), move |core| {
             (core.state.day, core.state.used) = (day, used);
             core.queue.save_state(&core.state.to_bytes())
         })
@@ -492,7 +494,7 @@ impl<C: Carrier> Uplink<C> {
 
     async fn refresh(&mut self) -> Result<(), QueueError> {
         let now = self.now_ms();
-        self.blocking(move |core| core.refresh(now)).await
+        blocking(Arc::clone(&self.core), move |core| core.refresh(now)).await
     }
 
     async fn form(&mut self, asked: bool) -> Result<Formed, QueueError> {
@@ -503,10 +505,10 @@ impl<C: Carrier> Uplink<C> {
             settings.deadlines = Deadlines { high: now, routine: now, bulk: now, ..settings.deadlines };
         }
         let (budget, overhead) = (self.budget, self.carrier.overhead_bytes());
-        self.blocking(move |core| core.form(&settings, now, clock, &budget, overhead)).await
+        blocking(Arc::clone(&self.core), move |core| core.form(&settings, now, clock, &budget, overhead)).await
     }
 
-    async fn publish(&self, state: LinkState) {
+    fn publish(&self, state: LinkState) {
         let now = self.now_ms();
         let (waiting, oldest, unpackable) = {
             let core = self.lock();
@@ -526,15 +528,14 @@ impl<C: Carrier> Uplink<C> {
     fn lock(&self) -> std::sync::MutexGuard<'_, Core> {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// Runs on a thread that may block.
-    async fn blocking<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut Core) -> Result<T, QueueError> + Send + 'static,
-    ) -> Result<T, QueueError> {
-        let core = Arc::clone(&self.core);
-        tokio::task::spawn_blocking(move || work(&mut core.lock().unwrap_or_else(PoisonError::into_inner))).await?
-    }
+/// Runs on a thread that may block.
+async fn blocking<T: Send + 'static>(
+    core: Arc<Mutex<Core>>,
+    work: impl FnOnce(&mut Core) -> Result<T, QueueError> + Send + 'static,
+) -> Result<T, QueueError> {
+    tokio::task::spawn_blocking(move || work(&mut core.lock().unwrap_or_else(PoisonError::into_inner))).await?
 }
 
 fn millis(ms: i64) -> Duration {
@@ -550,7 +551,10 @@ impl Core {
     fn refresh(&mut self, now_ms: i64) -> Result<(), QueueError> {
         while self.pending.len() < MAX_PENDING {
             let records = self.queue.read(self.next_unread, READ_RECORDS)?;
-            let Some(last) = records.last() else { break };
+            let (Some(first), Some(last)) = (records.first(), records.last()) else { break };
+            if self.next_unread == 0 {
+                self.floor = first.seq;
+            }
             self.next_unread = last.seq.saturating_add(1);
             for record in &records {
                 if !self.state.confirmed.contains(record.seq) {
@@ -655,7 +659,7 @@ impl Core {
         Ok(records)
     }
 
-    fn accept(&mut self, outgoing: &Outgoing, missing: &[(u64, u64)]) -> Result<(), QueueError> {
+    fn accept(&mut self, outgoing: &Outgoing, receipt: &Receipt) -> Result<(), QueueError> {
         self.state.tables.confirm(&outgoing.encoded.defined);
         if let Some(short) = outgoing.encoded.hash.first_chunk() {
             self.state.previous = *short;
@@ -665,21 +669,67 @@ impl Core {
             self.state.confirmed.insert(seq, seq);
         }
         // A shore that was restored from an older copy misses what it once receipted: what we still hold goes again.
-        for &(from, to) in missing {
+        let told_all = receipt.missing.len() < MAX_MISSING;
+        let above = told_all.then(|| (receipt.highest.saturating_add(1), u64::MAX));
+        for (from, to) in receipt.missing.iter().copied().chain(above) {
             let lost = self.state.confirmed.runs().find(|&(first, last)| first <= to && last >= from);
             if let Some((first, _)) = lost {
                 self.next_unread = self.next_unread.min(first.max(from));
                 self.state.confirmed.remove(from, to);
             }
         }
-        let below = self.pending.lowest().unwrap_or(self.next_unread).min(self.next_unread);
-        self.queue.release(below)?;
-        self.state.confirmed.forget_below(below);
+        let waits = self.pending.lowest().unwrap_or(self.next_unread).min(self.next_unread);
+        let below = waits.min(unheld_from(receipt, self.floor));
+        if below > self.floor {
+            self.queue.release(below)?;
+            self.state.confirmed.forget_below(below);
+            self.floor = below;
+        }
         Ok(())
     }
+}
+
+/// The lowest number from `floor` on that the receipt does not say is held. Holes below what is still aboard cannot be filled by anyone, so
+/// they must not stop the queue from shrinking.
+fn unheld_from(receipt: &Receipt, floor: u64) -> u64 {
+    let next = floor.max(receipt.mark);
+    let hole = receipt.missing.iter().find(|&&(_, to)| to >= next);
+    hole.map_or_else(|| next.max(receipt.highest.saturating_add(1)), |&(from, _)| next.max(from))
 }
 
 /// Stands for a record that cannot be sent, under its number.
 fn note(seq: u64, reason: &str) -> Record {
     Record::Gap(Gap { ranges: vec![(seq, seq)], counts: vec![(reason.to_owned(), 1)] })
+}
+
+#[cfg(test)]
+mod tests {
+    use dogwatch_bundle::SeqRanges;
+
+    use super::*;
+
+    #[test]
+    fn only_what_the_shore_holds_is_let_go() {
+        for (held, floor, want) in [
+            (&[(1, 9)][..], 1, 10),
+            (&[(1, 4), (6, 9)], 1, 5),
+            // 1 and 2 are gone aboard as well: the hole they leave holds nothing up.
+            (&[(3, 9)], 3, 10),
+            (&[(3, 4), (7, 9)], 3, 5),
+            (&[(7, 9)], 5, 5),
+            (&[], 5, 5),
+            (&[(1, 2)], 5, 5),
+        ] {
+            let mut ranges = SeqRanges::new();
+            held.iter().for_each(|&(from, to)| ranges.insert(from, to));
+            let receipt = Receipt::of(&ranges, 1, &[0; 32], Outcome::Taken, 0);
+            assert_eq!(unheld_from(&receipt, floor), want, "{held:?} {floor}");
+        }
+        // More holes than a receipt lists: nothing above the last listed one counts as held.
+        let mut ranges = SeqRanges::new();
+        (1..100).for_each(|n| ranges.insert(n * 10, n * 10 + 5));
+        let receipt = Receipt::of(&ranges, 1, &[0; 32], Outcome::Taken, 0);
+        let last_listed = receipt.missing[MAX_MISSING - 1].1;
+        assert_eq!(unheld_from(&receipt, last_listed + 1), receipt.highest + 1);
+    }
 }
