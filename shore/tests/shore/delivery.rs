@@ -77,6 +77,29 @@ async fn findings_arrive_whole_over_tls() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_resumed_session_is_cheaper_than_a_full_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let shore = shore(dir.path()).await;
+    enrol(&shore).await;
+    let queue = Arc::new(MemoryQueue::default());
+    let carrier = Https::new(&shore.address.to_string(), shore.home.pin).unwrap();
+    let ship = Running::start(&queue, carrier, settings());
+    let finding = some_finding(&mut Dice(8), Severity::Critical);
+    let mut costs = Vec::new();
+    for round in 1..=3 {
+        // The same detection between the same devices: the tables know it after the first time.
+        let before = ship.handle.status().borrow().bytes_total;
+        queue.push(&record(&finding), START_MS);
+        ship.handle.wake();
+        until(&ship.handle, "the receipt", |status| is_empty(status) && status.records == round).await;
+        costs.push(ship.handle.status().borrow().bytes_total - before);
+    }
+    println!("IP bytes, both ways, of one critical finding: first contact, then resumed: {costs:?}");
+    assert!(costs[1] < costs[0] && costs[2] < costs[0], "{costs:?}");
+    ship.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shore_with_another_key_gets_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let shore = shore(dir.path()).await;

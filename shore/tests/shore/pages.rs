@@ -58,7 +58,7 @@ async fn every_page_shows_what_came_and_escapes_it() {
     let card = format!("/vessels/one/findings/{}", hostile.finding_id);
     for (path, wanted) in [
         ("/", "<b>12</b> critical"),
-        ("/vessels/one", "Open findings"),
+        ("/vessels/one", "Worst open findings"),
         ("/vessels/one/assets", "No device has been sent yet"),
         ("/findings", "Older"),
         ("/findings?vessel=one&severity=critical&status=new", "&lt;script&gt;"),
