@@ -55,6 +55,16 @@ struct Link {
     passed: [usize; 2],
 }
 
+/// A test that fails must not leave a program running.
+impl Drop for Link {
+    fn drop(&mut self) {
+        if let Some((mut child, _)) = self.shore.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
 impl Link {
     /// How many of these bytes may pass. At the cut the shore dies.
     fn admit(&mut self, up: bool, count: usize) -> usize {
