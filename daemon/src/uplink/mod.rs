@@ -10,6 +10,7 @@
 mod budget;
 mod https;
 mod keys;
+mod packing;
 mod pin;
 mod plan;
 mod queue;
