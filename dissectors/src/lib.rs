@@ -18,11 +18,13 @@ extern crate self as dogwatch_dissectors;
 mod support;
 
 mod acts;
+mod ber;
 mod datagram;
 mod enterprise;
 mod error;
 mod framed;
 mod industrial;
+mod once;
 mod reader;
 mod sides;
 mod text;
@@ -171,6 +173,23 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &enterprise::dhcp::DHCP,
     &enterprise::lldp::LLDP,
     &enterprise::nbns::NBNS,
+    &enterprise::http::HTTP,
+    &enterprise::http::SSDP,
+    &enterprise::tls::TLS,
+    &enterprise::ssh::SSH,
+    &enterprise::rdp::RDP,
+    &enterprise::vnc::VNC,
+    &enterprise::telnet::TELNET,
+    &enterprise::ftp::FTP,
+    &enterprise::snmp::SNMP,
+    &enterprise::ntp::NTP,
+    &enterprise::icmp::ICMP,
+    &enterprise::icmp::ICMPV6,
+    &enterprise::igmp::IGMP,
+    &enterprise::stp::STP,
+    &enterprise::cdp::CDP,
+    &enterprise::syslog::SYSLOG,
+    &enterprise::tftp::TFTP,
     // Before its relatives: a name in plain DNS may look like theirs.
     &enterprise::dns::DNS,
     &enterprise::dns::MDNS,

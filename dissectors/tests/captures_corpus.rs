@@ -92,6 +92,8 @@ fn compare(
         for list in wanted.values_mut().chain(got.values_mut()) {
             list.sort();
         }
+        // Frames in which neither side has any of the compared fields prove nothing.
+        wanted.retain(|frame, want| !want.is_empty() || got.get(frame).is_some_and(|have| !have.is_empty()));
         wanted.retain(|frame, want| {
             let same = got.get(frame) == Some(want);
             if same {
@@ -448,5 +450,101 @@ fn bacnet() {
             ],
         ),
         90.0,
+    );
+}
+
+#[test]
+fn http_and_ssdp() {
+    at_least(
+        compare_fields(
+            "http",
+            &[
+                ("http.request.method", "request_method"),
+                ("http.request.uri", "request_uri"),
+                ("http.host", "host"),
+                ("http.user_agent", "user_agent"),
+                ("http.server", "server"),
+                ("http.response.code", "response_code"),
+            ],
+        ),
+        80.0,
+    );
+    at_least(
+        compare_fields(
+            "ssdp",
+            &[
+                ("http.request.method", "request_method"),
+                ("http.server", "server"),
+                ("http.location", "location"),
+                ("http.response.code", "response_code"),
+            ],
+        ),
+        95.0,
+    );
+}
+
+#[test]
+fn session_openings() {
+    at_least(compare_fields("tls", &[("tls.handshake.extensions_server_name", "server_name")]), 0.0);
+    at_least(compare_fields("ssh", &[("ssh.protocol", "protocol")]), 0.0);
+    at_least(compare_fields("rdp", &[("rdp.rt_cookie", "rt_cookie")]), 0.0);
+    at_least(
+        compare_fields("ftp", &[("ftp.request.command", "request_command"), ("ftp.response.code", "response_code")]),
+        0.0,
+    );
+}
+
+#[test]
+fn network_services() {
+    at_least(
+        compare_fields(
+            "ntp",
+            &[("ntp.flags.vn", "vn"), ("ntp.flags.mode", "mode"), ("ntp.stratum", "stratum"), ("ntp.refid", "refid")],
+        ),
+        95.0,
+    );
+    at_least(
+        compare(
+            "snmp",
+            |row| {
+                let version = [values(row, "snmp.version"), values(row, "snmp.msgVersion")].concat();
+                Some(keys(&[("version", &version), ("community", &values(row, "snmp.community"))]))
+            },
+            |said| keys(&[("version", &field(said, "version")), ("community", &field(said, "community"))]),
+        ),
+        95.0,
+    );
+    at_least(compare_fields("igmp", &[("igmp.maddr", "maddr")]), 90.0);
+    at_least(
+        compare_fields(
+            "stp",
+            &[
+                ("stp.type", "type"),
+                ("stp.root.hw", "root_hw"),
+                ("stp.bridge.hw", "bridge_hw"),
+                ("stp.root.prio", "root_prio"),
+                ("stp.bridge.prio", "bridge_prio"),
+            ],
+        ),
+        90.0,
+    );
+    at_least(
+        compare_fields(
+            "cdp",
+            &[
+                ("cdp.ttl", "ttl"),
+                ("cdp.deviceid", "deviceid"),
+                ("cdp.portid", "portid"),
+                ("cdp.native_vlan", "native_vlan"),
+            ],
+        ),
+        80.0,
+    );
+    at_least(
+        compare_fields(
+            "syslog",
+            &[("syslog.facility", "facility"), ("syslog.level", "level"), ("syslog.hostname", "hostname")],
+        ),
+        80.0,
     );
 }
