@@ -485,12 +485,12 @@ fn http_and_ssdp() {
 
 #[test]
 fn session_openings() {
-    at_least(compare_fields("tls", &[("tls.handshake.extensions_server_name", "server_name")]), 0.0);
-    at_least(compare_fields("ssh", &[("ssh.protocol", "protocol")]), 0.0);
-    at_least(compare_fields("rdp", &[("rdp.rt_cookie", "rt_cookie")]), 0.0);
+    at_least(compare_fields("tls", &[("tls.handshake.extensions_server_name", "server_name")]), 80.0);
+    at_least(compare_fields("ssh", &[("ssh.protocol", "protocol")]), 65.0);
+    at_least(compare_fields("rdp", &[("rdp.rt_cookie", "rt_cookie")]), 95.0);
     at_least(
         compare_fields("ftp", &[("ftp.request.command", "request_command"), ("ftp.response.code", "response_code")]),
-        0.0,
+        85.0,
     );
 }
 
@@ -547,4 +547,112 @@ fn network_services() {
         ),
         80.0,
     );
+}
+
+#[test]
+fn telecontrol_and_files() {
+    at_least(
+        compare_fields(
+            "dnp3",
+            &[("dnp3.src", "src"), ("dnp3.dst", "dst"), ("dnp3.al.func", "al_func"), ("dnp3.al.iin", "al_iin")],
+        ),
+        90.0,
+    );
+    at_least(
+        compare(
+            "smb",
+            |row| {
+                // 0xff marks the end of a chain in the truth; on UDP it is the NetBIOS datagram service, which is not read.
+                let hex = |text: String| u64::from_str_radix(text.trim_start_matches("0x"), 16).ok();
+                let first: Vec<String> = values(row, "smb.cmd")
+                    .into_iter()
+                    .filter_map(hex)
+                    .filter(|code| *code != 255)
+                    .map(|code| code.to_string())
+                    .collect();
+                let is_datagram = values(row, "dport") == ["138"];
+                let both = keys(&[("smb", &first), ("smb2", &values(row, "smb2.cmd"))]);
+                (!is_datagram).then_some(both)
+            },
+            |said| keys(&[("smb", &field(said, "smb_cmd")), ("smb2", &field(said, "smb2_cmd"))]),
+        ),
+        80.0,
+    );
+    at_least(
+        compare_fields("opcua", &[("opcua.transport.endpoint", "endpoint"), ("opcua.security.spu", "security_policy")]),
+        90.0,
+    );
+}
+
+/// Attributes of the truth that we state too, by protocol.
+const FACTS: [(&str, &[&str]); 14] = [
+    ("modbus", &["vendor", "product_code", "revision", "modbus_unit"]),
+    ("lldp", &["system_name", "system_description", "chassis_mac", "mgmt_ip"]),
+    ("cdp", &["hostname", "model", "mgmt_ip", "native_vlan", "port_id"]),
+    ("dhcp", &["hostname", "dhcp_vendor_class", "ip"]),
+    ("snmp", &["sys_descr", "sys_name", "sys_location"]),
+    ("s7comm", &["order_number", "serial", "plc_name", "model"]),
+    ("enip", &["model", "serial", "product_code"]),
+    ("cip", &["model", "serial", "product_code"]),
+    ("bacnet", &["device_instance", "object_name"]),
+    ("http", &["http_server", "user_agent"]),
+    ("ssh", &["ssh_banner"]),
+    ("smb", &["os", "hostname", "user"]),
+    ("opcua", &["application_uri", "product_uri"]),
+    ("ssdp", &["ssdp_server"]),
+];
+
+#[test]
+fn facts() {
+    let Some(folder) = capture::corpus("captures") else { return };
+    let plain = |text: &str| text.replace("\\r", "\r").replace("\\n", "\n").trim().to_owned();
+    let mut table: BTreeMap<(String, String), (usize, usize)> = BTreeMap::new();
+    let mut examples = Vec::new();
+    for (path, file) in truth_files(&folder, "facts") {
+        let wanted: Vec<(String, String, String)> = capture::rows(&file)
+            .iter()
+            .map(|row| {
+                (values(row, "proto")[0].clone(), values(row, "attr")[0].clone(), plain(&values(row, "value")[0]))
+            })
+            .filter(|(proto, attr, value)| {
+                let ours = FACTS.iter().any(|(name, attrs)| name == proto && attrs.contains(&attr.as_str()));
+                ours && !value.is_empty() && value != "0.0.0.0" && value != "NULL"
+            })
+            .collect();
+        if wanted.is_empty() {
+            continue;
+        }
+        let mut stated = BTreeSet::new();
+        for said in capture::run(&path).said {
+            for act in said.seen.acts {
+                let text = act.strip_prefix("says ").or_else(|| act.strip_prefix("request login "));
+                let Some(text) = text else { continue };
+                let value = text.split_once('=').map_or(text, |(_, value)| value);
+                let value = value.rsplit_once(" (").map_or(value, |(value, _)| value);
+                stated.insert(value.trim().to_owned());
+            }
+        }
+        for (proto, attr, value) in wanted {
+            let form = match attr.as_str() {
+                "serial" if proto != "s7comm" => value.trim_start_matches("0x").to_owned(),
+                "ssh_banner" => value.splitn(3, '-').nth(2).unwrap_or_default().to_owned(),
+                _ => value.clone(),
+            };
+            let known = stated.contains(&form);
+            let entry = table.entry((proto.clone(), attr.clone())).or_default();
+            entry.0 += usize::from(known);
+            entry.1 += 1;
+            if !known {
+                examples.push(format!("{}: {proto} {attr} {value:?}", path.file_name().unwrap().to_string_lossy()));
+            }
+        }
+    }
+    for ((proto, attr), (known, all)) in &table {
+        println!("{proto:8} {attr:20} {known:4} of {all:4}");
+    }
+    let shown = std::env::var("EXAMPLES").ok().and_then(|n| n.parse().ok()).unwrap_or(0);
+    examples.iter().take(shown).for_each(|example| println!("    {example}"));
+    let sum = table.values().fold((0, 0), |(known, all), (k, a)| (known + k, all + a));
+    println!("facts    {} of {}", sum.0, sum.1);
+    assert!(sum.0 * 100 >= sum.1 * 80, "{} of {}", sum.0, sum.1);
 }

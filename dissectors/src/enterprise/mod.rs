@@ -12,6 +12,7 @@ pub(crate) mod lldp;
 pub(crate) mod nbns;
 pub(crate) mod ntp;
 pub(crate) mod rdp;
+pub(crate) mod smb;
 pub(crate) mod snmp;
 pub(crate) mod ssh;
 pub(crate) mod stp;

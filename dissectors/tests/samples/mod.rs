@@ -76,6 +76,18 @@ pub(crate) fn samples() -> Vec<Sample> {
         sample("enip", Carrier::Udp, 44_818, &[(ToServer, "6300 0000 00000000 00000000 0000000000000000 00000000")]),
         sample("bacnet", Carrier::Udp, 47_808, &[(ToServer, "81 0b 000c 0120ffff00ff 1008")]),
         sample("bacnet", Carrier::Llc, 0, &[(ToServer, "82 82 03 01 20 ffff 00 ff 1008")]),
+        sample(
+            "opcua",
+            Carrier::Tcp,
+            4840,
+            &[
+                (ToServer, "48454c46 25000000 000000000000000000000000000000000000000005000000 6f70632e70"),
+                (
+                    ToServer,
+                    "4d534746 3a000000 00000000000000000000000000000000 01007702 0000 0000000000000000 01000000 00000000 ffffffff 00000000 0000 00",
+                ),
+            ],
+        ),
         text(
             "http",
             Carrier::Tcp,
