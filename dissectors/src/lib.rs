@@ -171,6 +171,8 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &industrial::bacnet::BACNET,
     &industrial::dnp3::DNP3,
     &industrial::opcua::OPCUA,
+    &industrial::goose::GOOSE,
+    &industrial::profinet::PROFINET_DCP,
     &enterprise::arp::ARP,
     &enterprise::dhcp::DHCP,
     &enterprise::lldp::LLDP,

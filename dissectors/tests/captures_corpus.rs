@@ -656,3 +656,41 @@ fn facts() {
     println!("facts    {} of {}", sum.0, sum.1);
     assert!(sum.0 * 100 >= sum.1 * 80, "{} of {}", sum.0, sum.1);
 }
+
+#[test]
+fn substation_and_stations() {
+    at_least(
+        compare_fields(
+            "goose",
+            &[
+                ("goose.gocbRef", "goc_b_ref"),
+                ("goose.datSet", "dat_set"),
+                ("goose.stNum", "st_num"),
+                ("goose.sqNum", "sq_num"),
+                ("goose.confRev", "conf_rev"),
+                ("goose.numDatSetEntries", "num_dat_set_entries"),
+            ],
+        ),
+        95.0,
+    );
+}
+
+#[test]
+fn damaged_captures_do_no_harm() {
+    let Some(folder) = capture::corpus("captures/malformed") else { return };
+    let mut folders = vec![folder];
+    let (mut files, mut messages) = (0, 0);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "pcap" || end == "pcapng") {
+                messages += capture::run(&path).said.len();
+                files += 1;
+            }
+        }
+    }
+    println!("damaged captures: {files} read, {messages} messages");
+    assert!(files > 100, "{files}");
+}

@@ -88,6 +88,13 @@ pub(crate) fn samples() -> Vec<Sample> {
                 ),
             ],
         ),
+        sample("profinet-dcp", Carrier::Ethernet, 0, &[(ToServer, "fefe 05 00 01000001 0080 0004 ffff 0000")]),
+        sample(
+            "goose",
+            Carrier::Ethernet,
+            0,
+            &[(ToServer, "0001 001a 0000 0000 61 10 80 07 4445562f4c4c4e 85 01 05 86 02 0100")],
+        ),
         text(
             "http",
             Carrier::Tcp,
