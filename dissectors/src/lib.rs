@@ -172,6 +172,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &industrial::dnp3::DNP3,
     &industrial::opcua::OPCUA,
     &industrial::goose::GOOSE,
+    &industrial::sv::SV,
     &industrial::profinet::PROFINET_DCP,
     &enterprise::arp::ARP,
     &enterprise::dhcp::DHCP,

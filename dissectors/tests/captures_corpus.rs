@@ -661,6 +661,13 @@ fn facts() {
 fn substation_and_stations() {
     at_least(
         compare_fields(
+            "sv",
+            &[("sv.svID", "sv_id"), ("sv.smpCnt", "smp_cnt"), ("sv.confRev", "conf_rev"), ("sv.smpSynch", "smp_synch")],
+        ),
+        95.0,
+    );
+    at_least(
+        compare_fields(
             "goose",
             &[
                 ("goose.gocbRef", "goc_b_ref"),

@@ -9,4 +9,5 @@ pub(crate) mod modbus;
 pub(crate) mod opcua;
 pub(crate) mod profinet;
 pub(crate) mod s7comm;
+pub(crate) mod sv;
 pub(crate) mod tpkt;

@@ -90,6 +90,12 @@ pub(crate) fn samples() -> Vec<Sample> {
         ),
         sample("profinet-dcp", Carrier::Ethernet, 0, &[(ToServer, "fefe 05 00 01000001 0080 0004 ffff 0000")]),
         sample(
+            "sv",
+            Carrier::Ethernet,
+            0,
+            &[(ToServer, "4000002600000000601c800101a217301580044d553031820208728304000000018501018700")],
+        ),
+        sample(
             "goose",
             Carrier::Ethernet,
             0,
