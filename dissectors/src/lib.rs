@@ -24,12 +24,14 @@ mod enterprise;
 mod error;
 mod framed;
 mod industrial;
+pub mod maritime;
 mod once;
 mod reader;
 mod sides;
 mod text;
 
 pub use error::ParseError;
+pub use maritime::nmea0183::{SentenceField, sentence_fields};
 
 use dogwatch_model::{CaptureTime, Direction, Flow, Message};
 
@@ -162,8 +164,14 @@ impl Default for Limits {
     }
 }
 
-/// Every protocol this build knows. The order matters only between protocols whose probes both say yes and that share no hint.
+/// Every protocol this build knows. The order matters only where two probes say yes: a gateway's `!PDGY` lines look like sentences, so buses come
+/// before sentences.
 pub static PROTOCOLS: &[&dyn Protocol] = &[
+    &maritime::iec61162_450::Iec61162450,
+    &maritime::n2k::Nmea2000,
+    &maritime::nmea0183::Nmea0183,
+    &maritime::ais::Ais,
+    &maritime::gofree::GoFree,
     &industrial::modbus::MODBUS,
     &industrial::s7comm::S7COMM,
     &industrial::iec104::IEC104,

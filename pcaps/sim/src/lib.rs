@@ -1,1 +1,57 @@
-//! placeholder
+//! The traffic simulator: writes labelled captures of a ship's networks for tests, demonstrations and the evaluation.
+//!
+//! It never sends packets. Its encoders are its own: a codec shared with the parsers would hide the bugs both make. The same arguments
+//! give the same bytes on every machine: no clock, named random streams, and transcendental functions from one library (`libm`).
+
+mod capture;
+mod error;
+mod labels;
+mod mix;
+mod output;
+mod rng;
+mod run;
+mod script;
+mod ship;
+mod talk;
+mod talker;
+mod wire;
+mod world;
+
+pub use capture::degrade::Faults;
+pub use capture::file::{Format, Link};
+pub use error::SimError;
+pub use labels::{Expect, Labels, MustNot, Party, Window};
+pub use mix::mix;
+pub use output::{FileOptions, Written, cut, run};
+pub use run::{RunOptions, Sentences};
+
+/// Name, what it is: every ship that can be simulated.
+#[must_use]
+pub fn ships() -> Vec<(&'static str, &'static str, &'static str)> {
+    ship::SHIPS.iter().map(|ship| (ship.id, ship.alias, ship.what)).collect()
+}
+
+/// One script as shown to the user.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScriptInfo {
+    /// Its name.
+    pub name: &'static str,
+    /// What happens.
+    pub what: &'static str,
+    /// Whether it is an attack.
+    pub attack: bool,
+    /// Parameters and defaults.
+    pub parameters: &'static [(&'static str, f64)],
+}
+
+/// Every script that can be played.
+#[must_use]
+pub fn scripts() -> Vec<ScriptInfo> {
+    let info = |script: &script::Script| ScriptInfo {
+        name: script.name,
+        what: script.what,
+        attack: script.attack,
+        parameters: script.parameters,
+    };
+    script::SCRIPTS.iter().map(info).collect()
+}

@@ -1,0 +1,139 @@
+//! What comes out of the engine, and to whom.
+
+use dogwatch_dissectors::ParseError;
+use dogwatch_model::{CaptureTime, Event, Flow};
+
+/// Names one live flow. Slots are used again after the flow has ended: an observer may keep a `Vec` indexed by [`FlowId::slot`] and clear the
+/// place in [`Observer::flow_ended`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FlowId {
+    pub(crate) slot: u32,
+    pub(crate) generation: u32,
+}
+
+impl FlowId {
+    /// The flow's place in the table, below [`crate::Limits::flows`].
+    #[must_use]
+    pub const fn slot(self) -> usize {
+        self.slot as usize
+    }
+
+    /// How often the slot has been used before, wrapping.
+    #[must_use]
+    pub const fn generation(self) -> u32 {
+        self.generation
+    }
+}
+
+/// Packets and bytes one way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Packets (fragments count one each).
+    pub packets: u64,
+    /// Bytes on the wire, link-layer header included.
+    pub bytes: u64,
+}
+
+/// What was seen of a TCP connection's life.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TcpState {
+    /// An opening SYN was seen.
+    pub syn: bool,
+    /// The other side's SYN was seen.
+    pub syn_ack: bool,
+    /// The handshake was completed or data flowed.
+    pub established: bool,
+    /// Both sides said they are done.
+    pub closed: bool,
+    /// Somebody reset it.
+    pub reset: bool,
+    /// Only one side was ever seen.
+    pub one_sided: bool,
+}
+
+/// Why a flow ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Ending {
+    /// TCP: closed or reset, and quiet since.
+    Closed,
+    /// Quiet for too long.
+    Idle,
+    /// Another flow needed the room.
+    Evicted,
+    /// TCP: the same addresses and ports opened a new connection.
+    Reused,
+    /// The capture ended.
+    Finished,
+}
+
+/// One flow, added up.
+#[derive(Debug, Clone, Copy)]
+pub struct FlowSummary {
+    /// The addresses, seen from the initiator where it is known, else from the side that was seen first.
+    pub flow: Flow,
+    /// The protocol that was recognised.
+    pub protocol: Option<&'static str>,
+    /// From the side `flow` is seen from to the other.
+    pub forward: Traffic,
+    /// The other way.
+    pub backward: Traffic,
+    /// Time of the first packet.
+    pub first: CaptureTime,
+    /// Time of the packet taken in last; may lie before `first` when the capture clock went back.
+    pub last: CaptureTime,
+    /// Number of the first frame within its source.
+    pub first_frame: u64,
+    /// Number of the last frame within its source.
+    pub last_frame: u64,
+    /// What was seen of the connection; all false for anything but TCP.
+    pub tcp: TcpState,
+    /// Gaps declared in its streams.
+    pub gaps: u32,
+    /// Bytes missing in these.
+    pub lost_bytes: u64,
+    /// Why it ended; `None` while it lives.
+    pub ending: Option<Ending>,
+}
+
+/// Takes what the engine finds. Called in capture order, on the thread that feeds the engine.
+pub trait Observer {
+    /// A dissector decoded a message.
+    fn event(&mut self, id: FlowId, event: &Event<'_>);
+
+    /// The first packet of a new flow of any kind; `flow` is seen from its sender.
+    fn flow_started(&mut self, id: FlowId, at: CaptureTime, frame: u64, flow: &Flow) {
+        let _ = (id, at, frame, flow);
+    }
+
+    /// The other side of a flow spoke for the first time; `flow` is seen from it. Until then nobody has proved to be there.
+    fn flow_answered(&mut self, id: FlowId, at: CaptureTime, frame: u64, flow: &Flow) {
+        let _ = (id, at, frame, flow);
+    }
+
+    /// A TCP handshake was completed or data was seen; `flow` is seen from the initiator where that is known.
+    fn flow_established(&mut self, id: FlowId, at: CaptureTime, frame: u64, flow: &Flow) {
+        let _ = (id, at, frame, flow);
+    }
+
+    /// The protocol was recognised, or `None` when probing ended without a match. Called once, and again only when the finding changes: an
+    /// unclassified flow is recognised late, or a dissector gives up. Not called for a flow that ends before it was looked at long enough: its
+    /// summary has no protocol. `flow` is seen from the initiator where that is known.
+    fn recognised(&mut self, id: FlowId, at: CaptureTime, frame: u64, flow: &Flow, protocol: Option<&'static str>) {
+        let _ = (id, at, frame, flow, protocol);
+    }
+
+    /// What the flow has moved so far: with a packet, at most once per [`crate::Limits::progress_every`].
+    fn flow_progress(&mut self, id: FlowId, summary: &FlowSummary) {
+        let _ = (id, summary);
+    }
+
+    /// The flow is over; its slot may be used again from now on.
+    fn flow_ended(&mut self, id: FlowId, summary: &FlowSummary) {
+        let _ = (id, summary);
+    }
+
+    /// A dissector could not read something and went on.
+    fn parse_error(&mut self, id: FlowId, protocol: &'static str, error: ParseError) {
+        let _ = (id, protocol, error);
+    }
+}

@@ -1,0 +1,117 @@
+//! Values of attributes: which one is shown, which ones are kept.
+
+use dogwatch_model::{Asset, Attribute, AttributeValue, CaptureTime, DeviceClass, Provenance};
+
+use crate::Limits;
+
+/// One value on its way into a row.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Incoming<'a> {
+    pub(crate) attribute: Attribute,
+    pub(crate) value: &'a str,
+    pub(crate) source: Provenance,
+    pub(crate) method: &'static str,
+    pub(crate) confidence: u8,
+    pub(crate) at: CaptureTime,
+    pub(crate) frame: u64,
+}
+
+/// What taking a value did.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// Known already; only its last sighting moved.
+    Known,
+    /// Kept beside a better one.
+    Beside,
+    /// The value shown changed; here is the one before.
+    Shown(Option<String>),
+}
+
+/// Puts a value into the row, best first: by source, then confidence, then recency.
+pub(crate) fn take(asset: &mut Asset, incoming: Incoming<'_>, limits: &Limits, dropped: &mut u64) -> Taken {
+    let text: String = incoming.value.trim().chars().filter(|c| !c.is_control()).take(limits.value_chars).collect();
+    if text.is_empty() {
+        return Taken::Known;
+    }
+    let values = asset.attributes.entry(incoming.attribute).or_default();
+    if let Some(known) = values.iter_mut().find(|known| known.value == text && known.method == incoming.method) {
+        known.last_seen = known.last_seen.max(incoming.at);
+        known.confidence = known.confidence.max(incoming.confidence);
+        return Taken::Known;
+    }
+    let shown_before = values.first().map(|best| best.value.clone());
+    values.push(AttributeValue {
+        value: text,
+        source: incoming.source,
+        method: incoming.method.to_owned(),
+        confidence: incoming.confidence,
+        first_seen: incoming.at,
+        last_seen: incoming.at,
+        frame: incoming.frame,
+    });
+    // A device has many addresses, services and unit ids at the same time: there the first one stays first.
+    if !is_list(incoming.attribute) {
+        values.sort_by_key(|value| std::cmp::Reverse((value.source, value.confidence, value.first_seen)));
+    }
+    if values.len() > limits.values_per_attribute {
+        values.truncate(limits.values_per_attribute);
+        *dropped = dropped.saturating_add(1);
+    }
+    let shown_now = values.first().map(|best| best.value.clone());
+    if incoming.attribute == Attribute::DeviceClass {
+        asset.device_class = shown_now.as_deref().map(device_class).unwrap_or_default();
+    }
+    if shown_now == shown_before { Taken::Beside } else { Taken::Shown(shown_before) }
+}
+
+/// Whether several values are true at once rather than rival.
+const fn is_list(attribute: Attribute) -> bool {
+    matches!(
+        attribute,
+        Attribute::IpAddress
+            | Attribute::MacAddress
+            | Attribute::Service
+            | Attribute::UnitId
+            | Attribute::Talker
+            | Attribute::Sfi
+            | Attribute::NavigationRole
+            | Attribute::ClientHint
+            | Attribute::PortVlan
+            | Attribute::SwitchPort
+    )
+}
+
+/// Reads a class from the word a dissector uses; anything else is unknown.
+pub(crate) fn device_class(word: &str) -> DeviceClass {
+    use DeviceClass as C;
+    match word {
+        "plc" => C::Plc,
+        "hmi" => C::Hmi,
+        "workstation" => C::Workstation,
+        "server" => C::Server,
+        "switch" => C::Switch,
+        "router" => C::Router,
+        "firewall" => C::Firewall,
+        "gateway" => C::Gateway,
+        "ecdis" => C::Ecdis,
+        "radar" => C::Radar,
+        "ais" => C::Ais,
+        "gnss" => C::Gnss,
+        "vdr" => C::Vdr,
+        "autopilot" => C::Autopilot,
+        "gyro" => C::Gyro,
+        "echo_sounder" => C::EchoSounder,
+        "speed_log" => C::SpeedLog,
+        "wind_sensor" => C::WindSensor,
+        "engine_controller" => C::EngineController,
+        "iopanel" => C::Iopanel,
+        "sensor" => C::Sensor,
+        "actuator" => C::Actuator,
+        "printer" => C::Printer,
+        "camera" => C::Camera,
+        "phone" => C::Phone,
+        "laptop" => C::Laptop,
+        "monitor" => C::Monitor,
+        _ => C::Unknown,
+    }
+}

@@ -1,0 +1,44 @@
+//! How much the inventory may hold, and what it had to refuse.
+
+/// Bounds of the inventory. Everything counted here is chosen by whoever sends the frames.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Devices. When full, new ones are refused and counted; known ones go on.
+    pub assets: usize,
+    /// Addresses of one device (a router would otherwise collect them all).
+    pub addresses_per_asset: usize,
+    /// Values kept of one attribute; the least sure goes first.
+    pub values_per_attribute: usize,
+    /// Protocols kept for one device.
+    pub protocols_per_asset: usize,
+    /// Characters kept of one value.
+    pub value_chars: usize,
+    /// Changes kept until somebody takes them.
+    pub pending_changes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            assets: 16_384,
+            addresses_per_asset: 16,
+            values_per_attribute: 8,
+            protocols_per_asset: 64,
+            value_chars: 256,
+            pending_changes: 65_536,
+        }
+    }
+}
+
+/// What the inventory refused, by reason.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Devices not taken because the table was full.
+    pub assets_refused: u64,
+    /// Addresses not taken because a device had too many.
+    pub addresses_refused: u64,
+    /// Attribute values let go.
+    pub values_dropped: u64,
+    /// Change notices let go because nobody took them.
+    pub changes_dropped: u64,
+}

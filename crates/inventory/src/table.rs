@@ -1,0 +1,597 @@
+//! The table of assets and its look-ups.
+
+use std::net::IpAddr;
+
+use dogwatch_model::{
+    Act, Asset, AssetChange, AssetState, Attribute, CaptureTime, DeviceClass, Disposition, Event, Fact, FactValue,
+    Flow, IdKind, Interface, Mac, ObservedProtocol, ProtocolRole, Provenance, Sfi, SourceId, Speaker, Subject,
+    stable_id,
+};
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+use crate::attributes::{Incoming, Taken, take};
+use crate::identity::{is_device_address, is_from_own_link, is_link_local};
+use crate::{Counters, Limits, oui};
+
+type Map<K, V> = HashMap<K, V, RandomState>;
+
+/// A row of the inventory. Stays valid for the life of the inventory; a merged row leads to the one it went into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AssetIx(pub u32);
+
+/// Every device seen so far.
+#[derive(Debug, Default)]
+pub struct Inventory {
+    limits: Limits,
+    counters: Counters,
+    rows: Vec<Asset>,
+    /// For a merged row, where it went.
+    moved: Map<u32, u32>,
+    by_mac: Map<Mac, u32>,
+    by_ip: Map<IpAddr, u32>,
+    by_sfi: Map<Sfi, u32>,
+    by_name: Map<u64, u32>,
+    by_bus_address: Map<(SourceId, u8), u32>,
+    changes: Vec<AssetChange>,
+}
+
+impl Inventory {
+    /// An empty inventory within `limits`.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// Puts rows of an earlier run back, so that ids, first sightings and facts go on.
+    pub fn restore(&mut self, assets: impl IntoIterator<Item = Asset>) {
+        for asset in assets {
+            if self.rows.len() >= self.limits.assets {
+                self.counters.assets_refused = self.counters.assets_refused.saturating_add(1);
+                continue;
+            }
+            let row = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
+            for interface in &asset.interfaces {
+                if let Some(mac) = interface.mac {
+                    self.by_mac.insert(mac, row);
+                }
+                for ip in &interface.ips {
+                    self.by_ip.insert(*ip, row);
+                }
+                if let Some(sfi) = interface.sfi {
+                    self.by_sfi.insert(sfi, row);
+                }
+                if let Some(name) = interface.n2k_name {
+                    self.by_name.insert(name, row);
+                }
+            }
+            self.rows.push(asset);
+        }
+    }
+
+    /// Every device, in the order of first sight.
+    pub fn assets(&self) -> impl Iterator<Item = &Asset> {
+        self.rows.iter().enumerate().filter(|(row, _)| !self.is_merged(*row)).map(|(_, asset)| asset)
+    }
+
+    /// Every device with its index.
+    pub fn indexed(&self) -> impl Iterator<Item = (AssetIx, &Asset)> {
+        (0_u32..)
+            .zip(&self.rows)
+            .filter(|(row, _)| !self.moved.contains_key(row))
+            .map(|(row, asset)| (AssetIx(row), asset))
+    }
+
+    /// How many devices.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len().saturating_sub(self.moved.len())
+    }
+
+    /// Whether nothing was seen yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The row behind an index, wherever it was merged to.
+    #[must_use]
+    pub fn get(&self, ix: AssetIx) -> Option<&Asset> {
+        self.rows.get(self.resolve(ix.0) as usize)
+    }
+
+    /// The row now holding what `ix` was.
+    #[must_use]
+    pub fn current(&self, ix: AssetIx) -> AssetIx {
+        AssetIx(self.resolve(ix.0))
+    }
+
+    /// The device with this IP address.
+    #[must_use]
+    pub fn by_ip(&self, ip: IpAddr) -> Option<AssetIx> {
+        self.by_ip.get(&ip).map(|row| AssetIx(self.resolve(*row)))
+    }
+
+    /// The device with this MAC address.
+    #[must_use]
+    pub fn by_mac(&self, mac: Mac) -> Option<AssetIx> {
+        self.by_mac.get(&mac).map(|row| AssetIx(self.resolve(*row)))
+    }
+
+    /// What was refused so far.
+    #[must_use]
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// What changed since the last call.
+    pub fn take_changes(&mut self) -> Vec<AssetChange> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// Says which zone and which declared asset a row is; called once the policy has placed it.
+    pub fn declare(&mut self, ix: AssetIx, zone_id: Option<&str>, policy_id: Option<&str>) {
+        let row = self.resolve(ix.0);
+        if let Some(asset) = self.rows.get_mut(row as usize) {
+            asset.zone_id = zone_id.map(str::to_owned);
+            asset.policy_id = policy_id.map(str::to_owned);
+            asset.state = if policy_id.is_some() { AssetState::Matched } else { AssetState::ObservedOnly };
+            asset.disposition = if policy_id.is_some() { Disposition::Approved } else { Disposition::Unapproved };
+        }
+    }
+
+    /// Takes note of the sender of a frame; gives its row, `None` when the sender is no device or the table is full.
+    pub fn sender(&mut self, at: CaptureTime, frame: u64, flow: &Flow, source_name: &str) -> Option<AssetIx> {
+        let seen = Sighting { at, frame, source_name, source: flow.source, vlan: flow.vlans.innermost() };
+        let mac = Some(flow.src_mac).filter(|mac| !mac.is_none() && !mac.is_group());
+        let ip = flow.src.filter(|ip| is_device_address(*ip));
+        let row = match (mac, ip) {
+            (None, None) => None,
+            (Some(mac), None) => self.row_of_mac(mac, &seen),
+            (None, Some(ip)) => self.row_of_ip(ip, &seen),
+            (Some(mac), Some(ip)) => self.row_of_pair(mac, ip, is_from_own_link(flow, ip), &seen),
+        }?;
+        self.touch(row, at);
+        Some(AssetIx(row))
+    }
+
+    /// Takes note of a speaker on a CAN bus.
+    pub fn bus_speaker(
+        &mut self,
+        at: CaptureTime,
+        frame: u64,
+        flow: &Flow,
+        speaker: Speaker,
+        source_name: &str,
+    ) -> Option<AssetIx> {
+        let seen = Sighting { at, frame, source_name, source: flow.source, vlan: None };
+        let row = match speaker {
+            Speaker::Sender | Speaker::Sfi(_) => None,
+            // 254 means "cannot claim", 255 everybody: neither is a device
+            Speaker::BusAddress(254 | 255) => None,
+            Speaker::BusAddress(address) => self.row_of_bus_address(address, &seen),
+            Speaker::Name { name, address } => self.row_of_name(name, address, &seen),
+        }?;
+        self.touch(row, at);
+        Some(AssetIx(row))
+    }
+
+    /// Adds what a flow carried to its sender's totals.
+    pub fn add_traffic(&mut self, ix: AssetIx, frames: u64, bytes: u64, last: CaptureTime) {
+        let row = self.resolve(ix.0);
+        if let Some(asset) = self.rows.get_mut(row as usize) {
+            asset.frames = asset.frames.saturating_add(frames);
+            asset.bytes = asset.bytes.saturating_add(bytes);
+            asset.last_seen = asset.last_seen.max(last);
+        }
+    }
+
+    /// Takes note that a device speaks a protocol.
+    pub fn speaks(&mut self, ix: AssetIx, protocol: &str, role: ProtocolRole, at: CaptureTime) {
+        let row = self.resolve(ix.0);
+        let limit = self.limits.protocols_per_asset;
+        let Some(asset) = self.rows.get_mut(row as usize) else { return };
+        if let Some(known) = asset.protocols.iter_mut().find(|known| known.role == role && known.name == protocol) {
+            known.last_seen = known.last_seen.max(at);
+        } else if asset.protocols.len() < limit {
+            asset.protocols.push(ObservedProtocol { name: protocol.to_owned(), role, first_seen: at, last_seen: at });
+        }
+    }
+
+    /// Folds the facts of an event into the rows they are about. `speaker` is the row of the event's speaker.
+    pub fn event(&mut self, event: &Event<'_>, speaker: Option<AssetIx>, source_name: &str) {
+        for act in event.message.acts {
+            if let Act::Says(fact) = act {
+                self.fact(event, fact, speaker, source_name);
+            }
+        }
+    }
+
+    fn fact(&mut self, event: &Event<'_>, fact: &Fact<'_>, speaker: Option<AssetIx>, source_name: &str) {
+        let seen = Sighting {
+            at: event.at,
+            frame: event.frame,
+            source_name,
+            source: event.flow.source,
+            vlan: event.flow.vlans.innermost(),
+        };
+        let row = match fact.about {
+            Subject::Speaker => speaker.map(|ix| self.resolve(ix.0)),
+            Subject::Mac(mac) if !mac.is_none() && !mac.is_group() => self.row_of_mac(mac, &seen),
+            Subject::Mac(_) => None,
+            Subject::Ip(ip) if is_device_address(ip) => self.row_of_ip(ip, &seen),
+            Subject::Ip(_) => None,
+            Subject::Name(name) => self.by_name.get(&name).map(|row| self.resolve(*row)),
+        };
+        let Some(mut row) = row else { return };
+        match (fact.attribute, fact.value) {
+            (Attribute::IpAddress, FactValue::Ip(ip)) if is_device_address(ip) => row = self.bind(row, ip, &seen),
+            (Attribute::Sfi, FactValue::Text(text)) => self.add_sfi(row, text, &seen),
+            _ => {}
+        }
+        let number;
+        let value = match fact.value {
+            FactValue::Text(text) => text,
+            FactValue::Number(value) => {
+                number = value.to_string();
+                &number
+            }
+            FactValue::Ip(ip) => {
+                number = ip.to_string();
+                &number
+            }
+            FactValue::Mac(mac) => {
+                number = mac.to_string();
+                &number
+            }
+        };
+        // behaviour (50 and below) is a guess and shown as one
+        let source = if fact.confidence <= 50 { Provenance::Inferred } else { Provenance::Observed };
+        let incoming = Incoming {
+            attribute: fact.attribute,
+            value,
+            source,
+            method: fact.method,
+            confidence: fact.confidence,
+            at: seen.at,
+            frame: seen.frame,
+        };
+        self.put(row, incoming);
+        self.touch(row, seen.at);
+    }
+
+    fn put(&mut self, row: u32, incoming: Incoming<'_>) {
+        let Some(asset) = self.rows.get_mut(row as usize) else { return };
+        if let Taken::Shown(old) = take(asset, incoming, &self.limits, &mut self.counters.values_dropped) {
+            let new = asset.shown(incoming.attribute).unwrap_or_default().to_owned();
+            let change = AssetChange::Attribute {
+                asset_id: asset.asset_id.clone(),
+                at: incoming.at,
+                attribute: incoming.attribute,
+                old,
+                new,
+            };
+            self.note(change);
+        }
+    }
+
+    fn note(&mut self, change: AssetChange) {
+        if self.changes.len() < self.limits.pending_changes {
+            self.changes.push(change);
+        } else {
+            self.counters.changes_dropped = self.counters.changes_dropped.saturating_add(1);
+        }
+    }
+
+    fn touch(&mut self, row: u32, at: CaptureTime) {
+        if let Some(asset) = self.rows.get_mut(row as usize) {
+            asset.last_seen = asset.last_seen.max(at);
+        }
+    }
+
+    fn is_merged(&self, row: usize) -> bool {
+        u32::try_from(row).is_ok_and(|row| self.moved.contains_key(&row))
+    }
+
+    fn resolve(&self, row: u32) -> u32 {
+        let mut row = row;
+        // a row is merged once into one that was not merged then: the chain is short and has no ring
+        while let Some(next) = self.moved.get(&row) {
+            row = *next;
+        }
+        row
+    }
+
+    fn row_of_mac(&mut self, mac: Mac, seen: &Sighting<'_>) -> Option<u32> {
+        if let Some(row) = self.by_mac.get(&mac) {
+            return Some(self.resolve(*row));
+        }
+        let interface = Interface {
+            mac: Some(mac),
+            vlan: seen.vlan,
+            capture_source: seen.source_name.to_owned(),
+            ..Interface::default()
+        };
+        let row = self.create(format!("mac:{mac}").as_bytes(), interface, seen)?;
+        self.by_mac.insert(mac, row);
+        self.name_vendor(row, mac, seen);
+        Some(row)
+    }
+
+    fn row_of_ip(&mut self, ip: IpAddr, seen: &Sighting<'_>) -> Option<u32> {
+        if let Some(row) = self.by_ip.get(&ip) {
+            return Some(self.resolve(*row));
+        }
+        let interface = Interface {
+            ips: vec![ip],
+            vlan: seen.vlan,
+            capture_source: seen.source_name.to_owned(),
+            ..Interface::default()
+        };
+        let row = self.create(format!("ip:{ip}").as_bytes(), interface, seen)?;
+        self.by_ip.insert(ip, row);
+        Some(row)
+    }
+
+    fn row_of_pair(&mut self, mac: Mac, ip: IpAddr, own_link: bool, seen: &Sighting<'_>) -> Option<u32> {
+        if let Some(row) = self.by_ip.get(&ip).map(|row| self.resolve(*row)) {
+            // known by its address alone (spoken about, or seen where there is no link layer): now its card is known too
+            if own_link
+                && self.rows.get(row as usize).is_some_and(|asset| asset.interfaces.iter().all(|i| i.mac.is_none()))
+            {
+                return Some(self.attach_mac(row, mac, seen));
+            }
+            if self.by_mac.get(&mac).is_none() {
+                self.row_of_mac(mac, seen);
+            }
+            return Some(row);
+        }
+        let card = self.row_of_mac(mac, seen)?;
+        if !own_link {
+            self.mark_router(card, seen);
+            return self.row_of_ip(ip, seen);
+        }
+        self.add_ip(card, ip);
+        Some(card)
+    }
+
+    /// A row known by address alone gets its MAC: either the MAC is new, or the two rows are one device.
+    fn attach_mac(&mut self, row: u32, mac: Mac, seen: &Sighting<'_>) -> u32 {
+        if let Some(card) = self.by_mac.get(&mac).map(|card| self.resolve(*card)) {
+            return self.merge(card, row, seen);
+        }
+        if let Some(interface) = self.rows.get_mut(row as usize).and_then(|asset| asset.interfaces.first_mut()) {
+            interface.mac = Some(mac);
+            interface.vlan = interface.vlan.or(seen.vlan);
+        }
+        self.by_mac.insert(mac, row);
+        self.name_vendor(row, mac, seen);
+        row
+    }
+
+    /// ARP, ND or DHCP says that the device `row` has `ip`.
+    fn bind(&mut self, row: u32, ip: IpAddr, seen: &Sighting<'_>) -> u32 {
+        let Some(holder) = self.by_ip.get(&ip).map(|holder| self.resolve(*holder)) else {
+            self.add_ip(row, ip);
+            return row;
+        };
+        if holder == row {
+            return row;
+        }
+        let has_card =
+            self.rows.get(holder as usize).is_some_and(|asset| asset.interfaces.iter().any(|i| i.mac.is_some()));
+        if has_card {
+            // Another card held this address: a replacement or a take-over, which is for a detection to say. Both rows stay; the address follows
+            // the newest claim once the old holder has been silent.
+            let silent =
+                self.rows.get(holder as usize).is_none_or(|asset| seen.at.since(asset.last_seen).as_secs() > 3_600);
+            if silent {
+                self.by_ip.insert(ip, row);
+                self.add_ip(row, ip);
+            }
+            return row;
+        }
+        self.merge(row, holder, seen)
+    }
+
+    fn add_ip(&mut self, row: u32, ip: IpAddr) {
+        let limit = self.limits.addresses_per_asset;
+        let Some(asset) = self.rows.get_mut(row as usize) else { return };
+        let held: usize = asset.interfaces.iter().map(|interface| interface.ips.len()).sum();
+        if held >= limit && !is_link_local(ip) {
+            self.counters.addresses_refused = self.counters.addresses_refused.saturating_add(1);
+            return;
+        }
+        if let Some(interface) = asset.interfaces.first_mut()
+            && !interface.ips.contains(&ip)
+        {
+            interface.ips.push(ip);
+        }
+        self.by_ip.entry(ip).or_insert(row);
+    }
+
+    fn add_sfi(&mut self, row: u32, text: &str, seen: &Sighting<'_>) {
+        let Some(sfi) = Sfi::from_bytes(text.as_bytes()) else { return };
+        self.by_sfi.entry(sfi).or_insert(row);
+        let limit = self.limits.addresses_per_asset;
+        let Some(asset) = self.rows.get_mut(row as usize) else { return };
+        if asset.interfaces.iter().any(|interface| interface.sfi == Some(sfi)) || asset.interfaces.len() >= limit {
+            return;
+        }
+        match asset.interfaces.iter_mut().find(|interface| interface.sfi.is_none()) {
+            Some(interface) => interface.sfi = Some(sfi),
+            None => {
+                let mac = asset.interfaces.first().and_then(|interface| interface.mac);
+                let capture_source = seen.source_name.to_owned();
+                asset.interfaces.push(Interface {
+                    mac,
+                    sfi: Some(sfi),
+                    vlan: seen.vlan,
+                    capture_source,
+                    ..Interface::default()
+                });
+            }
+        }
+    }
+
+    /// A card that sends packets of others is a router; that it is one is a conclusion, not a statement.
+    fn mark_router(&mut self, row: u32, seen: &Sighting<'_>) {
+        if self.rows.get(row as usize).is_none_or(|asset| asset.device_class != DeviceClass::Unknown) {
+            return;
+        }
+        self.put(
+            row,
+            Incoming {
+                attribute: Attribute::DeviceClass,
+                value: "router",
+                source: Provenance::Inferred,
+                method: "ip.ttl",
+                confidence: 50,
+                at: seen.at,
+                frame: seen.frame,
+            },
+        );
+    }
+
+    fn name_vendor(&mut self, row: u32, mac: Mac, seen: &Sighting<'_>) {
+        if let Some(vendor) = oui::vendor(mac) {
+            self.put(
+                row,
+                Incoming {
+                    attribute: Attribute::OuiVendor,
+                    value: vendor,
+                    source: Provenance::ReferenceDb,
+                    method: "oui",
+                    confidence: 40,
+                    at: seen.at,
+                    frame: seen.frame,
+                },
+            );
+        }
+    }
+
+    fn row_of_name(&mut self, name: u64, address: u8, seen: &Sighting<'_>) -> Option<u32> {
+        if let Some(row) = self.by_name.get(&name).map(|row| self.resolve(*row)) {
+            if let Some(interface) = self.rows.get_mut(row as usize).and_then(|asset| asset.interfaces.first_mut()) {
+                interface.n2k_source = Some(address);
+            }
+            return Some(row);
+        }
+        // what spoke from this address before its claim was heard is the same device
+        let before = self.by_bus_address.remove(&(seen.source, address)).map(|row| self.resolve(row));
+        let row = match before {
+            Some(row) => row,
+            None => {
+                let interface = Interface { capture_source: seen.source_name.to_owned(), ..Interface::default() };
+                self.create(format!("name:{name:016x}").as_bytes(), interface, seen)?
+            }
+        };
+        if let Some(interface) = self.rows.get_mut(row as usize).and_then(|asset| asset.interfaces.first_mut()) {
+            interface.n2k_name = Some(name);
+            interface.n2k_source = Some(address);
+        }
+        self.by_name.insert(name, row);
+        Some(row)
+    }
+
+    fn row_of_bus_address(&mut self, address: u8, seen: &Sighting<'_>) -> Option<u32> {
+        if let Some(row) = self.by_bus_address.get(&(seen.source, address)) {
+            return Some(self.resolve(*row));
+        }
+        let interface = Interface {
+            n2k_source: Some(address),
+            capture_source: seen.source_name.to_owned(),
+            ..Interface::default()
+        };
+        let row = self.create(format!("bus:{}:{address}", seen.source_name).as_bytes(), interface, seen)?;
+        self.by_bus_address.insert((seen.source, address), row);
+        Some(row)
+    }
+
+    fn create(&mut self, key: &[u8], interface: Interface, seen: &Sighting<'_>) -> Option<u32> {
+        if self.rows.len() >= self.limits.assets {
+            self.counters.assets_refused = self.counters.assets_refused.saturating_add(1);
+            return None;
+        }
+        let row = u32::try_from(self.rows.len()).ok()?;
+        let asset_id = stable_id(IdKind::Asset, seen.at, key);
+        self.note(AssetChange::Appeared { asset_id: asset_id.clone(), at: seen.at });
+        self.rows.push(Asset {
+            asset_id,
+            policy_id: None,
+            zone_id: None,
+            interfaces: vec![interface],
+            device_class: DeviceClass::default(),
+            attributes: std::collections::BTreeMap::new(),
+            protocols: Vec::new(),
+            first_seen: seen.at,
+            last_seen: seen.at,
+            frames: 0,
+            bytes: 0,
+            state: AssetState::default(),
+            disposition: Disposition::default(),
+            purpose: None,
+            ship_function: None,
+            system_name: None,
+            cbs_category: None,
+            location: None,
+        });
+        Some(row)
+    }
+
+    /// Two rows are one device: everything of `from` goes into `into`.
+    fn merge(&mut self, into: u32, from: u32, seen: &Sighting<'_>) -> u32 {
+        if into == from {
+            return into;
+        }
+        let Some(gone) = self.rows.get(from as usize).cloned() else { return into };
+        self.moved.insert(from, into);
+        for ip in gone.interfaces.iter().flat_map(|interface| &interface.ips) {
+            self.by_ip.insert(*ip, into);
+            self.add_ip(into, *ip);
+        }
+        for sfi in gone.interfaces.iter().filter_map(|interface| interface.sfi) {
+            self.by_sfi.insert(sfi, into);
+            self.add_sfi(into, sfi.as_str(), seen);
+        }
+        let Some(asset) = self.rows.get_mut(into as usize) else { return into };
+        asset.first_seen = asset.first_seen.min(gone.first_seen);
+        asset.last_seen = asset.last_seen.max(gone.last_seen);
+        asset.frames = asset.frames.saturating_add(gone.frames);
+        asset.bytes = asset.bytes.saturating_add(gone.bytes);
+        for protocol in gone.protocols {
+            if !asset.protocols.iter().any(|known| known.name == protocol.name && known.role == protocol.role) {
+                asset.protocols.push(protocol);
+            }
+        }
+        asset.protocols.truncate(self.limits.protocols_per_asset);
+        if asset.device_class == DeviceClass::Unknown {
+            asset.device_class = gone.device_class;
+        }
+        for (attribute, values) in gone.attributes {
+            let list = asset.attributes.entry(attribute).or_default();
+            for value in values {
+                if !list.iter().any(|known| known.value == value.value && known.method == value.method) {
+                    list.push(value);
+                }
+            }
+            list.truncate(self.limits.values_per_attribute);
+        }
+        let change = AssetChange::Merged { asset_id: asset.asset_id.clone(), from: gone.asset_id, at: seen.at };
+        self.note(change);
+        into
+    }
+}
+
+/// Where and when something was seen.
+#[derive(Clone, Copy)]
+struct Sighting<'a> {
+    at: CaptureTime,
+    frame: u64,
+    source: SourceId,
+    source_name: &'a str,
+    vlan: Option<u16>,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,193 @@
+//! The rules of identity, case by case.
+
+use dogwatch_model::{Initiator, Message, NoFields, Object, Transport, Vlans};
+
+use super::*;
+
+const A: Mac = Mac([0, 0x90, 0xe8, 0, 0, 1]);
+const B: Mac = Mac([0, 0x30, 0xde, 0, 0, 2]);
+const ROUTER: Mac = Mac([0, 0x07, 0x7c, 0, 0, 3]);
+
+fn flow(mac: Mac, ip: Option<&str>, ttl: u8) -> Flow {
+    Flow {
+        source: SourceId(0),
+        vlans: Vlans::default(),
+        src_mac: mac,
+        dst_mac: Mac([0xff; 6]),
+        src: ip.map(|ip| ip.parse().unwrap()),
+        dst: None,
+        transport: Transport::Udp,
+        src_port: 1,
+        dst_port: 2,
+        ttl,
+        initiator: Initiator::Unknown,
+    }
+}
+
+fn at(second: i64) -> CaptureTime {
+    CaptureTime::from_parts(1_800_000_000 + second, 0)
+}
+
+fn see(inventory: &mut Inventory, second: i64, mac: Mac, ip: Option<&str>, ttl: u8) -> Option<AssetIx> {
+    inventory.sender(at(second), 1, &flow(mac, ip, ttl), "mir0")
+}
+
+fn say(
+    inventory: &mut Inventory,
+    second: i64,
+    about: Subject,
+    attribute: Attribute,
+    value: FactValue<'_>,
+    speaker: Option<AssetIx>,
+) {
+    let fact = Fact { about, attribute, value, confidence: 90, method: "test" };
+    let acts = [Act::Says(fact), Act::Publishes { object: Object::Named("x") }];
+    let message = Message { protocol: "test", kind: "x", speaker: Speaker::Sender, acts: &acts, fields: &NoFields };
+    let flow = flow(A, None, 64);
+    inventory.event(&Event { at: at(second), frame: 7, flow: &flow, message: &message }, speaker, "mir0");
+}
+
+#[test]
+fn one_card_with_two_own_addresses_is_one_device() {
+    let mut inventory = Inventory::default();
+    let first = see(&mut inventory, 0, A, Some("10.0.0.5"), 64).unwrap();
+    assert_eq!(see(&mut inventory, 1, A, Some("fe80::1"), 255), Some(first));
+    assert_eq!(see(&mut inventory, 2, A, None, 0), Some(first));
+    assert_eq!(inventory.len(), 1);
+    assert_eq!(inventory.get(first).unwrap().shown(Attribute::OuiVendor), Some("MOXA TECHNOLOGIES CORP., LTD."));
+}
+
+#[test]
+fn hosts_behind_a_router_are_devices_of_their_own() {
+    let mut inventory = Inventory::default();
+    let near = see(&mut inventory, 0, ROUTER, Some("10.0.0.1"), 64).unwrap();
+    let far = see(&mut inventory, 1, ROUTER, Some("10.9.0.7"), 63).unwrap();
+    let farther = see(&mut inventory, 2, ROUTER, Some("10.9.0.8"), 127).unwrap();
+    assert!(near != far && far != farther);
+    assert_eq!(inventory.get(near).unwrap().device_class, DeviceClass::Router);
+    assert!(inventory.get(far).unwrap().interfaces.iter().all(|interface| interface.mac.is_none()));
+}
+
+#[test]
+fn spoken_about_first_then_seen_is_one_device() {
+    let mut inventory = Inventory::default();
+    say(&mut inventory, 0, Subject::Ip("10.0.0.9".parse().unwrap()), Attribute::Name, FactValue::Text("PLC-9"), None);
+    assert_eq!(inventory.len(), 1);
+    let row = see(&mut inventory, 1, B, Some("10.0.0.9"), 128).unwrap();
+    assert_eq!(inventory.len(), 1);
+    let asset = inventory.get(row).unwrap();
+    assert_eq!((asset.shown(Attribute::Name), asset.interfaces[0].mac), (Some("PLC-9"), Some(B)));
+}
+
+#[test]
+fn a_binding_joins_card_and_address() {
+    let mut inventory = Inventory::default();
+    say(
+        &mut inventory,
+        0,
+        Subject::Ip("10.0.0.9".parse().unwrap()),
+        Attribute::Model,
+        FactValue::Text("750-881"),
+        None,
+    );
+    see(&mut inventory, 1, B, None, 0);
+    assert_eq!(inventory.len(), 2);
+    say(&mut inventory, 2, Subject::Mac(B), Attribute::IpAddress, FactValue::Ip("10.0.0.9".parse().unwrap()), None);
+    assert_eq!(inventory.len(), 1);
+    let asset = inventory.assets().next().unwrap();
+    assert_eq!(asset.shown(Attribute::Model), Some("750-881"));
+    assert!(inventory.take_changes().iter().any(|change| matches!(change, AssetChange::Merged { .. })));
+}
+
+#[test]
+fn a_taken_over_address_leaves_two_devices() {
+    let mut inventory = Inventory::default();
+    let owner = see(&mut inventory, 0, A, Some("10.0.0.5"), 64).unwrap();
+    let thief = see(&mut inventory, 1, B, None, 0).unwrap();
+    say(
+        &mut inventory,
+        2,
+        Subject::Mac(B),
+        Attribute::IpAddress,
+        FactValue::Ip("10.0.0.5".parse().unwrap()),
+        Some(thief),
+    );
+    assert_eq!(inventory.len(), 2);
+    assert_eq!(inventory.by_ip("10.0.0.5".parse().unwrap()), Some(owner));
+}
+
+#[test]
+fn a_bus_device_is_its_name_never_its_address() {
+    let mut inventory = Inventory::default();
+    let bus = Flow { transport: Transport::Can, ..flow(Mac::NONE, None, 0) };
+    let before = inventory.bus_speaker(at(0), 1, &bus, Speaker::BusAddress(35), "can0").unwrap();
+    let named = inventory.bus_speaker(at(1), 2, &bus, Speaker::Name { name: 0xabc, address: 35 }, "can0").unwrap();
+    assert_eq!(before, named, "what spoke before its claim is the same device");
+    let moved = inventory.bus_speaker(at(2), 3, &bus, Speaker::Name { name: 0xabc, address: 36 }, "can0").unwrap();
+    assert_eq!(moved, named);
+    let other = inventory.bus_speaker(at(3), 4, &bus, Speaker::Name { name: 0xdef, address: 35 }, "can0").unwrap();
+    assert_ne!(other, named, "another NAME at the old address is another device");
+    assert_eq!(inventory.bus_speaker(at(4), 5, &bus, Speaker::BusAddress(254), "can0"), None);
+}
+
+#[test]
+fn better_sources_are_shown_and_rivals_kept() {
+    let mut inventory = Inventory::default();
+    let row = see(&mut inventory, 0, A, Some("10.0.0.5"), 64).unwrap();
+    let mut put = |value: &str, confidence: u8, method: &'static str| {
+        let incoming = Incoming {
+            attribute: Attribute::Model,
+            value,
+            source: Provenance::Observed,
+            method,
+            confidence,
+            at: at(1),
+            frame: 1,
+        };
+        inventory.put(row.0, incoming);
+    };
+    put("banner model", 75, "banner.http");
+    put("EDS-405A", 90, "lldp.tlv6");
+    put("  \u{7} ", 99, "junk");
+    let asset = inventory.get(row).unwrap();
+    assert_eq!(asset.shown(Attribute::Model), Some("EDS-405A"));
+    assert_eq!(asset.attributes[&Attribute::Model].len(), 2);
+}
+
+#[test]
+fn every_bound_holds_and_counts() {
+    let limits =
+        Limits { assets: 4, addresses_per_asset: 2, values_per_attribute: 2, pending_changes: 3, ..Limits::default() };
+    let mut inventory = Inventory::new(limits);
+    for host in 1..=10_u8 {
+        see(&mut inventory, 0, Mac([0, 0, 0, 0, 1, host]), None, 0);
+        see(&mut inventory, 0, Mac([0, 0, 0, 0, 1, 1]), Some(&format!("10.0.1.{host}")), 64);
+    }
+    let row = inventory.by_mac(Mac([0, 0, 0, 0, 1, 1])).unwrap();
+    for serial in 0..5 {
+        say(
+            &mut inventory,
+            1,
+            Subject::Speaker,
+            Attribute::SerialNumber,
+            FactValue::Text(&serial.to_string()),
+            Some(row),
+        );
+    }
+    assert_eq!(inventory.len(), 4);
+    let counters = *inventory.counters();
+    assert_eq!((counters.assets_refused, counters.addresses_refused, counters.values_dropped), (6, 8, 3));
+    assert!(counters.changes_dropped > 0);
+    assert_eq!(inventory.take_changes().len(), 3);
+}
+
+#[test]
+fn a_replay_gives_the_same_ids() {
+    let run = || {
+        let mut inventory = Inventory::default();
+        see(&mut inventory, 5, A, Some("10.0.0.5"), 64);
+        see(&mut inventory, 6, ROUTER, Some("10.9.0.7"), 63);
+        inventory.assets().map(|asset| asset.asset_id.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(run(), run());
+}

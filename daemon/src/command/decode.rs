@@ -1,0 +1,202 @@
+//! `dogwatch decode`: every decoded message, one JSON object a line.
+
+use std::io::Write;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use dogwatch_dissectors::{PROTOCOLS, ParseError};
+use dogwatch_flow::{Engine, FlowId, Frame, Limits, Observer};
+use dogwatch_model::{Act, Event, FieldVisitor, Flow, Mac, SourceId, Speaker};
+
+use super::Answer;
+use crate::capture::SourceInfo;
+use crate::capture::replay::{FrameSink, replay};
+use crate::json::ObjectWriter;
+
+/// What to decode.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Options {
+    /// Captures: pcap or pcapng, plain or gzip
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// Only this protocol (may be given several times)
+    #[arg(long = "protocol", value_name = "NAME")]
+    protocols: Vec<String>,
+}
+
+/// Bytes written at a time.
+const CHUNK: usize = 1 << 16;
+
+/// Runs the command.
+///
+/// # Errors
+/// When a file is no capture, or the output cannot be written.
+pub fn run(options: &Options, out: &mut dyn Write) -> anyhow::Result<Answer> {
+    for wanted in &options.protocols {
+        anyhow::ensure!(
+            PROTOCOLS.iter().any(|protocol| protocol.name() == wanted),
+            "no protocol is called `{wanted}`; known: {}",
+            PROTOCOLS.iter().map(|protocol| protocol.name()).collect::<Vec<_>>().join(" ")
+        );
+    }
+    let mut decoder = Decoder {
+        engine: Some(Engine::new(Limits::default(), PROTOCOLS)),
+        rows: Rows {
+            wanted: options.protocols.clone(),
+            out,
+            buffer: Vec::with_capacity(CHUNK * 2),
+            failed: None,
+            sources: Vec::new(),
+        },
+    };
+    let replayed = replay(&options.files, &mut decoder)?;
+    if let Some(mut engine) = decoder.engine.take() {
+        engine.finish(&mut decoder.rows);
+    }
+    decoder.rows.flush();
+    for damage in &replayed.damaged {
+        eprintln!("dogwatch: {damage}");
+    }
+    match decoder.rows.failed {
+        // whoever reads us has enough
+        Some(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Answer::Done),
+        Some(error) => Err(error.into()),
+        None => Ok(if replayed.damaged.is_empty() { Answer::Done } else { Answer::No }),
+    }
+}
+
+struct Decoder<'o> {
+    engine: Option<Engine>,
+    rows: Rows<'o>,
+}
+
+impl FrameSink for Decoder<'_> {
+    fn add_source(&mut self, info: SourceInfo) -> SourceId {
+        self.rows.sources.push(info);
+        SourceId(u16::try_from(self.rows.sources.len().saturating_sub(1)).unwrap_or(u16::MAX))
+    }
+
+    fn frame(&mut self, frame: &Frame<'_>) {
+        if let Some(engine) = &mut self.engine {
+            engine.frame(frame, &mut self.rows);
+        }
+    }
+}
+
+struct Rows<'o> {
+    wanted: Vec<String>,
+    out: &'o mut dyn Write,
+    buffer: Vec<u8>,
+    failed: Option<std::io::Error>,
+    sources: Vec<SourceInfo>,
+}
+
+impl Rows<'_> {
+    fn flush(&mut self) {
+        if self.failed.is_none()
+            && let Err(error) = self.out.write_all(&self.buffer).and_then(|()| self.out.flush())
+        {
+            self.failed = Some(error);
+        }
+        self.buffer.clear();
+    }
+}
+
+impl Observer for Rows<'_> {
+    fn event(&mut self, _id: FlowId, event: &Event<'_>) {
+        if !self.wanted.is_empty() && !self.wanted.iter().any(|wanted| wanted == event.message.protocol) {
+            return;
+        }
+        write_event(&mut self.buffer, event);
+        self.buffer.push(b'\n');
+        if self.buffer.len() >= CHUNK {
+            self.flush();
+        }
+    }
+
+    fn parse_error(&mut self, _id: FlowId, _protocol: &'static str, _error: ParseError) {}
+}
+
+/// Writes one message as a JSON object.
+pub fn write_event(out: &mut Vec<u8>, event: &Event<'_>) {
+    let (flow, message) = (event.flow, event.message);
+    let mut row = ObjectWriter::new(out);
+    row.number("schema", 1);
+    row.display("ts", event.at);
+    row.number("frame", event.frame);
+    write_ends(&mut row, flow, message.speaker);
+    row.display("protocol", message.protocol);
+    row.display("kind", message.kind);
+    let (mut verb, mut object, mut refused) = (None, None, false);
+    for act in message.acts {
+        match act {
+            Act::Request { verb: asked, object: of } => {
+                (verb, object) = (verb.or(Some(asked.as_str())), object.or(Some(of)))
+            }
+            Act::Reply { verb: asked, object: of, refused: no } => {
+                (verb, object) = (verb.or(Some(asked.as_str())), object.or(Some(of)));
+                refused |= no;
+            }
+            Act::Publishes { object: of } => object = object.or(Some(of)),
+            Act::Says(_) | Act::Measures { .. } | Act::Odd(_) => {}
+        }
+    }
+    if let Some(verb) = verb {
+        row.display("verb", verb);
+    }
+    if let Some(object) = object {
+        row.display("object", object);
+    }
+    if refused {
+        row.field("refused", dogwatch_model::FieldValue::Bool(true));
+    }
+    let mut has_odd = false;
+    for act in message.acts {
+        if let Act::Odd(name) = act {
+            if !has_odd {
+                row.open_list("odd");
+                has_odd = true;
+            }
+            row.field("", dogwatch_model::FieldValue::Text(name));
+        }
+    }
+    if has_odd {
+        row.close();
+    }
+    row.open_group("fields");
+    message.fields.visit(&mut row);
+    row.close();
+    row.finish();
+}
+
+fn write_ends(row: &mut ObjectWriter<'_>, flow: &Flow, speaker: Speaker) {
+    match speaker {
+        Speaker::Sender => {}
+        Speaker::Sfi(sfi) => row.display("sfi", sfi),
+        Speaker::Name { name, address } => {
+            row.display("n2k_name", format_args!("{name:016x}"));
+            row.number("n2k_source", u64::from(address));
+        }
+        Speaker::BusAddress(address) => row.number("n2k_source", u64::from(address)),
+    }
+    for (name, ip, port) in [("src", flow.src, flow.src_port), ("dst", flow.dst, flow.dst_port)] {
+        match ip {
+            Some(ip) if port == 0 => row.display(name, ip),
+            Some(IpAddr::V6(ip)) => row.display(name, format_args!("[{ip}]:{port}")),
+            Some(IpAddr::V4(ip)) => row.display(name, format_args!("{ip}:{port}")),
+            None => {}
+        }
+    }
+    for (name, mac) in [("src_mac", flow.src_mac), ("dst_mac", flow.dst_mac)] {
+        if mac != Mac::NONE {
+            row.display(name, mac);
+        }
+    }
+    if flow.vlans.outer.is_some() {
+        row.open_list("vlan");
+        for vlan in [flow.vlans.outer, flow.vlans.inner].into_iter().flatten() {
+            row.field("", dogwatch_model::FieldValue::Unsigned(u64::from(vlan)));
+        }
+        row.close();
+    }
+}

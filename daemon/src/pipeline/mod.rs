@@ -1,0 +1,200 @@
+//! The way of one frame: decode, recognise, dissect, inventory, rules, to completion on one thread.
+//!
+//! The same pipeline serves the daemon, `analyze` and every test: only where frames come from and where findings go differs. There is no clock in
+//! here; a capture replayed twice gives the same findings byte for byte.
+
+mod connections;
+mod counts;
+mod directory;
+mod watch;
+
+use dogwatch_dissectors::PROTOCOLS;
+use dogwatch_flow::{Counters, Engine, Frame, Limits};
+use dogwatch_inventory::Inventory;
+use dogwatch_model::{Asset, AssetChange, CaptureTime, Connection, Finding, SourceId};
+use dogwatch_rules::policy::Policy;
+use dogwatch_rules::{HealthSeen, Rules, Settings as RuleSettings};
+
+use crate::capture::SourceInfo;
+use crate::mirror::MirrorSeen;
+
+pub use connections::Connections;
+pub use counts::{ErrorCount, MessageCounts};
+use watch::Watch;
+
+/// Frames in, findings and assets out.
+pub struct Pipeline {
+    engine: Engine,
+    watch: Watch,
+    sources: Vec<SourceState>,
+    /// The second of capture time that was last ticked.
+    second: i64,
+}
+
+/// What is counted of one capture source.
+#[derive(Debug, Clone, Default)]
+pub struct SourceState {
+    /// Frames taken from it.
+    pub frames: u64,
+    /// Bytes these had on the wire.
+    pub bytes: u64,
+    /// Frames lost before they reached us.
+    pub dropped: u64,
+    /// Time of its first frame.
+    pub first: Option<CaptureTime>,
+    /// Time of its latest frame.
+    pub last: Option<CaptureTime>,
+    /// Whether it is open.
+    pub up: bool,
+}
+
+/// What is new since the last look.
+#[derive(Debug, Default)]
+pub struct News {
+    /// New and changed findings.
+    pub findings: Vec<Finding>,
+    /// What changed in the inventory.
+    pub changes: Vec<AssetChange>,
+}
+
+impl Pipeline {
+    /// A pipeline with every protocol and detection of this build.
+    #[must_use]
+    pub fn new(policy: Option<Policy>, rules: &RuleSettings) -> Self {
+        Self {
+            engine: Engine::new(Limits::default(), PROTOCOLS),
+            watch: Watch::new(Inventory::default(), Rules::new(policy, rules)),
+            sources: Vec::new(),
+            second: i64::MIN,
+        }
+    }
+
+    /// Puts what an earlier run knew back.
+    pub fn restore(&mut self, assets: Vec<Asset>, findings: Vec<Finding>) {
+        self.watch.inventory.restore(assets);
+        self.watch.rules.restore(findings);
+    }
+
+    /// Adds a capture source.
+    pub fn add_source(&mut self, info: SourceInfo) -> SourceId {
+        let id = SourceId(u16::try_from(self.sources.len()).unwrap_or(u16::MAX));
+        self.watch.add_source(info);
+        self.sources.push(SourceState { up: true, ..SourceState::default() });
+        id
+    }
+
+    /// Takes one frame through to its findings.
+    pub fn frame(&mut self, frame: &Frame<'_>) {
+        if let Some(source) = self.sources.get_mut(usize::from(frame.source.0)) {
+            source.frames += 1;
+            source.bytes += u64::from(frame.original_length);
+            source.first.get_or_insert(frame.at);
+            source.last = Some(frame.at);
+        }
+        self.engine.frame(frame, &mut self.watch);
+        if frame.at.seconds() != self.second {
+            self.tick(frame.at);
+        }
+    }
+
+    /// Time goes by, with or without frames.
+    pub fn tick(&mut self, at: CaptureTime) {
+        self.second = at.seconds();
+        self.watch.place_changed();
+        let counters = *self.engine.counters();
+        for (index, source) in self.sources.iter().enumerate() {
+            let label = self.watch.sources().get(index).map(|info| info.label.clone());
+            // a source that has not opened its mouth yet is the doctor's matter
+            let Some(label) = label.filter(|_| source.first.is_some()) else { continue };
+            let seen = HealthSeen {
+                at,
+                source: &label,
+                frames: source.frames,
+                dropped: source.dropped,
+                up: source.up,
+                unseen_bytes: counters.stream_lost_bytes,
+                seen_bytes: counters.bytes,
+            };
+            let directory = directory::Rows(&self.watch.inventory);
+            self.watch.rules.health(&seen, &directory);
+        }
+        let directory = directory::Rows(&self.watch.inventory);
+        self.watch.rules.tick(at, &directory);
+    }
+
+    /// Says what the kernel says of a source.
+    pub fn source_health(&mut self, source: SourceId, dropped: u64, up: bool) {
+        if let Some(state) = self.sources.get_mut(usize::from(source.0)) {
+            (state.dropped, state.up) = (dropped, up);
+        }
+    }
+
+    /// Ends every flow: the capture is over.
+    pub fn finish(&mut self) {
+        self.engine.finish(&mut self.watch);
+        let last = self.sources.iter().filter_map(|source| source.last).max().unwrap_or_default();
+        self.watch.place_changed();
+        let directory = directory::Rows(&self.watch.inventory);
+        // whatever waits for its second frame has had its time
+        self.watch.rules.tick(last.plus(std::time::Duration::from_secs(10)), &directory);
+    }
+
+    /// What is new since the last call.
+    pub fn take_news(&mut self) -> News {
+        self.watch.place_changed();
+        News { findings: self.watch.rules.take_changed(), changes: std::mem::take(&mut self.watch.changes) }
+    }
+
+    /// The sources with their names.
+    pub fn sources(&self) -> impl Iterator<Item = (&SourceInfo, &SourceState)> {
+        self.watch.sources().iter().zip(&self.sources)
+    }
+
+    /// What a source has shown of the ship's traffic.
+    #[must_use]
+    pub fn mirror(&self, source: SourceId) -> MirrorSeen {
+        self.watch.mirror(source).cloned().unwrap_or_default()
+    }
+
+    /// The inventory.
+    #[must_use]
+    pub const fn inventory(&self) -> &Inventory {
+        &self.watch.inventory
+    }
+
+    /// Policy and findings.
+    #[must_use]
+    pub const fn rules(&self) -> &Rules {
+        &self.watch.rules
+    }
+
+    /// The engine's running totals.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        self.engine.counters()
+    }
+
+    /// Messages by protocol.
+    #[must_use]
+    pub const fn messages(&self) -> &MessageCounts {
+        &self.watch.messages
+    }
+
+    /// Parse errors by protocol and kind.
+    #[must_use]
+    pub fn parse_errors(&self) -> &[ErrorCount] {
+        &self.watch.errors
+    }
+
+    /// Who talked to whom, added up, with names and zones.
+    #[must_use]
+    pub fn connections(&self) -> Vec<Connection> {
+        self.watch.connections.records(&self.watch.inventory, self.watch.rules.policy(), self.watch.sources())
+    }
+
+    /// How many connections.
+    #[must_use]
+    pub fn connection_count(&self) -> usize {
+        self.watch.connections.len()
+    }
+}

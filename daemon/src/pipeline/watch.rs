@@ -1,0 +1,353 @@
+//! What listens to the flow engine: keeps who the two ends of each flow are, and passes what they say to inventory and rules.
+
+use dogwatch_dissectors::ParseError;
+use dogwatch_flow::{FlowId, FlowSummary, Observer};
+use dogwatch_inventory::{AssetIx, Inventory};
+use dogwatch_model::{
+    Act, AssetChange, Attribute, CaptureTime, Event, Flow, Mac, ProtocolRole, SourceId, Speaker, Transport,
+};
+use dogwatch_rules::policy::{End, Ends, Placement, Policy};
+use dogwatch_rules::{FlowSeen, FlowStage, Party, Rules, Source};
+
+use super::connections::{Connections, Moved};
+use super::counts::{ErrorCount, MessageCounts, count_error};
+use super::directory::Rows;
+use crate::capture::SourceInfo;
+use crate::mirror::MirrorSeen;
+
+/// Everything behind the engine.
+pub(super) struct Watch {
+    sources: Vec<SourceInfo>,
+    selectors: Vec<Selectors>,
+    mirrors: Vec<MirrorSeen>,
+    pub(super) inventory: Inventory,
+    pub(super) rules: Rules,
+    pub(super) connections: Connections,
+    pub(super) messages: MessageCounts,
+    pub(super) errors: Vec<ErrorCount>,
+    /// Changes already placed, waiting to be taken.
+    pub(super) changes: Vec<AssetChange>,
+    flows: Vec<Option<FlowState>>,
+}
+
+/// What is remembered of a live flow: the two ends, seen from the side `flow` is seen from.
+#[derive(Debug, Clone, Copy)]
+struct FlowState {
+    flow: Flow,
+    a: Party,
+    b: Party,
+    protocol: Option<&'static str>,
+    /// Where its protocol stands in the message counts.
+    count_hint: usize,
+    /// Traffic already told.
+    told: Moved,
+    /// Whether the mirror's account has it.
+    is_in_mirror: bool,
+}
+
+impl Watch {
+    pub(super) fn new(inventory: Inventory, rules: Rules) -> Self {
+        Self {
+            sources: Vec::new(),
+            selectors: Vec::new(),
+            mirrors: Vec::new(),
+            inventory,
+            rules,
+            connections: Connections::default(),
+            messages: MessageCounts::default(),
+            errors: Vec::new(),
+            changes: Vec::new(),
+            flows: Vec::new(),
+        }
+    }
+
+    /// Adds a capture source; they are numbered in this order.
+    pub(super) fn add_source(&mut self, info: SourceInfo) {
+        self.selectors.push(Selectors::of(&info, self.rules.policy()));
+        self.sources.push(info);
+        self.mirrors.push(MirrorSeen::default());
+    }
+
+    /// What a source has shown of the ship's traffic.
+    pub(super) fn mirror(&self, source: SourceId) -> Option<&MirrorSeen> {
+        self.mirrors.get(usize::from(source.0))
+    }
+
+    /// The capture sources.
+    pub(super) fn sources(&self) -> &[SourceInfo] {
+        &self.sources
+    }
+
+    /// Gives rows that appeared or learned an address their zone and their declared asset.
+    pub(super) fn place_changed(&mut self) {
+        let changes = self.inventory.take_changes();
+        if changes.is_empty() {
+            return;
+        }
+        if let Some(policy) = self.rules.policy() {
+            let moved: std::collections::BTreeSet<&str> = changes
+                .iter()
+                .filter_map(|change| match change {
+                    AssetChange::Appeared { asset_id, .. } | AssetChange::Merged { asset_id, .. } => {
+                        Some(asset_id.as_str())
+                    }
+                    AssetChange::Attribute {
+                        asset_id, attribute: Attribute::IpAddress | Attribute::N2kName, ..
+                    } => Some(asset_id.as_str()),
+                    AssetChange::Attribute { .. } => None,
+                })
+                .collect();
+            let mut places = Vec::new();
+            for (ix, asset) in self.inventory.indexed().filter(|(_, asset)| moved.contains(asset.asset_id.as_str())) {
+                let (mut zone, mut declared) = (None, None);
+                for interface in &asset.interfaces {
+                    let mac = interface.mac.unwrap_or(Mac::NONE);
+                    let source = self.sources.iter().position(|source| source.label == interface.capture_source);
+                    let selectors = source.and_then(|source| self.selectors.get(source)).unwrap_or(&NO_SELECTORS);
+                    let addresses =
+                        interface.ips.iter().map(|ip| Some(*ip)).chain(interface.ips.is_empty().then_some(None));
+                    for ip in addresses.filter(|ip| ip.is_some() || !mac.is_none()) {
+                        let link_is_gateway = policy.is_gateway_mac(mac);
+                        let placed = policy.placed(&Placement {
+                            source: &selectors.interface,
+                            vlan: interface.vlan,
+                            mac,
+                            ip,
+                            link_is_gateway,
+                        });
+                        let end = policy.end(placed, mac, ip, link_is_gateway);
+                        (zone, declared) = (zone.or(end.zone), declared.or(end.asset));
+                    }
+                    if interface.n2k_name.is_some() || interface.n2k_source.is_some() {
+                        zone = zone.or_else(|| policy.bus_zone(&selectors.bus));
+                    }
+                }
+                let zone = declared.and_then(|asset| Some(policy.asset(asset)?.zone)).or(zone);
+                let zone = zone.and_then(|zone| policy.zone(zone)).map(|zone| zone.id.clone());
+                let declared = declared.and_then(|asset| policy.asset(asset)).map(|asset| asset.id.clone());
+                places.push((ix, zone, declared));
+            }
+            for (ix, zone, declared) in places {
+                self.inventory.declare(ix, zone.as_deref(), declared.as_deref());
+            }
+        }
+        self.changes.extend(changes);
+    }
+
+    /// The two ends of a flow by the policy, seen from the flow's sender.
+    fn parties(&self, flow: &Flow, a: Option<AssetIx>, b: Option<AssetIx>) -> (Party, Party) {
+        let ends = match self.rules.policy() {
+            Some(policy) => policy.zone_pair(flow, source_of(&self.sources, &self.selectors, flow).selector),
+            None => Ends {
+                from: End { mac: flow.src_mac, ip: flow.src, ..End::default() },
+                to: End { mac: flow.dst_mac, ip: flow.dst, ..End::default() },
+            },
+        };
+        let party =
+            |row: Option<AssetIx>, end, port| Party { row: row.map(|ix| ix.0), end, port, speaker: Speaker::Sender };
+        (party(a, ends.from, flow.src_port), party(b, ends.to, flow.dst_port))
+    }
+
+    fn row_of(&self, mac: Mac, ip: Option<std::net::IpAddr>) -> Option<AssetIx> {
+        ip.map_or_else(|| self.inventory.by_mac(mac), |ip| self.inventory.by_ip(ip))
+    }
+
+    fn tell(&mut self, id: FlowId, at: CaptureTime, frame: u64, stage: FlowStage, packets: u64) {
+        let Some(state) = self.flows.get(id.slot()).copied().flatten() else { return };
+        let seen = FlowSeen {
+            at,
+            frame,
+            source: source_of(&self.sources, &self.selectors, &state.flow),
+            flow: &state.flow,
+            from: state.a,
+            to: state.b,
+            protocol: state.protocol,
+            stage,
+            packets,
+        };
+        self.rules.flow(&seen, &Rows(&self.inventory));
+    }
+
+    /// Takes the flow as it is seen now; turns the two ends when the other side turns out to have opened it.
+    fn reorient(&mut self, id: FlowId, flow: &Flow) {
+        let Some(before) = self.flows.get(id.slot()).copied().flatten() else { return };
+        let is_turned =
+            (before.flow.src, before.flow.src_port, before.flow.src_mac) != (flow.src, flow.src_port, flow.src_mac);
+        if !is_turned && before.flow.initiator == flow.initiator {
+            return;
+        }
+        let (row_a, row_b) = if is_turned { (before.b.row, before.a.row) } else { (before.a.row, before.b.row) };
+        let (a, b) = self.parties(flow, row_a.map(AssetIx), row_b.map(AssetIx));
+        let told = if is_turned { before.told.turned() } else { before.told };
+        if let Some(slot) = self.flows.get_mut(id.slot()) {
+            *slot = Some(FlowState { flow: *flow, a, b, told, ..before });
+        }
+    }
+
+    /// Adds what a flow moved since it was last told to the totals of its ends and its connection; gives the packets.
+    fn add_traffic(&mut self, id: FlowId, summary: &FlowSummary, is_over: bool) -> u64 {
+        let Some(state) = self.flows.get_mut(id.slot()).and_then(Option::as_mut) else { return 0 };
+        let moved = Moved::since(&state.told, summary);
+        state.told = Moved { forward: summary.forward, backward: summary.backward };
+        // a long conversation counts once it has shown both its sides, or has had time to
+        if !state.is_in_mirror && (is_over || summary.tcp.established) {
+            state.is_in_mirror = true;
+            if let Some(mirror) = self.mirrors.get_mut(usize::from(summary.flow.source.0)) {
+                mirror.heard(summary);
+            }
+        }
+        for (row, traffic) in [(state.a.row, moved.forward), (state.b.row, moved.backward)] {
+            if let Some(row) = row.filter(|_| traffic.packets > 0) {
+                self.inventory.add_traffic(AssetIx(row), traffic.packets, traffic.bytes, summary.last);
+            }
+        }
+        self.connections.add(summary, &moved);
+        moved.packets()
+    }
+
+    /// The ends of an event: who said it, to whom.
+    fn speakers(&mut self, id: FlowId, event: &Event<'_>) -> Option<(Party, Party)> {
+        let state = self.flows.get(id.slot()).copied().flatten()?;
+        let is_forward = (event.flow.src, event.flow.src_port, event.flow.src_mac)
+            == (state.flow.src, state.flow.src_port, state.flow.src_mac);
+        let (mut from, to) = if is_forward { (state.a, state.b) } else { (state.b, state.a) };
+        match event.message.speaker {
+            Speaker::Sender => {}
+            Speaker::Sfi(_) => from.speaker = event.message.speaker,
+            Speaker::Name { .. } | Speaker::BusAddress(_) => {
+                from.speaker = event.message.speaker;
+                let source =
+                    self.sources.get(usize::from(event.flow.source.0)).map_or("", |source| source.label.as_str());
+                let row = self.inventory.bus_speaker(event.at, event.frame, event.flow, event.message.speaker, source);
+                from.row = row.map(|ix| ix.0);
+            }
+        }
+        Some((from, to))
+    }
+}
+
+/// The capture source of a flow, as people and as the policy call it.
+fn source_of<'a>(sources: &'a [SourceInfo], selectors: &'a [Selectors], flow: &Flow) -> Source<'a> {
+    let index = usize::from(flow.source.0);
+    let (Some(info), Some(selectors)) = (sources.get(index), selectors.get(index)) else { return Source::default() };
+    Source {
+        label: &info.label,
+        selector: if flow.transport == Transport::Can { &selectors.bus } else { &selectors.interface },
+    }
+}
+
+static NO_SELECTORS: Selectors = Selectors { interface: String::new(), bus: String::new() };
+
+/// What the policy's selectors call a source: its interface; for a bus in a file that does not name it, the only bus the policy has.
+#[derive(Debug, Clone, Default)]
+struct Selectors {
+    interface: String,
+    bus: String,
+}
+
+impl Selectors {
+    fn of(info: &SourceInfo, policy: Option<&Policy>) -> Self {
+        let interface = info.interface.clone().unwrap_or_default();
+        let mut buses = policy.into_iter().flat_map(|policy| &policy.zones).flat_map(|zone| &zone.can);
+        let bus = match (&info.interface, buses.next(), buses.next()) {
+            (None, Some(only), None) => only.clone(),
+            _ => interface.clone(),
+        };
+        Self { interface, bus }
+    }
+}
+
+impl Observer for Watch {
+    fn flow_started(&mut self, id: FlowId, at: CaptureTime, frame: u64, flow: &Flow) {
+        if let Some(mirror) = self.mirrors.get_mut(usize::from(flow.source.0)) {
+            mirror.started(flow);
+        }
+        let source = self.sources.get(usize::from(flow.source.0)).map_or("", |source| source.label.as_str());
+        let a = self.inventory.sender(at, frame, flow, source);
+        let b = self.row_of(flow.dst_mac, flow.dst).filter(|_| !flow.is_to_group());
+        let (a, b) = self.parties(flow, a, b);
+        if self.flows.len() <= id.slot() {
+            self.flows.resize(id.slot() + 1, None);
+        }
+        if let Some(slot) = self.flows.get_mut(id.slot()) {
+            *slot = Some(FlowState {
+                flow: *flow,
+                a,
+                b,
+                protocol: None,
+                count_hint: 0,
+                told: Moved::default(),
+                is_in_mirror: false,
+            });
+        }
+        self.tell(id, at, frame, FlowStage::Started, 1);
+    }
+
+    fn flow_answered(&mut self, id: FlowId, at: CaptureTime, frame: u64, flow: &Flow) {
+        let source = self.sources.get(usize::from(flow.source.0)).map_or("", |source| source.label.as_str());
+        let row = self.inventory.sender(at, frame, flow, source).map(|ix| ix.0);
+        let Some(state) = self.flows.get_mut(id.slot()).and_then(Option::as_mut) else { return };
+        // the answer comes from the side the flow is not seen from, unless it was turned meanwhile
+        let is_forward =
+            (flow.src, flow.src_port, flow.src_mac) == (state.flow.src, state.flow.src_port, state.flow.src_mac);
+        let end = if is_forward { &mut state.a } else { &mut state.b };
+        end.row = row;
+    }
+
+    fn flow_established(&mut self, id: FlowId, at: CaptureTime, frame: u64, flow: &Flow) {
+        self.reorient(id, flow);
+        self.tell(id, at, frame, FlowStage::Established, 0);
+    }
+
+    fn recognised(&mut self, id: FlowId, at: CaptureTime, frame: u64, flow: &Flow, protocol: Option<&'static str>) {
+        self.reorient(id, flow);
+        let Some(state) = self.flows.get_mut(id.slot()).and_then(Option::as_mut) else { return };
+        state.protocol = protocol;
+        let (a, b) = (state.a.row, state.b.row);
+        if let Some(protocol) = protocol {
+            let (role_a, role_b) = if flow.is_to_group() {
+                (ProtocolRole::Talker, ProtocolRole::Listener)
+            } else {
+                (ProtocolRole::Client, ProtocolRole::Server)
+            };
+            for (row, role) in [(a, role_a), (b, role_b)] {
+                if let Some(row) = row {
+                    self.inventory.speaks(AssetIx(row), protocol, role, at);
+                }
+            }
+        }
+        self.tell(id, at, frame, FlowStage::Recognised, 0);
+    }
+
+    fn flow_progress(&mut self, id: FlowId, summary: &FlowSummary) {
+        self.reorient(id, &summary.flow);
+        let packets = self.add_traffic(id, summary, false);
+        self.tell(id, summary.last, summary.last_frame, FlowStage::Progress, packets);
+    }
+
+    fn flow_ended(&mut self, id: FlowId, summary: &FlowSummary) {
+        self.reorient(id, &summary.flow);
+        let packets = self.add_traffic(id, summary, true);
+        self.tell(id, summary.last, summary.last_frame, FlowStage::Progress, packets);
+        if let Some(slot) = self.flows.get_mut(id.slot()) {
+            *slot = None;
+        }
+    }
+
+    fn event(&mut self, id: FlowId, event: &Event<'_>) {
+        let Some((from, to)) = self.speakers(id, event) else { return };
+        if let Some(state) = self.flows.get_mut(id.slot()).and_then(Option::as_mut) {
+            self.messages.count(event.message.protocol, &mut state.count_hint);
+        }
+        let label = self.sources.get(usize::from(event.flow.source.0)).map_or("", |source| source.label.as_str());
+        if event.message.acts.iter().any(|act| matches!(act, Act::Says(_))) {
+            self.inventory.event(event, from.row.map(AssetIx), label);
+        }
+        let source = source_of(&self.sources, &self.selectors, event.flow);
+        self.rules.event(event, &from, &to, source, &Rows(&self.inventory));
+    }
+
+    fn parse_error(&mut self, _id: FlowId, protocol: &'static str, error: ParseError) {
+        count_error(&mut self.errors, protocol, error.kind());
+    }
+}

@@ -1,0 +1,32 @@
+//! The policy file on disk: read, checked, and explained when it is wrong.
+
+use std::path::Path;
+
+use anyhow::Context;
+use dogwatch_rules::policy::{Checked, Level, Policy, check};
+
+use crate::clock;
+
+/// Reads and checks a policy file.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read(file: &Path) -> anyhow::Result<Checked> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read the policy {}", file.display()))?;
+    Ok(check(&text, &file.display().to_string(), clock::now()))
+}
+
+/// Reads a policy that must be valid.
+///
+/// # Errors
+/// When it cannot be read or has errors: all of them, with line, column and what would be right.
+pub fn load(file: &Path) -> anyhow::Result<Policy> {
+    let checked = read(file)?;
+    let problems: Vec<String> = checked
+        .diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.severity == Level::Error)
+        .map(ToString::to_string)
+        .collect();
+    checked.policy.with_context(|| format!("the policy {} has errors:\n{}", file.display(), problems.join("\n")))
+}

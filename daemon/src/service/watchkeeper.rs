@@ -1,0 +1,277 @@
+//! The packet thread: takes frames from all interfaces through the pipeline, to completion, and once a second hands over what is new.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use dogwatch_flow::{Frame, LinkType};
+use dogwatch_model::{AssetChange, CaptureTime, SourceId};
+
+use super::board::{Board, SourceView, ZoneView};
+use super::keeper::{Outbox, Parcel};
+use crate::capture::live::{LiveCapture, LiveCounters, Visit, wait};
+use crate::capture::paced::PacedFile;
+use crate::clock;
+use crate::pipeline::Pipeline;
+
+/// Frames taken from one interface before the next one has its turn.
+const TURN: u32 = 4_096;
+/// Longest wait for a frame: a stop takes effect within it.
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
+/// How often news is handed over and the picture renewed.
+const BEAT: Duration = Duration::from_secs(1);
+/// How often an interface that went away is tried again.
+const REOPEN_EVERY: Duration = Duration::from_secs(5);
+/// How often the (possibly large) tables of assets and connections are copied for the console.
+const TABLES_EVERY: Duration = Duration::from_secs(2);
+
+/// Where a source's frames come from.
+pub(super) enum Input {
+    /// An interface.
+    Live(LiveCapture),
+    /// A file, played.
+    Paced(PacedFile),
+}
+
+impl Input {
+    fn read(&mut self, budget: u32, take: impl FnMut(CaptureTime, LinkType, u32, &[u8])) -> Visit {
+        match self {
+            Self::Live(capture) => capture.read(budget, take),
+            Self::Paced(file) => file.read(budget, take),
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Live(capture) => capture.interface().to_owned(),
+            Self::Paced(file) => file.name(),
+        }
+    }
+
+    const fn is_up(&self) -> bool {
+        match self {
+            Self::Live(capture) => capture.is_up(),
+            Self::Paced(file) => !file.is_over(),
+        }
+    }
+
+    fn counters(&mut self) -> LiveCounters {
+        match self {
+            Self::Live(capture) => capture.counters(),
+            Self::Paced(_) => LiveCounters::default(),
+        }
+    }
+}
+
+/// One source and what is remembered of it.
+pub(super) struct Port {
+    input: Input,
+    source: SourceId,
+    name: String,
+    number: u64,
+    opened: CaptureTime,
+    frames_at_beat: u64,
+    tried: Instant,
+}
+
+impl Port {
+    pub(super) fn new(name: String, input: Input) -> Self {
+        let opened = clock::now();
+        Self { input, source: SourceId::default(), name, number: 0, opened, frames_at_beat: 0, tried: Instant::now() }
+    }
+}
+
+/// The packet thread's own things.
+pub(super) struct Watchkeeper {
+    pipeline: Pipeline,
+    ports: Vec<Port>,
+    outbox: Outbox,
+    board: Arc<Board>,
+    tables: Instant,
+}
+
+impl Watchkeeper {
+    pub(super) fn new(mut pipeline: Pipeline, mut ports: Vec<Port>, outbox: Outbox, board: Arc<Board>) -> Self {
+        for port in &mut ports {
+            let info = crate::capture::SourceInfo { label: port.name.clone(), interface: Some(port.name.clone()) };
+            port.source = pipeline.add_source(info);
+        }
+        Self { pipeline, ports, outbox, board, tables: Instant::now() }
+    }
+
+    /// Runs until `stop` is set; what is new then is handed over before it returns.
+    pub(super) fn run(mut self, stop: &AtomicBool) {
+        let mut beat = Instant::now();
+        while !stop.load(Ordering::Relaxed) {
+            if !self.take_frames() {
+                self.rest();
+            }
+            if beat.elapsed() >= BEAT {
+                let since = beat.elapsed();
+                beat = Instant::now();
+                self.beat(since);
+            }
+        }
+        self.pipeline.finish();
+        self.beat(BEAT);
+    }
+
+    /// Gives every source its turn; whether any had frames.
+    fn take_frames(&mut self) -> bool {
+        let mut any = false;
+        for port in &mut self.ports {
+            let (pipeline, source, number) = (&mut self.pipeline, port.source, &mut port.number);
+            let visit = port.input.read(TURN, |at, link, original_length, bytes| {
+                *number += 1;
+                pipeline.frame(&Frame { at, source, number: *number, link, original_length, bytes });
+            });
+            any |= matches!(visit, Visit::Frames(_));
+            if let Input::Live(capture) = &mut port.input
+                && visit == Visit::Down
+                && port.tried.elapsed() >= REOPEN_EVERY
+            {
+                port.tried = Instant::now();
+                if capture.reopen().is_ok() {
+                    tracing::info!(interface = %capture.interface(), "interface is back");
+                }
+            }
+        }
+        any
+    }
+
+    fn rest(&self) {
+        let live = self.ports.iter().filter_map(|port| match &port.input {
+            Input::Live(capture) => Some(capture),
+            Input::Paced(_) => None,
+        });
+        // a played file has frames due at any moment
+        let has_files = self.ports.iter().any(|port| matches!(&port.input, Input::Paced(file) if !file.is_over()));
+        let longest = if has_files { LONGEST_WAIT / 20 } else { LONGEST_WAIT };
+        if let Err(error) = wait(live, longest) {
+            tracing::warn!(%error, "cannot wait for frames");
+            std::thread::sleep(LONGEST_WAIT);
+        }
+    }
+
+    /// Once a second: time goes by for the rules, news goes to the keeper, the picture to the board.
+    fn beat(&mut self, since: Duration) {
+        for port in &mut self.ports {
+            let counters = port.input.counters();
+            self.pipeline.source_health(
+                port.source,
+                counters.dropped_kernel + counters.dropped_interface,
+                port.input.is_up(),
+            );
+        }
+        self.pipeline.tick(clock::now());
+        let news = self.pipeline.take_news();
+        let changed: BTreeSet<&str> = news
+            .changes
+            .iter()
+            .map(|change| match change {
+                AssetChange::Appeared { asset_id, .. }
+                | AssetChange::Attribute { asset_id, .. }
+                | AssetChange::Merged { asset_id, .. } => asset_id.as_str(),
+            })
+            .collect();
+        let assets = self
+            .pipeline
+            .inventory()
+            .assets()
+            .filter(|asset| changed.contains(asset.asset_id.as_str()))
+            .cloned()
+            .collect();
+        self.outbox.send(Parcel { findings: news.findings, assets });
+        self.show(since);
+    }
+
+    fn show(&mut self, since: Duration) {
+        let now = clock::now();
+        let sources = self.source_views(now, since);
+        let zones = self.zone_views();
+        let tables = (self.tables.elapsed() >= TABLES_EVERY).then(|| {
+            self.tables = Instant::now();
+            (
+                Arc::new(self.pipeline.inventory().assets().cloned().collect::<Vec<_>>()),
+                Arc::new(self.pipeline.connections()),
+            )
+        });
+        let pipeline = &self.pipeline;
+        self.board.update(|picture| {
+            picture.now = now;
+            picture.ship_state = pipeline.rules().ship_state();
+            picture.sources = sources;
+            picture.zones = zones;
+            if let Some((assets, connections)) = tables {
+                (picture.assets, picture.connections) = (assets, connections);
+            }
+            picture.protocols = pipeline.messages().sorted();
+            picture.parse_errors =
+                pipeline.parse_errors().iter().map(|error| (error.protocol, error.kind, error.count)).collect();
+            picture.engine = pipeline.counters().iter().collect();
+        });
+    }
+
+    fn source_views(&mut self, now: CaptureTime, since: Duration) -> Vec<SourceView> {
+        let states: Vec<_> = self.pipeline.sources().map(|(_, state)| state.clone()).collect();
+        let mut views = Vec::new();
+        for (port, state) in self.ports.iter_mut().zip(states) {
+            let (counters, is_up) = (port.input.counters(), port.input.is_up());
+            let seen = self.pipeline.mirror(port.source);
+            let dropped = counters.dropped_kernel + counters.dropped_interface;
+            let verdict = seen.verdict(port.opened, now, state.frames, dropped, is_up);
+            let new = state.frames.saturating_sub(port.frames_at_beat);
+            port.frames_at_beat = state.frames;
+            views.push(SourceView {
+                name: port.name.clone(),
+                interface: port.input.name(),
+                up: is_up,
+                frames: state.frames,
+                bytes: state.bytes,
+                dropped_kernel: counters.dropped_kernel,
+                dropped_interface: counters.dropped_interface,
+                frames_per_second: new as f64 / since.as_secs_f64().max(0.001),
+                last_frame: state.last,
+                vlans: seen.vlans.iter().copied().collect(),
+                verdict,
+                meaning: verdict.meaning(),
+                remedy: verdict.remedy(),
+            });
+        }
+        views
+    }
+
+    fn zone_views(&self) -> Vec<ZoneView> {
+        let Some(policy) = self.pipeline.rules().policy() else { return Vec::new() };
+        let assets: Vec<_> = self
+            .pipeline
+            .inventory()
+            .assets()
+            .map(|asset| (asset.zone_id.as_deref(), asset.policy_id.as_deref()))
+            .collect();
+        (0_u16..)
+            .zip(&policy.zones)
+            .map(|(index, zone)| {
+                let in_zone = |id: Option<&str>| id == Some(zone.id.as_str());
+                let declared: Vec<&str> =
+                    policy.assets.iter().filter(|asset| asset.zone.0 == index).map(|asset| asset.id.as_str()).collect();
+                ZoneView {
+                    id: zone.id.clone(),
+                    label: zone.label.clone(),
+                    function: zone.function.as_str(),
+                    class: zone.class.as_str(),
+                    criticality: zone.criticality.as_str(),
+                    devices: zone.devices.as_str(),
+                    mode: zone.mode.unwrap_or(policy.mode).as_str(),
+                    seen: assets.iter().filter(|(id, _)| in_zone(*id)).count(),
+                    declared_seen: declared
+                        .iter()
+                        .filter(|id| assets.iter().any(|(_, seen)| *seen == Some(**id)))
+                        .count(),
+                    declared: declared.len(),
+                }
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,159 @@
+//! A Modbus/TCP master: one connection to one controller, its poll list, and now and then a write that the policy allows.
+
+use super::plant::Plant;
+use super::{Cadence, Talker};
+use crate::rng::Rng;
+use crate::talk::modbus::{self, function};
+use crate::wire::net::{Host, MILLI, Net, SECOND};
+use crate::wire::session::Session;
+use crate::world::World;
+
+/// One line of a poll list.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Poll {
+    pub(crate) unit: u8,
+    pub(crate) function: u8,
+    pub(crate) address: u16,
+    pub(crate) count: u16,
+    pub(crate) period: i64,
+}
+
+/// A write that comes at random times: start or stop request to one of some units.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Writes {
+    pub(crate) units: &'static [u8],
+    pub(crate) address: u16,
+    /// Mean time between writes, seconds.
+    pub(crate) mean_s: f64,
+}
+
+/// Who polls what.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MasterPlan {
+    pub(crate) name: &'static str,
+    pub(crate) plant: Plant,
+    pub(crate) polls: &'static [Poll],
+    pub(crate) writes: Option<Writes>,
+    /// Asks for the identification once, when the connection is open.
+    pub(crate) identifies: bool,
+}
+
+/// A connection of a master to a controller: numbers its requests and waits for one answer before the next.
+#[derive(Debug, Clone)]
+pub(crate) struct Link {
+    session: Session,
+    transaction: u16,
+    free_at: i64,
+    opened: bool,
+    rng: Rng,
+}
+
+impl Link {
+    /// A connection from `client`, port `port`, to the Modbus port of `server`.
+    pub(crate) fn new(client: Host, port: u16, server: Host, mut rng: Rng) -> Self {
+        let round_trip = if client.subnet == server.subnet { 350_000 } else { 800_000 };
+        let session = Session::new((client, port), (server, 502), rng.bits(), round_trip);
+        Self { session, transaction: rng.bits() as u16, free_at: 0, opened: false, rng }
+    }
+
+    /// Sends a request and gets its answer 4 to 40 ms later; returns when the request went out.
+    pub(crate) fn ask(&mut self, net: &mut Net, at: i64, unit: u8, request: &[u8], answer: &[u8]) -> i64 {
+        let mut at = at.max(self.free_at);
+        if !self.opened {
+            self.opened = true;
+            at = self.session.open(net, at);
+        }
+        self.transaction = self.transaction.wrapping_add(1);
+        let question = modbus::frame(self.transaction, unit, request);
+        let answer = modbus::frame(self.transaction, unit, answer);
+        let thinking = 4 * MILLI + self.rng.nanos(36 * MILLI);
+        self.free_at = self.session.exchange(net, at, &question, &answer, thinking) + MILLI;
+        at
+    }
+
+    /// Asks whether the other end is still there.
+    pub(crate) fn keep_alive(&mut self, net: &mut Net, at: i64) {
+        if self.opened {
+            let at = at.max(self.free_at);
+            self.session.keep_alive(net, at);
+            self.free_at = at + 2 * MILLI;
+        }
+    }
+
+    /// Closes the connection in good order.
+    pub(crate) fn close(&mut self, net: &mut Net) {
+        if self.opened {
+            self.free_at = self.session.close(net, self.free_at + 5 * MILLI);
+            self.opened = false;
+        }
+    }
+}
+
+/// A master at work.
+pub(crate) struct Master {
+    plan: &'static MasterPlan,
+    link: Link,
+    polls: Vec<(Poll, Cadence)>,
+    write: Option<Cadence>,
+    keep_alive: Cadence,
+    identify: bool,
+    rng: Rng,
+    starts_next: bool,
+}
+
+impl Master {
+    /// A master that connects within the first seconds of the run.
+    pub(crate) fn new(plan: &'static MasterPlan, client: Host, server: Host, seed: u64, start: i64) -> Self {
+        let mut rng = Rng::stream(seed, plan.name, "timing");
+        let first = start + 3 * SECOND + rng.nanos(2 * SECOND);
+        let polls = plan.polls.iter().map(|poll| (*poll, Cadence::new(first + rng.nanos(poll.period), poll.period)));
+        let polls = polls.collect();
+        // The first write comes early, so that every capture of more than two minutes holds a normal one.
+        let write = plan.writes.map(|_| Cadence::new(start + 50 * SECOND + rng.nanos(50 * SECOND), SECOND));
+        let port = 49_300 + rng.below(2_000) as u16;
+        let link = Link::new(client, port, server, Rng::stream(seed, plan.name, "link"));
+        let keep_alive = Cadence::new(first + 75 * SECOND, 75 * SECOND);
+        Self { plan, link, polls, write, keep_alive, identify: plan.identifies, rng, starts_next: true }
+    }
+
+    fn write(&mut self, net: &mut Net, at: i64, writes: &Writes) {
+        let value = u16::from(self.starts_next);
+        self.starts_next = !self.starts_next;
+        let unit = self.rng.pick(writes.units);
+        let request = modbus::pair(function::WRITE_REGISTER, writes.address, value);
+        self.link.ask(net, at, unit, &request, &request);
+    }
+}
+
+impl Talker for Master {
+    fn tick(&mut self, world: &World, net: &mut Net) {
+        for number in 0..self.polls.len() {
+            let Some((poll, cadence)) = self.polls.get_mut(number) else { break };
+            let Some(at) = cadence.due(world.now) else { continue };
+            let poll = *poll;
+            if std::mem::take(&mut self.identify) {
+                let answer = modbus::identification(self.plan.plant.identification());
+                self.link.ask(net, at, poll.unit, &modbus::read_identification(), &answer);
+            }
+            let request = modbus::pair(poll.function, poll.address, poll.count);
+            let answer = self.plan.plant.read(world, poll.unit, poll.function, poll.address, poll.count);
+            let jitter = self.rng.nanos(4 * MILLI);
+            self.link.ask(net, at + jitter, poll.unit, &request, &answer);
+        }
+        if let (Some(writes), Some(at)) =
+            (self.plan.writes, self.write.as_mut().and_then(|write| write.due_once(world.now)))
+        {
+            self.write(net, at, &writes);
+            let wait = 30.0 + self.rng.waiting(writes.mean_s);
+            if let Some(write) = &mut self.write {
+                write.again(at + (wait * 1e3) as i64 * MILLI);
+            }
+        }
+        // Only a list slower than a keep-alive interval would leave the line idle; controllers of this kind probe anyway.
+        if self.plan.plant == Plant::Ballast
+            && let Some(at) = self.keep_alive.due(world.now)
+        {
+            self.link.keep_alive(net, at);
+        }
+    }
+}

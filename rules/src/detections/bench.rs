@@ -1,0 +1,212 @@
+//! A bench for detections: one detector, a made-up ship, and whatever the case wants to show it.
+
+use std::net::IpAddr;
+
+use dogwatch_model::{
+    Act, Asset, CaptureTime, Event, Fact, FactValue, Finding, Flow, Initiator, Interface, Mac, Message, NoFields,
+    Object, Of, Quantity, SourceId, Speaker, Subject, Transport, Value, Vlans,
+};
+
+use crate::detector::{Detector, Directory};
+use crate::engine::Rules;
+use crate::policy::{End, check};
+use crate::seen::{FlowSeen, FlowStage, HealthSeen, Party, Source};
+
+const MIRROR: Source<'static> = Source { label: "mir0", selector: "" };
+
+/// Nobody is known.
+struct Empty(Vec<Asset>);
+
+impl Directory for Empty {
+    fn asset(&self, row: u32) -> Option<&Asset> {
+        self.0.get(row as usize)
+    }
+    fn row_of_ip(&self, ip: IpAddr) -> Option<u32> {
+        self.0.iter().position(|asset| asset.interfaces.iter().any(|i| i.ips.contains(&ip))).map(|row| row as u32)
+    }
+    fn row_of_mac(&self, mac: Mac) -> Option<u32> {
+        self.0.iter().position(|asset| asset.interfaces.iter().any(|i| i.mac == Some(mac))).map(|row| row as u32)
+    }
+}
+
+/// See the file's head.
+pub(crate) struct Bench {
+    rules: Rules,
+    directory: Empty,
+    now: CaptureTime,
+    frame: u64,
+}
+
+impl Bench {
+    /// A bench with one detector and, maybe, a policy. The policy must be valid.
+    pub(crate) fn new(policy: Option<&str>, detector: Box<dyn Detector>) -> Self {
+        let policy = policy.map(|text| {
+            let checked = check(text, "test.toml", CaptureTime::from_parts(1_800_000_000, 0));
+            checked.policy.unwrap_or_else(|| panic!("{:?}", checked.diagnostics))
+        });
+        let directory = Empty(Vec::new());
+        Self {
+            rules: Rules::with(policy, vec![detector]),
+            directory,
+            now: CaptureTime::from_parts(1_800_000_000, 0),
+            frame: 0,
+        }
+    }
+
+    /// Adds a device to the inventory.
+    pub(crate) fn knows(&mut self, asset: Asset) {
+        self.directory.0.push(asset);
+    }
+
+    /// Sets the time, seconds from the start, and ticks.
+    pub(crate) fn at(&mut self, second: f64) {
+        self.now = CaptureTime::from_parts(1_800_000_000, 0).plus(std::time::Duration::from_secs_f64(second));
+        self.rules.tick(self.now, &self.directory);
+    }
+
+    fn party(&self, ip: Option<IpAddr>, mac: Mac, port: u16, speaker: Speaker) -> Party {
+        let end = self.rules.policy().map_or(End { mac, ip, ..End::default() }, |policy| policy.nmea_end("", mac, ip));
+        let row = ip.map_or_else(|| self.directory.row_of_mac(mac), |ip| self.directory.row_of_ip(ip));
+        Party { row, end, port, speaker }
+    }
+
+    /// A flow between two addresses, TCP to `port`.
+    pub(crate) fn flow(&mut self, from: &str, to: &str, port: u16, protocol: Option<&'static str>, stage: FlowStage) {
+        self.frame += 1;
+        let flow = flow(from, to, port, Transport::Tcp);
+        let (a, b) = (
+            self.party(flow.src, flow.src_mac, 40_000, Speaker::Sender),
+            self.party(flow.dst, flow.dst_mac, port, Speaker::Sender),
+        );
+        let seen = FlowSeen {
+            at: self.now,
+            frame: self.frame,
+            source: MIRROR,
+            flow: &flow,
+            from: a,
+            to: b,
+            protocol,
+            stage,
+            packets: 1,
+        };
+        self.rules.flow(&seen, &self.directory);
+    }
+
+    /// A message with acts.
+    pub(crate) fn says(&mut self, protocol: &'static str, speaker: Speaker, flow: &Flow, acts: &[Act<'_>]) {
+        self.frame += 1;
+        let message = Message { protocol, kind: "test", speaker, acts, fields: &NoFields };
+        let event = Event { at: self.now, frame: self.frame, flow, message: &message };
+        let (a, b) = (
+            self.party(flow.src, flow.src_mac, flow.src_port, speaker),
+            self.party(flow.dst, flow.dst_mac, flow.dst_port, Speaker::Sender),
+        );
+        self.rules.event(&event, &a, &b, MIRROR, &self.directory);
+    }
+
+    /// Measurements of own ship by a device.
+    pub(crate) fn measures(&mut self, from: &str, values: &[(Quantity, Value)]) {
+        let acts: Vec<_> = values
+            .iter()
+            .map(|(quantity, value)| Act::Measures { of: Of::OwnShip, quantity: *quantity, value: *value })
+            .collect();
+        self.says("nmea0183", Speaker::Sender, &flow(from, "239.192.0.4", 60_004, Transport::Udp), &acts);
+    }
+
+    /// A sentence from a source.
+    pub(crate) fn sentence(&mut self, from: &str, speaker: Speaker, talker: &str, formatter: &str) {
+        let acts = [Act::Publishes { object: Object::Sentence { talker, formatter } }];
+        self.says("iec61162-450", speaker, &flow(from, "239.192.0.4", 60_004, Transport::Udp), &acts);
+    }
+
+    /// An ARP-like claim: `mac` has `ip`.
+    pub(crate) fn claims(&mut self, mac: Mac, ip: &str) {
+        let ip: IpAddr = ip.parse().unwrap();
+        let fact = Fact {
+            about: Subject::Mac(mac),
+            attribute: dogwatch_model::Attribute::IpAddress,
+            value: FactValue::Ip(ip),
+            confidence: 80,
+            method: "arp",
+        };
+        let flow = Flow {
+            src: None,
+            dst: None,
+            src_mac: mac,
+            transport: Transport::Ethernet(0x0806),
+            ..flow("0.0.0.0", "0.0.0.0", 0, Transport::Udp)
+        };
+        self.says("arp", Speaker::Sender, &flow, &[Act::Says(fact)]);
+    }
+
+    /// Counters of a capture source.
+    pub(crate) fn health(&mut self, source: &str, frames: u64, dropped: u64, up: bool) {
+        let seen = HealthSeen { at: self.now, source, frames, dropped, up, unseen_bytes: 0, seen_bytes: 0 };
+        self.rules.health(&seen, &self.directory);
+    }
+
+    /// What was raised.
+    pub(crate) fn findings(&self) -> Vec<Finding> {
+        self.rules.findings().findings().cloned().collect()
+    }
+
+    /// Detection ids raised, in order.
+    pub(crate) fn ids(&self) -> Vec<String> {
+        self.findings().into_iter().map(|finding| finding.rule_id).collect()
+    }
+}
+
+/// The addresses of a packet between two hosts; the card of a host is made of its address.
+pub(crate) fn flow(from: &str, to: &str, port: u16, transport: Transport) -> Flow {
+    let (src, dst): (IpAddr, IpAddr) = (from.parse().unwrap(), to.parse().unwrap());
+    Flow {
+        source: SourceId(0),
+        vlans: Vlans::default(),
+        src_mac: card(src),
+        dst_mac: card(dst),
+        src: Some(src),
+        dst: Some(dst),
+        transport,
+        src_port: 40_000,
+        dst_port: port,
+        ttl: 64,
+        initiator: Initiator::Sender,
+    }
+}
+
+/// The card of a made-up host.
+pub(crate) fn card(ip: IpAddr) -> Mac {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [a, b, c, d] = ip.octets();
+            Mac([2, 0, a, b, c, d])
+        }
+        IpAddr::V6(_) => Mac([2, 6, 0, 0, 0, 1]),
+    }
+}
+
+/// A made-up device with an address.
+pub(crate) fn device(ip: &str) -> Asset {
+    let ip: IpAddr = ip.parse().unwrap();
+    let at = CaptureTime::from_parts(1_800_000_000, 0);
+    Asset {
+        asset_id: format!("ast_{ip}"),
+        policy_id: None,
+        zone_id: None,
+        interfaces: vec![Interface { mac: Some(card(ip)), ips: vec![ip], ..Interface::default() }],
+        device_class: dogwatch_model::DeviceClass::Unknown,
+        attributes: std::collections::BTreeMap::new(),
+        protocols: Vec::new(),
+        first_seen: at,
+        last_seen: at,
+        frames: 0,
+        bytes: 0,
+        state: dogwatch_model::AssetState::ObservedOnly,
+        disposition: dogwatch_model::Disposition::Unapproved,
+        purpose: None,
+        ship_function: None,
+        system_name: None,
+        cbs_category: None,
+        location: None,
+    }
+}

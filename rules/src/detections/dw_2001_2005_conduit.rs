@@ -1,0 +1,258 @@
+//! DW-2001 and DW-2005: two ends talk although no conduit joins their zones. Where one side is an untrusted zone and the other OT or a DMZ it is
+//! DW-2005, anywhere else DW-2001.
+//!
+//! Link housekeeping (ARP, LLDP, spanning tree and whatever else has no IP address) stays inside its zone and is not judged here. Inside a zone a
+//! conduit from the zone to itself is needed for OT zones, and for others as soon as the policy has one. A connection whose opening was not seen is
+//! judged both ways round: either will do.
+
+use dogwatch_model::{Initiator, Severity, Transport};
+
+use crate::detector::{Card, Context, Detector, Raise, Wants};
+use crate::findings::call;
+use crate::policy::{Ask, Class, Function, Importance, Mode, Policy, Reason, Verdict, ZoneIx};
+use crate::seen::{FlowSeen, FlowStage, Party};
+
+const NO_CONDUIT: Card = Card {
+    id: "DW-2001",
+    why: "Zones keep trouble where it starts. Traffic the zone plan does not know is either a mistake in the wiring or someone crossing from a \
+          network where he is allowed to one where he is not.",
+    e26: &["4.2.1", "4.2.2", "4.3.1"],
+};
+
+const UNTRUSTED: Card = Card {
+    id: "DW-2005",
+    why: "Crew, passenger and satellite networks are open to the world. A path from there into the networks that steer and power the ship is the \
+          way most attacks would take.",
+    e26: &["4.2.1", "4.2.6", "4.3.1"],
+};
+
+/// See the file's head. Keeps no state: the table of findings knows what was told.
+#[derive(Default)]
+pub(super) struct Conduit;
+
+impl Detector for Conduit {
+    fn cards(&self) -> &'static [&'static Card] {
+        &[&NO_CONDUIT, &UNTRUSTED]
+    }
+
+    fn wants(&self) -> Wants {
+        Wants { flows: true, ..Wants::default() }
+    }
+
+    fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
+        let Some(policy) = cx.policy else { return };
+        let has_addresses = seen.from.end.ip.is_some() && seen.to.end.ip.is_some();
+        if !has_addresses || seen.stage == FlowStage::Progress || is_own_group_traffic(seen) {
+            return;
+        }
+        let (from, to) = (seen.from.end.zone, seen.to.end.zone);
+        if policy.mode_between(from, to) != Mode::Enforce || from == to && !is_judged_inside(policy, from) {
+            return;
+        }
+        let ask = ask(seen, &seen.from, &seen.to, cx);
+        let verdict = policy.judge(&ask);
+        let Verdict::Denied(denial) = verdict else { return };
+        // before the protocol is known only the absence of any conduit is certain
+        let is_certain =
+            seen.stage == FlowStage::Recognised || denial.failed_field == "conduit" || denial.reason == Reason::NoZone;
+        if !is_certain || !matches!(denial.reason, Reason::NoConduit | Reason::NoZone) {
+            return;
+        }
+        if seen.flow.initiator == Initiator::Unknown
+            && policy.judge(&self::ask(seen, &seen.to, &seen.from, cx)).is_allowed()
+        {
+            return;
+        }
+        self.raise(
+            seen,
+            policy,
+            &ask,
+            denial.conduit.and_then(|conduit| policy.conduit(conduit)).map(|conduit| conduit.id.clone()),
+            cx,
+        );
+    }
+}
+
+impl Conduit {
+    fn raise(
+        &self,
+        seen: &FlowSeen<'_>,
+        policy: &Policy,
+        ask: &Ask<'_>,
+        conduit: Option<String>,
+        cx: &mut Context<'_>,
+    ) {
+        let is_untrusted = is_untrusted_into_protected(policy, seen.from.end.zone, seen.to.end.zone);
+        let card = if is_untrusted { &UNTRUSTED } else { &NO_CONDUIT };
+        // a SYN that nobody answered has reached nothing yet
+        let is_attempt = seen.flow.transport == Transport::Tcp && seen.stage == FlowStage::Started;
+        let severity = match (is_untrusted, is_attempt) {
+            (true, false) if leads_to_the_heart(policy, seen.to.end.zone) => Severity::Critical,
+            (true, _) | (false, false) => Severity::High,
+            (false, true) => Severity::Medium,
+        };
+        let key = format!(
+            "{:?}|{:?}|{:?}|{}",
+            seen.from.identity(),
+            seen.to.identity(),
+            seen.flow.transport,
+            seen.flow.dst_port
+        );
+        let (who, whom) = (call(&seen.from, cx.policy, cx.directory), call(&seen.to, cx.policy, cx.directory));
+        let zones = (policy.zone_id(seen.from.end.zone).to_owned(), policy.zone_id(seen.to.end.zone).to_owned());
+        let proposal = if is_untrusted { None } else { policy.policy_line_for(ask) };
+        cx.raise(key.as_bytes(), card, seen.at, || Raise {
+            card,
+            severity: Some(severity),
+            confidence: 0.9,
+            at: seen.at,
+            frame: seen.frame,
+            from: seen.from,
+            to: Some(seen.to),
+            service: seen.service(),
+            summary: format!(
+                "{who} ({}) {} {whom} ({}) by {}; the zone plan has no path for that",
+                zones.0,
+                if is_attempt { "tries to reach" } else { "talks to" },
+                zones.1,
+                seen.service()
+            ),
+            fields: vec![("from_zone".to_owned(), zones.0.clone()), ("to_zone".to_owned(), zones.1.clone())],
+            expected: format!("no traffic from {} to {} but what its conduits list", zones.0, zones.1),
+            conduit,
+            proposal,
+        });
+    }
+}
+
+fn ask<'a>(seen: &FlowSeen<'a>, from: &Party, to: &Party, cx: &Context<'_>) -> Ask<'a> {
+    let port = if from.port == seen.from.port { seen.flow.dst_port } else { seen.flow.src_port };
+    Ask {
+        from: from.end,
+        to: to.end,
+        protocol: seen.protocol,
+        transport: seen.flow.transport,
+        port,
+        verb: None,
+        object: None,
+        at: seen.at,
+        state: cx.state,
+    }
+}
+
+/// Broadcast and multicast stay inside the sender's zone. What may be said there is the business of the sentence rules; service discovery and
+/// group management of the link are everybody's.
+fn is_own_group_traffic(seen: &FlowSeen<'_>) -> bool {
+    seen.flow.is_to_group()
+}
+
+fn is_judged_inside(policy: &Policy, zone: Option<ZoneIx>) -> bool {
+    let Some((zone, plan)) = zone.and_then(|zone| Some((zone, policy.zone(zone)?))) else { return false };
+    zone != policy.outside()
+        && (plan.class == Class::Ot || policy.conduits.iter().any(|conduit| conduit.from == zone && conduit.to == zone))
+}
+
+fn is_untrusted_into_protected(policy: &Policy, from: Option<ZoneIx>, to: Option<ZoneIx>) -> bool {
+    let is_untrusted = from.is_some_and(|from| {
+        from == policy.outside() || policy.zone(from).is_some_and(|zone| zone.class == Class::Untrusted)
+    });
+    let is_protected =
+        to.and_then(|to| policy.zone(to)).is_some_and(|zone| zone.class == Class::Ot || zone.function == Function::Dmz);
+    is_untrusted && is_protected
+}
+
+/// Zones whose loss endangers the ship at once.
+fn leads_to_the_heart(policy: &Policy, zone: Option<ZoneIx>) -> bool {
+    zone.and_then(|zone| policy.zone(zone)).is_some_and(|zone| {
+        zone.criticality == Importance::High
+            && matches!(
+                zone.function,
+                Function::Navigation | Function::Propulsion | Function::Steering | Function::Power | Function::Safety
+            )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detections::bench::Bench;
+
+    const POLICY: &str = r#"
+format = 1
+mode = "enforce"
+[vessel]
+name = "T"
+[[zone]]
+id = "bridge"
+label = "B"
+function = "navigation"
+class = "ot"
+criticality = "high"
+devices = "fixed"
+subnet = ["10.0.1.0/24"]
+[[zone]]
+id = "engine"
+label = "E"
+function = "propulsion"
+class = "ot"
+criticality = "high"
+devices = "fixed"
+subnet = ["10.0.2.0/24"]
+[[zone]]
+id = "crew"
+label = "C"
+function = "crew"
+class = "untrusted"
+criticality = "low"
+devices = "open"
+subnet = ["10.0.9.0/24"]
+[[conduit]]
+id = "bridge-reads"
+from = "bridge"
+to = "engine"
+owner = "ETO"
+reason = "conning"
+  [[conduit.allow]]
+  app = "modbus"
+"#;
+
+    fn told(
+        from: &str,
+        to: &str,
+        port: u16,
+        protocol: Option<&'static str>,
+        stages: &[FlowStage],
+    ) -> Vec<(String, Severity)> {
+        let mut bench = Bench::new(Some(POLICY), Box::<Conduit>::default());
+        bench.at(1.0);
+        for stage in stages {
+            bench.flow(from, to, port, protocol.filter(|_| *stage == FlowStage::Recognised), *stage);
+        }
+        bench.findings().into_iter().map(|finding| (finding.rule_id, finding.severity)).collect()
+    }
+
+    const ALL: [FlowStage; 3] = [FlowStage::Started, FlowStage::Established, FlowStage::Recognised];
+
+    #[test]
+    fn the_allowed_application_is_quiet_and_another_is_not() {
+        assert!(told("10.0.1.5", "10.0.2.5", 502, Some("modbus"), &ALL).is_empty());
+        assert_eq!(told("10.0.1.5", "10.0.2.5", 22, Some("ssh"), &ALL), [("DW-2001".to_owned(), Severity::High)]);
+    }
+
+    #[test]
+    fn no_conduit_at_all_is_told_at_the_first_packet() {
+        assert_eq!(
+            told("10.0.2.5", "10.0.1.5", 80, None, &[FlowStage::Started]),
+            [("DW-2001".to_owned(), Severity::Medium)]
+        );
+    }
+
+    #[test]
+    fn from_the_crew_into_the_bridge_is_critical_once_it_answers() {
+        assert_eq!(
+            told("10.0.9.5", "10.0.1.5", 80, None, &[FlowStage::Started]),
+            [("DW-2005".to_owned(), Severity::High)]
+        );
+        assert_eq!(told("10.0.9.5", "10.0.1.5", 80, Some("http"), &ALL), [("DW-2005".to_owned(), Severity::Critical)]);
+    }
+}

@@ -1,0 +1,276 @@
+//! DW-2002, DW-2003 and their neighbours DW-2006, DW-2010, DW-4004: the two may talk, but not do this. The judge of the policy says which field of
+//! the nearest line failed; that field decides on the detection.
+
+use dogwatch_model::{Act, Event, FieldValue, FieldVisitor, Object, Severity, Verb};
+
+use crate::detector::{Card, Context, Detector, Raise, Wants};
+use crate::findings::call;
+use crate::policy::{Ask, Denial, Mode, Policy, Verdict};
+use crate::seen::{Party, service};
+
+const WHY_OPERATION: &str = "Reading shows how the machinery runs; writing, controlling and programming change it. A station that was only given \
+                             leave to look and now acts can stop an engine or move a valve.";
+
+const OPERATION: Card = Card { id: "DW-2002", why: WHY_OPERATION, e26: &["4.2.1", "4.2.2", "4.3.1"] };
+const ADDRESS: Card = Card {
+    id: "DW-2003",
+    why: "The zone plan lists which values this station may touch. Beyond that range lie set-points and limits it has no business with; reaching \
+          for them is a wrong configuration or someone exploring.",
+    e26: &["4.2.1", "4.2.2", "4.3.1"],
+};
+const EXPIRED: Card = Card {
+    id: "DW-2006",
+    why: "Leave for this work was given until a date. It goes on after the end: either nobody told the monitor, or nobody told the engineer to stop.",
+    e26: &["4.2.1", "4.2.4", "4.2.6"],
+};
+const STATE: Card = Card {
+    id: "DW-2010",
+    why: "What is normal alongside can endanger the ship at sea. This operation is only allowed in another state of the ship.",
+    e26: &["4.2.1", "4.3.1"],
+};
+const VALUE: Card = Card {
+    id: "DW-4004",
+    why: "The written value lies outside what the maker or the chief engineer set as the range. Equipment may follow it all the same.",
+    e26: &["4.2.1", "4.3.1"],
+};
+
+/// See the file's head. Keeps no state: the table of findings knows what was told.
+#[derive(Default)]
+pub(super) struct Operation;
+
+impl Detector for Operation {
+    fn cards(&self) -> &'static [&'static Card] {
+        &[&OPERATION, &ADDRESS, &EXPIRED, &STATE, &VALUE]
+    }
+
+    fn wants(&self) -> Wants {
+        Wants { requests: true, ..Wants::default() }
+    }
+
+    fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {
+        let Some(policy) = cx.policy else { return };
+        if policy.mode_between(from.end.zone, to.end.zone) != Mode::Enforce || event.flow.is_to_group() {
+            return;
+        }
+        for act in event.message.acts {
+            let Act::Request { verb, object } = *act else { continue };
+            // who may command whom on a bus is not a matter of conduits
+            if matches!(object, Object::Pgn { .. } | Object::Sentence { .. }) {
+                continue;
+            }
+            let ask = Ask {
+                from: from.end,
+                to: to.end,
+                protocol: Some(event.message.protocol),
+                transport: event.flow.transport,
+                port: event.flow.dst_port,
+                verb: Some(verb),
+                object: Some(object),
+                at: event.at,
+                state: cx.state,
+            };
+            match policy.judge(&ask) {
+                // the policy has spoken: a write it allows is no first write to wonder about
+                Verdict::Allowed { .. } | Verdict::AllowedByException { .. } | Verdict::AllowedByWindow { .. } => {
+                    cx.policy_spoke()
+                }
+                Verdict::Denied(denial) => deny(event, from, to, (verb, object), policy, &ask, denial, cx),
+            }
+        }
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "one step of `event`, cut off for its length")]
+fn deny(
+    event: &Event<'_>,
+    from: &Party,
+    to: &Party,
+    (verb, object): (Verb, Object<'_>),
+    policy: &Policy,
+    ask: &Ask<'_>,
+    denial: Denial,
+    cx: &mut Context<'_>,
+) {
+    cx.policy_spoke();
+    let card = match denial.reason.detection() {
+        "DW-2002" => &OPERATION,
+        "DW-2003" => &ADDRESS,
+        "DW-2006" => &EXPIRED,
+        "DW-2010" => &STATE,
+        "DW-4004" => &VALUE,
+        // that they may not talk at all was said of the flow
+        _ => return,
+    };
+    let changes = matches!(verb, Verb::Write | Verb::Control | Verb::Program);
+    let severity = match card.id {
+        "DW-2003" if !changes => Severity::Medium,
+        "DW-2003" => Severity::High,
+        "DW-2002" if !changes => Severity::Medium,
+        _ => base_severity(card.id),
+    };
+    // one finding for one station doing one kind of thing to one device, whatever the register
+    let unit = match object {
+        Object::Registers { unit, .. } => Some(unit),
+        Object::Device { unit } => unit,
+        _ => None,
+    };
+    let key = format!("{:?}|{:?}|{unit:?}|{}|{}", from.identity(), to.identity(), verb.as_str(), denial.failed_field);
+    let (who, whom) = (call(from, cx.policy, cx.directory), call(to, cx.policy, cx.directory));
+    let nearest = denial.nearest.map(|line| policy.line_name(line)).unwrap_or_default();
+    let conduit = denial.conduit.and_then(|conduit| policy.conduit(conduit)).map(|conduit| conduit.id.clone());
+    cx.raise(key.as_bytes(), card, event.at, || {
+        let mut fields = Fields(
+            vec![("operation".to_owned(), verb.as_str().to_owned()), ("object".to_owned(), object.to_string())],
+            0,
+        );
+        if let Object::Registers { first, .. } = object {
+            fields.0.push(("one_based".to_owned(), format!("{}", u32::from(first) + 1)));
+        }
+        event.message.fields.visit(&mut fields);
+        Raise {
+            card,
+            severity: Some(severity),
+            confidence: 0.95,
+            at: event.at,
+            frame: event.frame,
+            from: *from,
+            to: Some(*to),
+            service: service(Some(event.message.protocol), event.flow),
+            summary: format!("{who} {} {object} of {whom}; not allowed: {}", past(verb), denial.failed_field),
+            fields: fields.0,
+            expected: if nearest.is_empty() {
+                "nothing that allows it".to_owned()
+            } else {
+                format!("as {nearest} allows")
+            },
+            conduit,
+            proposal: policy.policy_line_for(ask),
+        }
+    });
+}
+
+fn base_severity(id: &str) -> Severity {
+    crate::catalogue::row(id).map_or(Severity::Medium, |row| row.severity)
+}
+
+const fn past(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Read => "read",
+        Verb::Write => "wrote",
+        Verb::Control => "controlled",
+        Verb::Program => "programmed",
+        Verb::Diagnose => "diagnosed",
+        Verb::Discover => "looked for",
+        Verb::Transfer => "transferred",
+        Verb::Login => "logged in to",
+    }
+}
+
+/// Collects decoded fields as evidence: top level only, and not too many.
+struct Fields(Vec<(String, String)>, u32);
+
+impl FieldVisitor for Fields {
+    fn field(&mut self, name: &str, value: FieldValue<'_>) {
+        if self.0.len() >= 16 || name.is_empty() {
+            return;
+        }
+        let text = match value {
+            FieldValue::Bool(value) => value.to_string(),
+            FieldValue::Unsigned(value) => value.to_string(),
+            FieldValue::Signed(value) => value.to_string(),
+            FieldValue::Number(value) => value.to_string(),
+            FieldValue::Text(text) => text.chars().take(80).collect(),
+            FieldValue::Bytes(bytes) => bytes.iter().take(32).map(|byte| format!("{byte:02x}")).collect(),
+            FieldValue::Coded { value, name } => name.map_or_else(|| value.to_string(), str::to_owned),
+        };
+        self.0.push((name.to_owned(), text));
+    }
+    fn open_list(&mut self, _name: &str) {
+        self.1 = self.1.saturating_add(1);
+    }
+    fn open_group(&mut self, _name: &str) {
+        self.1 = self.1.saturating_add(1);
+    }
+    fn close(&mut self) {
+        self.1 = self.1.saturating_sub(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dogwatch_model::{Speaker, Table, Transport};
+
+    use super::*;
+    use crate::detections::bench::{Bench, flow};
+
+    const POLICY: &str = r#"
+format = 1
+mode = "enforce"
+[vessel]
+name = "T"
+[[zone]]
+id = "bridge"
+label = "B"
+function = "navigation"
+class = "ot"
+criticality = "high"
+devices = "fixed"
+subnet = ["10.0.1.0/24"]
+[[zone]]
+id = "engine"
+label = "E"
+function = "propulsion"
+class = "ot"
+criticality = "high"
+devices = "fixed"
+subnet = ["10.0.2.0/24"]
+[[conduit]]
+id = "bridge-reads"
+from = "bridge"
+to = "engine"
+owner = "ETO"
+reason = "conning"
+  [[conduit.allow]]
+  app = "modbus"
+  op = ["read"]
+  unit = [1]
+  table = "holding"
+  addr = ["100-120"]
+"#;
+
+    fn told(verb: Verb, first: u16, count: u16) -> Vec<(String, Severity)> {
+        let mut bench = Bench::new(Some(POLICY), Box::<Operation>::default());
+        bench.at(1.0);
+        let object = Object::Registers { unit: 1, table: Table::Holding, first, count, written: None };
+        for _ in 0..3 {
+            bench.says(
+                "modbus",
+                Speaker::Sender,
+                &flow("10.0.1.5", "10.0.2.5", 502, Transport::Tcp),
+                &[Act::Request { verb, object }],
+            );
+        }
+        assert!(
+            bench
+                .findings()
+                .iter()
+                .all(|finding| finding.count == 3 && finding.conduit.as_deref() == Some("bridge-reads"))
+        );
+        bench.findings().into_iter().map(|finding| (finding.rule_id, finding.severity)).collect()
+    }
+
+    #[test]
+    fn inside_the_line_is_quiet() {
+        assert!(told(Verb::Read, 100, 21).is_empty());
+    }
+
+    #[test]
+    fn writing_where_only_reading_is_allowed() {
+        assert_eq!(told(Verb::Write, 100, 1), [("DW-2002".to_owned(), Severity::High)]);
+    }
+
+    #[test]
+    fn one_register_too_far() {
+        assert_eq!(told(Verb::Read, 100, 22), [("DW-2003".to_owned(), Severity::Medium)]);
+    }
+}

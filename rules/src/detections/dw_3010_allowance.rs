@@ -1,0 +1,237 @@
+//! DW-3010: a source says a sentence, or sends a parameter group, that the policy does not give it.
+//!
+//! The answer for a source and what it says is worked out once and remembered: sentences come ten times a second. Two of the kind are needed, a
+//! single stray line is noise.
+
+use dogwatch_model::{Act, Event, Object, Severity, Sfi, Speaker};
+
+use super::remembered::Remembered;
+use crate::detector::{Card, Context, Detector, Raise, Wants};
+use crate::findings::call;
+use crate::policy::{Mode, N2kRefusal, N2kVerdict, NmeaAsk, NmeaRefusal, NmeaVerdict, Policy};
+use crate::seen::{Identity, Party, service};
+
+/// Times a thing must be said before it counts.
+const MIN_TIMES: u32 = 2;
+/// Pairs of source and sentence remembered.
+const REMEMBERED: usize = 32_768;
+
+const CARD: Card = Card {
+    id: "DW-3010",
+    why: "Displays, the autopilot and the recorder believe what the navigation network says. A source that says what it has no business saying is a \
+          wrong configuration at best, and false positions or steering orders at worst.",
+    e26: &["4.2.1", "4.3.1"],
+};
+
+/// What is said, packed into one word: talker and formatter letters, or the parameter group.
+type Said = (Identity, Option<Sfi>, [u8; 16]);
+
+#[derive(Debug, Clone, Copy)]
+struct Answer {
+    refusal: Option<&'static str>,
+    times: u32,
+}
+
+/// See the file's head.
+pub(super) struct Allowance {
+    answers: Remembered<Said, Answer>,
+}
+
+impl Default for Allowance {
+    fn default() -> Self {
+        Self { answers: Remembered::new(REMEMBERED) }
+    }
+}
+
+impl Detector for Allowance {
+    fn cards(&self) -> &'static [&'static Card] {
+        &[&CARD]
+    }
+
+    fn wants(&self) -> Wants {
+        Wants { published: true, ..Wants::default() }
+    }
+
+    fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {
+        let Some(policy) = cx.policy else { return };
+        if policy.mode_of(from.end.zone) != Mode::Enforce {
+            return;
+        }
+        for act in event.message.acts {
+            let Act::Publishes { object } = *act else { continue };
+            let Some(said) = packed(object) else { continue };
+            let key = (from.identity(), from.sfi(), said);
+            let answer = match self.answers.touch(key, event.at) {
+                Some(answer) => answer,
+                None => {
+                    let refusal = refusal(policy, from, to, object, cx.source.selector);
+                    self.answers.put(key, event.at, Answer { refusal, times: 0 });
+                    let Some(answer) = self.answers.touch(key, event.at) else { continue };
+                    answer
+                }
+            };
+            let Some(refusal) = answer.refusal else { continue };
+            answer.times = answer.times.saturating_add(1);
+            if answer.times >= MIN_TIMES {
+                raise(event, from, to, object, refusal, policy, cx);
+            }
+        }
+    }
+}
+
+/// Why the policy does not allow it; `None` when it does, or has nothing to say.
+fn refusal(policy: &Policy, from: &Party, to: &Party, object: Object<'_>, bus: &str) -> Option<&'static str> {
+    match (object, from.speaker) {
+        (Object::Sentence { talker, formatter }, _) => {
+            let ask = NmeaAsk { from: from.end, to: to.end, sfi: from.sfi(), talker, formatter };
+            match policy.nmea_allows(&ask) {
+                NmeaVerdict::Allowed(_) | NmeaVerdict::NotDeclared => None,
+                NmeaVerdict::Denied { why, .. } => Some(match why {
+                    NmeaRefusal::Source => "the source is not on the list of talkers",
+                    NmeaRefusal::Mac => "the address is a known source's, the network card is not",
+                    NmeaRefusal::Sfi => "the function id is not its own",
+                    NmeaRefusal::Talker => "the talker id is not its own",
+                    NmeaRefusal::Sentence => "the sentence is not on its list",
+                    NmeaRefusal::SteeringCommand => "it may not give steering commands",
+                }),
+            }
+        }
+        (Object::Pgn { pgn, .. }, Speaker::Name { name, .. }) => match policy.n2k_allows(bus, name, pgn) {
+            N2kVerdict::Allowed(_) | N2kVerdict::Management | N2kVerdict::NotDeclared => None,
+            N2kVerdict::Denied { why: N2kRefusal::Source, .. } => Some("the device is not on the list for this bus"),
+            N2kVerdict::Denied { why: N2kRefusal::Pgn, .. } => Some("the parameter group is not on its list"),
+        },
+        _ => None,
+    }
+}
+
+fn raise(
+    event: &Event<'_>,
+    from: &Party,
+    to: &Party,
+    object: Object<'_>,
+    refusal: &'static str,
+    policy: &Policy,
+    cx: &mut Context<'_>,
+) {
+    let severity = severity(object, refusal);
+    // one finding for one source: a false receiver sends half a dozen sentences, and the officer needs one line
+    let key = format!("{:?}|{:?}|{refusal}", from.identity(), from.sfi());
+    let mut who = call(from, cx.policy, cx.directory);
+    if let Some(sfi) = from.sfi() {
+        who = format!("{who} as {sfi}");
+    }
+    let (bus, end) = (cx.source.selector.to_owned(), (from.end, to.end));
+    cx.raise(key.as_bytes(), &CARD, event.at, || Raise {
+        card: &CARD,
+        severity: Some(severity),
+        confidence: 0.9,
+        at: event.at,
+        frame: event.frame,
+        from: *from,
+        to: None,
+        service: service(Some(event.message.protocol), event.flow),
+        summary: format!("{who} sends {object}: {refusal}"),
+        fields: vec![("says".to_owned(), object.to_string())],
+        expected: "only what the policy lists for this source".to_owned(),
+        conduit: None,
+        proposal: match (object, from.speaker) {
+            (Object::Sentence { talker, formatter }, _) => {
+                policy.nmea_line_for(&NmeaAsk { from: end.0, to: end.1, sfi: from.sfi(), talker, formatter })
+            }
+            (Object::Pgn { pgn, .. }, Speaker::Name { name, .. }) => Some(policy.n2k_line_for(&bus, name, pgn)),
+            _ => None,
+        },
+    });
+}
+
+/// High for what steers the ship or tells where and when she is; low for display and makers' own talk; medium between.
+fn severity(object: Object<'_>, refusal: &str) -> Severity {
+    const HIGH: [&str; 24] = [
+        "GGA", "GLL", "GNS", "RMC", "RMA", "VTG", "ZDA", "HDT", "HDG", "THS", "ROT", "APB", "HTC", "HSC", "RMB", "XTE",
+        "RTE", "WPL", "DTM", "VBW", "VHW", "DPT", "VDO", "GBS",
+    ];
+    const HIGH_PGNS: [u32; 9] = [126_208, 126_992, 127_237, 127_245, 127_250, 129_025, 129_026, 129_029, 129_285];
+    match object {
+        Object::Sentence { talker: "P", .. } => Severity::Low,
+        Object::Sentence { formatter, .. } if HIGH.contains(&formatter) || refusal.contains("function id") => {
+            Severity::High
+        }
+        Object::Pgn { pgn, .. } if HIGH_PGNS.contains(&pgn) => Severity::High,
+        _ => Severity::Medium,
+    }
+}
+
+/// What is said as a fixed-size key; `None` for what no allowance speaks of.
+fn packed(object: Object<'_>) -> Option<[u8; 16]> {
+    let mut key = [0; 16];
+    match object {
+        Object::Sentence { talker, formatter } => {
+            let letters = talker.bytes().chain([b'.']).chain(formatter.bytes());
+            key.iter_mut().zip(letters).for_each(|(slot, letter)| *slot = letter);
+        }
+        Object::Pgn { pgn, .. } => {
+            let [_, a, b, c] = pgn.to_be_bytes();
+            key = [0, a, b, c, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        }
+        _ => return None,
+    }
+    Some(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detections::bench::Bench;
+
+    const POLICY: &str = r#"
+format = 1
+mode = "enforce"
+[vessel]
+name = "T"
+[[zone]]
+id = "bridge"
+label = "B"
+function = "navigation"
+class = "ot"
+criticality = "high"
+devices = "fixed"
+subnet = ["10.0.1.0/24"]
+[[asset]]
+id = "gnss-1"
+zone = "bridge"
+ip = ["10.0.1.11"]
+[[nmea]]
+source = "gnss-1"
+sfi = ["GP0001"]
+talkers = ["GP"]
+sentences = ["GGA", "RMC"]
+role = "position"
+"#;
+
+    fn told(from: &str, sfi: &[u8], talker: &str, formatter: &str, times: u32) -> Vec<(String, Severity)> {
+        let mut bench = Bench::new(Some(POLICY), Box::<Allowance>::default());
+        bench.at(1.0);
+        for _ in 0..times {
+            bench.sentence(from, Speaker::Sfi(Sfi::from_bytes(sfi).unwrap()), talker, formatter);
+        }
+        bench.findings().into_iter().map(|finding| (finding.rule_id, finding.severity)).collect()
+    }
+
+    #[test]
+    fn listed_sentences_are_quiet() {
+        assert!(told("10.0.1.11", b"GP0001", "GP", "GGA", 9).is_empty());
+    }
+
+    #[test]
+    fn unlisted_ones_are_not() {
+        assert_eq!(told("10.0.1.11", b"GP0001", "GP", "HDT", 2), [("DW-3010".to_owned(), Severity::High)]);
+        assert_eq!(told("10.0.1.66", b"GP0001", "GP", "GGA", 2), [("DW-3010".to_owned(), Severity::High)]);
+        assert_eq!(told("10.0.1.11", b"GP0001", "P", "FEC", 2), [("DW-3010".to_owned(), Severity::Low)]);
+    }
+
+    #[test]
+    fn one_stray_line_is_noise() {
+        assert!(told("10.0.1.11", b"GP0001", "GP", "HDT", 1).is_empty());
+    }
+}

@@ -1,0 +1,252 @@
+//! DW-9001: the monitor itself does not see what it should.
+//!
+//! "No findings" from a blind monitor is the most dangerous report of all. Raised when an interface loses frames, when an interface that was busy
+//! falls silent, or when a zone that normally talks is silent as a whole. Silence is measured on capture time, which goes on as long as any
+//! other source is heard (live, the daemon ticks it).
+
+use std::time::Duration;
+
+use dogwatch_model::{CaptureTime, Severity};
+
+use crate::detector::{Card, Context, Detector, Raise, Wants};
+use crate::policy::ZoneIx;
+use crate::seen::{FlowSeen, FlowStage, HealthSeen, Party};
+
+/// Share of frames lost over [`WINDOW`] that is too much.
+const DROP_SHARE: f64 = 0.005;
+/// Share of TCP bytes acknowledged but never seen that is too much.
+const UNSEEN_SHARE: f64 = 0.01;
+/// Over what time losses are judged.
+const WINDOW: Duration = Duration::from_secs(60);
+/// Silence of an interface or zone that is not normal.
+const SILENT: Duration = Duration::from_secs(120);
+/// How long something must have talked before its silence means anything.
+const WAS_BUSY: Duration = Duration::from_secs(120);
+/// Bytes below which a share says nothing.
+const MIN_BYTES: u64 = 100_000;
+/// Frames below which a share says nothing.
+const MIN_FRAMES: u64 = 1_000;
+/// Sources and zones told apart; no ship has more mirror ports.
+const SOURCES: usize = 64;
+
+const CARD: Card = Card {
+    id: "DW-9001",
+    why: "While the monitor is blind, an attack or a fault on this network goes unseen, and an empty list of findings means nothing.",
+    e26: &["4.3.1", "4.3.2"],
+};
+
+#[derive(Debug, Clone)]
+struct Source {
+    name: String,
+    first: CaptureTime,
+    /// Last time its frame counter moved.
+    last_heard: CaptureTime,
+    frames: u64,
+    /// Counters at the start of the present window.
+    window: Option<(CaptureTime, u64, u64, u64, u64)>,
+    told_silent: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct ZoneTalk {
+    first: CaptureTime,
+    last: CaptureTime,
+    packets: u64,
+    told: bool,
+}
+
+/// See the file's head.
+#[derive(Default)]
+pub(super) struct Blind {
+    sources: Vec<Source>,
+    zones: Vec<Option<ZoneTalk>>,
+}
+
+impl Detector for Blind {
+    fn cards(&self) -> &'static [&'static Card] {
+        &[&CARD]
+    }
+
+    fn wants(&self) -> Wants {
+        Wants { flows: true, health: true, ..Wants::default() }
+    }
+
+    fn flow(&mut self, seen: &FlowSeen<'_>, _cx: &mut Context<'_>) {
+        if !matches!(seen.stage, FlowStage::Started | FlowStage::Progress) {
+            return;
+        }
+        let Some(zone) = seen.from.end.zone else { return };
+        let index = zone.index();
+        if self.zones.len() <= index && index < 4_096 {
+            self.zones.resize(index.saturating_add(1), None);
+        }
+        let Some(slot) = self.zones.get_mut(index) else { return };
+        let talk = slot.get_or_insert(ZoneTalk { first: seen.at, last: seen.at, packets: 0, told: false });
+        talk.last = talk.last.max(seen.at);
+        talk.packets = talk.packets.saturating_add(seen.packets);
+        talk.told = false;
+    }
+
+    fn health(&mut self, seen: &HealthSeen<'_>, cx: &mut Context<'_>) {
+        let Some(source) = self.source(seen) else { return };
+        if seen.frames > source.frames {
+            (source.last_heard, source.frames, source.told_silent) = (seen.at, seen.frames, false);
+        }
+        let mut reasons = Vec::new();
+        match source.window {
+            Some((since, frames, dropped, unseen, bytes)) if seen.at.since(since) >= WINDOW => {
+                let (frames, dropped) = (seen.frames.saturating_sub(frames), seen.dropped.saturating_sub(dropped));
+                let (unseen, bytes) = (seen.unseen_bytes.saturating_sub(unseen), seen.seen_bytes.saturating_sub(bytes));
+                if let Some(share) = share_above(dropped, frames, MIN_FRAMES, DROP_SHARE) {
+                    reasons.push((
+                        "dropped",
+                        format!(
+                            "{} loses {:.1} % of its frames before the monitor can read them",
+                            seen.source,
+                            share * 100.0
+                        ),
+                    ));
+                }
+                if let Some(share) = share_above(unseen, bytes, MIN_BYTES, UNSEEN_SHARE) {
+                    reasons.push((
+                        "unseen",
+                        format!(
+                            "{:.1} % of the TCP data on {} never reaches the mirror port",
+                            share * 100.0,
+                            seen.source
+                        ),
+                    ));
+                }
+                source.window = Some((seen.at, seen.frames, seen.dropped, seen.unseen_bytes, seen.seen_bytes));
+            }
+            None => source.window = Some((seen.at, seen.frames, seen.dropped, seen.unseen_bytes, seen.seen_bytes)),
+            Some(_) => {}
+        }
+        let was_busy = source.last_heard.since(source.first) >= WAS_BUSY;
+        let is_silent = seen.at.since(source.last_heard) >= SILENT && was_busy;
+        if (is_silent || !seen.up && was_busy) && !source.told_silent {
+            source.told_silent = true;
+            let minutes = seen.at.since(source.last_heard).as_secs() / 60;
+            let how = if seen.up {
+                format!("silent for {minutes} min although it was busy before")
+            } else {
+                "down".to_owned()
+            };
+            reasons.push(("silent", format!("Capture interface {} is {how}", seen.source)));
+        }
+        for (kind, summary) in reasons {
+            let severity = if kind == "silent" { Severity::High } else { Severity::Medium };
+            raise(&format!("{kind}|{}", seen.source), seen.at, severity, summary, None, cx);
+        }
+    }
+
+    fn tick(&mut self, at: CaptureTime, cx: &mut Context<'_>) {
+        let alive = self.zones.iter().flatten().any(|talk| at.since(talk.last) < SILENT);
+        for (index, slot) in self.zones.iter_mut().enumerate() {
+            let Some(talk) = slot else { continue };
+            // a zone of a few packets a minute may be quiet; one that was always talking may not
+            let was_busy =
+                talk.last.since(talk.first) >= WAS_BUSY && talk.packets >= talk.last.since(talk.first).as_secs();
+            let is_silent = at.since(talk.last) >= SILENT;
+            if !is_silent || !was_busy || talk.told || !alive {
+                continue;
+            }
+            talk.told = true;
+            let Some(policy) = cx.policy else { continue };
+            let Ok(index) = u16::try_from(index) else { continue };
+            let zone = ZoneIx(index);
+            let Some(plan) = policy.zone(zone) else { continue };
+            if plan.devices != crate::policy::Devices::Fixed {
+                continue;
+            }
+            let minutes = at.since(talk.last).as_secs() / 60;
+            let summary = format!(
+                "Nothing heard from zone {} for {minutes} min: the mirror of its switch is lost, or all of it is off",
+                plan.id
+            );
+            raise(&format!("zone|{}", plan.id), at, Severity::High, summary, Some(zone), cx);
+        }
+    }
+}
+
+impl Blind {
+    fn source(&mut self, seen: &HealthSeen<'_>) -> Option<&mut Source> {
+        let position = self.sources.iter().position(|source| source.name == seen.source);
+        if position.is_none() && self.sources.len() < SOURCES {
+            self.sources.push(Source {
+                name: seen.source.to_owned(),
+                first: seen.at,
+                last_heard: seen.at,
+                frames: seen.frames,
+                window: None,
+                told_silent: false,
+            });
+        }
+        position.map_or_else(|| self.sources.len().checked_sub(1), Some).and_then(|index| self.sources.get_mut(index))
+    }
+}
+
+fn share_above(part: u64, rest: u64, min: u64, limit: f64) -> Option<f64> {
+    let whole = part.saturating_add(rest);
+    let share = part as f64 / whole.max(1) as f64;
+    (whole >= min && share > limit).then_some(share)
+}
+
+fn raise(key: &str, at: CaptureTime, severity: Severity, summary: String, zone: Option<ZoneIx>, cx: &mut Context<'_>) {
+    let nobody = Party::nobody(zone);
+    cx.raise(key.as_bytes(), &CARD, at, || Raise {
+        card: &CARD,
+        severity: Some(severity),
+        confidence: 0.9,
+        at,
+        frame: 0,
+        from: nobody,
+        to: None,
+        service: String::new(),
+        summary,
+        fields: Vec::new(),
+        expected: "frames as before, none lost".to_owned(),
+        conduit: None,
+        proposal: None,
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detections::bench::Bench;
+
+    fn run(seconds: u32, health: impl Fn(u32) -> (u64, u64, bool)) -> Vec<String> {
+        let mut bench = Bench::new(None, Box::<Blind>::default());
+        for second in 0..seconds {
+            bench.at(f64::from(second));
+            let (frames, dropped, up) = health(second);
+            bench.health("mir0", frames, dropped, up);
+        }
+        bench.findings().iter().map(|finding| finding.summary.clone()).collect()
+    }
+
+    #[test]
+    fn losing_frames_is_told_once_with_the_share() {
+        let told = run(200, |s| (u64::from(s) * 100, u64::from(s) * 2, true));
+        assert_eq!(told.len(), 1);
+        assert!(told[0].contains("2.0 %"), "{told:?}");
+    }
+
+    #[test]
+    fn a_few_lost_frames_are_not() {
+        assert_eq!(run(200, |s| (u64::from(s) * 1_000, u64::from(s), true)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_busy_interface_that_falls_silent() {
+        let told = run(400, |s| (u64::from(s.min(200)) * 50, 0, true));
+        assert_eq!(told.len(), 1);
+        assert!(told[0].contains("silent"), "{told:?}");
+    }
+
+    #[test]
+    fn one_that_never_spoke_is_the_doctors_matter() {
+        assert_eq!(run(400, |_| (0, 0, true)), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,71 @@
+//! A map that forgets: what detectors remember is chosen by whoever sends the frames, so it has a size, and the longest untouched goes first.
+
+use std::hash::Hash;
+
+use dogwatch_model::CaptureTime;
+use foldhash::quality::RandomState;
+use hashbrown::HashMap;
+
+/// At most `limit` entries, each with the time it was last touched.
+#[derive(Debug)]
+pub(crate) struct Remembered<K, V> {
+    entries: HashMap<K, (CaptureTime, V), RandomState>,
+    limit: usize,
+    forgotten: u64,
+}
+
+impl<K: Hash + Eq + Copy + Ord, V> Remembered<K, V> {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { entries: HashMap::default(), limit, forgotten: 0 }
+    }
+
+    /// The entry of `key`, touched.
+    pub(crate) fn touch(&mut self, key: K, at: CaptureTime) -> Option<&mut V> {
+        let (touched, value) = self.entries.get_mut(&key)?;
+        *touched = (*touched).max(at);
+        Some(value)
+    }
+
+    /// The entry of `key`, as it is.
+    pub(crate) fn get(&self, key: &K) -> Option<&V> {
+        self.entries.get(key).map(|(_, value)| value)
+    }
+
+    /// Puts an entry in; when full, an eighth goes, the longest untouched first (by key among equals, so that a replay forgets the same).
+    pub(crate) fn put(&mut self, key: K, at: CaptureTime, value: V) {
+        if self.entries.len() >= self.limit && !self.entries.contains_key(&key) {
+            let mut ages: Vec<(CaptureTime, K)> =
+                self.entries.iter().map(|(key, (touched, _))| (*touched, *key)).collect();
+            ages.sort_unstable();
+            let going = (self.limit / 8).max(1);
+            for (_, key) in ages.into_iter().take(going) {
+                self.entries.remove(&key);
+                self.forgotten = self.forgotten.saturating_add(1);
+            }
+        }
+        self.entries.insert(key, (at, value));
+    }
+
+    /// How many entries.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_untouched_goes_first() {
+        let mut map = Remembered::new(8);
+        for key in 0..8 {
+            map.put(key, CaptureTime(i64::from(key)), ());
+        }
+        map.touch(0, CaptureTime(100));
+        map.put(8, CaptureTime(9), ());
+        assert_eq!(map.len(), 8);
+        assert!(map.get(&0).is_some() && map.get(&1).is_none() && map.get(&8).is_some());
+    }
+}

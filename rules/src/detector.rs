@@ -1,0 +1,129 @@
+//! What a detection is made of: a card with words, bounded state, and a way to raise.
+
+use std::net::IpAddr;
+
+use dogwatch_model::{Asset, CaptureTime, Event, Mac, Severity, ShipState};
+
+use crate::findings::FindingTable;
+use crate::policy::Policy;
+use crate::seen::{FlowSeen, HealthSeen, Party, Source};
+
+/// The words of a detection that the catalogue does not hold.
+#[derive(Debug, Clone, Copy)]
+pub struct Card {
+    /// `DW-nnnn`; the row of the same id in the catalogue holds title, severity, action and tags.
+    pub id: &'static str,
+    /// Why it matters on a ship.
+    pub why: &'static str,
+    /// Clauses of IACS UR E26 it serves.
+    pub e26: &'static [&'static str],
+}
+
+/// What a detector wants to be shown; the rest costs it nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Wants {
+    /// Flows at every stage.
+    pub flows: bool,
+    /// Events with a request or a reply.
+    pub requests: bool,
+    /// Events with published data.
+    pub published: bool,
+    /// Events with facts.
+    pub facts: bool,
+    /// Events with measurements.
+    pub measures: bool,
+    /// Events with protocol breaches.
+    pub oddities: bool,
+    /// Health of the capture sources.
+    pub health: bool,
+}
+
+/// One detection.
+pub trait Detector: Send {
+    /// Its words; one card for each id it raises.
+    fn cards(&self) -> &'static [&'static Card];
+    /// What it wants to see.
+    fn wants(&self) -> Wants;
+    /// A flow reached a stage.
+    fn flow(&mut self, _seen: &FlowSeen<'_>, _cx: &mut Context<'_>) {}
+    /// Something was said; `from` said it.
+    fn event(&mut self, _event: &Event<'_>, _from: &Party, _to: &Party, _cx: &mut Context<'_>) {}
+    /// How well a capture source sees.
+    fn health(&mut self, _seen: &HealthSeen<'_>, _cx: &mut Context<'_>) {}
+    /// A second of capture time went by.
+    fn tick(&mut self, _at: CaptureTime, _cx: &mut Context<'_>) {}
+}
+
+/// What detections may ask about devices.
+pub trait Directory {
+    /// The asset in a row of the inventory.
+    fn asset(&self, row: u32) -> Option<&Asset>;
+    /// The row of an IP address.
+    fn row_of_ip(&self, ip: IpAddr) -> Option<u32>;
+    /// The row of a MAC address.
+    fn row_of_mac(&self, mac: Mac) -> Option<u32>;
+}
+
+/// What a detector works with while it looks.
+pub struct Context<'a> {
+    /// The policy, when there is one.
+    pub policy: Option<&'a Policy>,
+    /// What the ship is doing.
+    pub state: ShipState,
+    /// The inventory.
+    pub directory: &'a dyn Directory,
+    pub(crate) findings: &'a mut FindingTable,
+    /// The capture source of what is looked at.
+    pub source: Source<'a>,
+    /// Operations or flows that a policy rule has already raised for: others keep quiet about the same thing.
+    pub(crate) policy_raised: &'a mut bool,
+}
+
+/// A reason for a finding. Strings are made only when it is new or worth a second piece of evidence.
+#[derive(Debug, Clone)]
+pub struct Raise {
+    /// Which detection.
+    pub card: &'static Card,
+    /// Severity, when it differs from the catalogue's.
+    pub severity: Option<Severity>,
+    /// How sure, 0..=1.
+    pub confidence: f32,
+    /// When.
+    pub at: CaptureTime,
+    /// Frame number within the source.
+    pub frame: u64,
+    /// Who.
+    pub from: Party,
+    /// To whom, when there is somebody.
+    pub to: Option<Party>,
+    /// Protocol and port.
+    pub service: String,
+    /// What happened and where, one sentence of at most 160 characters.
+    pub summary: String,
+    /// What was seen, decoded.
+    pub fields: Vec<(String, String)>,
+    /// What was expected instead.
+    pub expected: String,
+    /// Nearest conduit.
+    pub conduit: Option<String>,
+    /// A policy line that would allow it.
+    pub proposal: Option<String>,
+}
+
+impl Context<'_> {
+    /// Raises a finding. `key` says what makes it the same one when it comes again; `make` is called only when words are needed.
+    pub fn raise(&mut self, key: &[u8], card: &'static Card, at: CaptureTime, make: impl FnOnce() -> Raise) {
+        self.findings.raise(key, card, at, self.source.label, self.state, self.policy, self.directory, make);
+    }
+
+    /// Notes that the policy has spoken on what is being looked at, so that learned rules stay quiet.
+    pub fn policy_spoke(&mut self) {
+        *self.policy_raised = true;
+    }
+
+    /// Whether the policy has spoken on it.
+    #[must_use]
+    pub fn has_policy_spoken(&self) -> bool {
+        *self.policy_raised
+    }
+}

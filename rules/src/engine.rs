@@ -1,0 +1,236 @@
+//! The room where events meet detectors: each detector is shown only what it asked for, in a fixed order.
+
+use dogwatch_model::{Act, CaptureTime, Event, Finding, Of, Position, Quantity, ShipState, Value};
+
+use crate::detections;
+use crate::detector::{Context, Detector, Directory};
+use crate::findings::FindingTable;
+use crate::policy::{Policy, StateTracker};
+use crate::seen::{FlowSeen, HealthSeen, Party, Source};
+
+/// How the rules run.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Switches the rules off altogether: for measuring what they cost.
+    pub off: bool,
+}
+
+/// What the rules did, for the metrics.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RulesCounters {
+    /// Events shown to at least one detector.
+    pub events: u64,
+    /// Findings kept quiet because they are accepted.
+    pub suppressed: u64,
+}
+
+/// Policy, detectors and findings of one ship.
+pub struct Rules {
+    policy: Option<Policy>,
+    detectors: Vec<Box<dyn Detector>>,
+    /// Positions in `detectors` by what they want.
+    flows: Vec<usize>,
+    requests: Vec<usize>,
+    published: Vec<usize>,
+    facts: Vec<usize>,
+    measures: Vec<usize>,
+    oddities: Vec<usize>,
+    healths: Vec<usize>,
+    findings: FindingTable,
+    state: ShipState,
+    tracker: Option<StateTracker>,
+    last_tick: Option<CaptureTime>,
+    counters: RulesCounters,
+}
+
+impl Rules {
+    /// Every detection of this build, with or without a policy.
+    #[must_use]
+    pub fn new(policy: Option<Policy>, settings: &Settings) -> Self {
+        Self::with(policy, if settings.off { Vec::new() } else { detections::all() })
+    }
+
+    /// The given detectors, in this order.
+    pub(crate) fn with(policy: Option<Policy>, detectors: Vec<Box<dyn Detector>>) -> Self {
+        let wanting = |wants: fn(crate::Wants) -> bool| {
+            detectors
+                .iter()
+                .enumerate()
+                .filter(|(_, detector)| wants(detector.wants()))
+                .map(|(index, _)| index)
+                .collect::<Vec<_>>()
+        };
+        let (flows, requests, published) = (wanting(|w| w.flows), wanting(|w| w.requests), wanting(|w| w.published));
+        let (facts, measures, oddities, healths) =
+            (wanting(|w| w.facts), wanting(|w| w.measures), wanting(|w| w.oddities), wanting(|w| w.health));
+        let tracker = policy.as_ref().map(|policy| StateTracker::new(policy.state.clone()));
+        Self {
+            policy,
+            detectors,
+            flows,
+            requests,
+            published,
+            facts,
+            measures,
+            oddities,
+            healths,
+            findings: FindingTable::default(),
+            state: ShipState::Unknown,
+            tracker,
+            last_tick: None,
+            counters: RulesCounters::default(),
+        }
+    }
+
+    /// The policy in force.
+    #[must_use]
+    pub const fn policy(&self) -> Option<&Policy> {
+        self.policy.as_ref()
+    }
+
+    /// The findings.
+    #[must_use]
+    pub const fn findings(&self) -> &FindingTable {
+        &self.findings
+    }
+
+    /// Puts findings of an earlier run back.
+    pub fn restore(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        self.findings.restore(findings);
+    }
+
+    /// Findings that are new or changed since the last call.
+    pub fn take_changed(&mut self) -> Vec<Finding> {
+        self.findings.take_changed()
+    }
+
+    /// What the ship is doing.
+    #[must_use]
+    pub const fn ship_state(&self) -> ShipState {
+        self.state
+    }
+
+    /// What was done so far.
+    #[must_use]
+    pub const fn counters(&self) -> RulesCounters {
+        RulesCounters { suppressed: self.findings.suppressed(), ..self.counters }
+    }
+
+    /// A flow reached a stage.
+    pub fn flow(&mut self, seen: &FlowSeen<'_>, directory: &dyn Directory) {
+        let mut policy_raised = false;
+        for index in &self.flows {
+            let Some(detector) = self.detectors.get_mut(*index) else { continue };
+            let mut cx = Context {
+                policy: self.policy.as_ref(),
+                state: self.state,
+                directory,
+                findings: &mut self.findings,
+                source: seen.source,
+                policy_raised: &mut policy_raised,
+            };
+            detector.flow(seen, &mut cx);
+        }
+    }
+
+    /// Something was said by `from`, to `to`.
+    pub fn event(
+        &mut self,
+        event: &Event<'_>,
+        from: &Party,
+        to: &Party,
+        source: Source<'_>,
+        directory: &dyn Directory,
+    ) {
+        let (mut requests, mut published, mut facts, mut measures, mut oddities) = (false, false, false, false, false);
+        for act in event.message.acts {
+            match act {
+                Act::Request { .. } | Act::Reply { .. } => requests = true,
+                Act::Publishes { .. } => published = true,
+                Act::Says(_) => facts = true,
+                Act::Measures { of, quantity, value } => {
+                    measures = true;
+                    self.own_ship(event.at, *of, *quantity, *value);
+                }
+                Act::Odd(_) => oddities = true,
+            }
+        }
+        let mut policy_raised = false;
+        for (wanted, list) in [
+            (requests, &self.requests),
+            (published, &self.published),
+            (facts, &self.facts),
+            (measures, &self.measures),
+            (oddities, &self.oddities),
+        ] {
+            if !wanted {
+                continue;
+            }
+            self.counters.events = self.counters.events.wrapping_add(1);
+            for index in list {
+                let Some(detector) = self.detectors.get_mut(*index) else { continue };
+                let mut cx = Context {
+                    policy: self.policy.as_ref(),
+                    state: self.state,
+                    directory,
+                    findings: &mut self.findings,
+                    source,
+                    policy_raised: &mut policy_raised,
+                };
+                detector.event(event, from, to, &mut cx);
+            }
+        }
+    }
+
+    /// How well a capture source sees.
+    pub fn health(&mut self, seen: &HealthSeen<'_>, directory: &dyn Directory) {
+        let mut policy_raised = false;
+        for index in &self.healths {
+            let Some(detector) = self.detectors.get_mut(*index) else { continue };
+            let mut cx = Context {
+                policy: self.policy.as_ref(),
+                state: self.state,
+                directory,
+                findings: &mut self.findings,
+                source: Source { label: seen.source, selector: "" },
+                policy_raised: &mut policy_raised,
+            };
+            detector.health(seen, &mut cx);
+        }
+    }
+
+    /// Time goes by; does something once a second of capture time.
+    pub fn tick(&mut self, at: CaptureTime, directory: &dyn Directory) {
+        if self.last_tick.is_some_and(|last| last.seconds() == at.seconds()) {
+            return;
+        }
+        self.last_tick = Some(at);
+        let mut policy_raised = false;
+        for detector in &mut self.detectors {
+            let mut cx = Context {
+                policy: self.policy.as_ref(),
+                state: self.state,
+                directory,
+                findings: &mut self.findings,
+                source: Source::default(),
+                policy_raised: &mut policy_raised,
+            };
+            detector.tick(at, &mut cx);
+        }
+    }
+
+    fn own_ship(&mut self, at: CaptureTime, of: Of, quantity: Quantity, value: Value) {
+        if of != Of::OwnShip {
+            return;
+        }
+        match (quantity, value) {
+            (Quantity::SpeedOverGround, Value::Number(speed)) => {
+                if let Some(tracker) = &mut self.tracker {
+                    self.state = tracker.feed(at, speed);
+                }
+            }
+            (Quantity::Position, Value::Position { lat, lon }) => self.findings.set_position(Position { lat, lon }),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! The table of findings: one per cause, repeats raise its count, the words are made once.
+
+use dogwatch_model::{
+    AttackRef, CaptureTime, Evidence, Finding, FindingEnd, FindingStatus, IdKind, Mac, Position, Severity, ShipState,
+    fingerprint, stable_id,
+};
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+use crate::catalogue;
+use crate::detector::{Card, Directory, Raise};
+use crate::policy::Policy;
+use crate::seen::Party;
+
+/// Pieces of evidence kept of one finding: the first ones and the latest.
+const EVIDENCE: usize = 5;
+/// Findings of one detection told apart; beyond that they go into one that says so. An officer reads one line, not five hundred.
+const PER_DETECTION: usize = 200;
+/// Seconds between two notices of a finding that only goes on.
+const NOTICE_SECONDS: u64 = 60;
+
+/// Every finding of this run.
+#[derive(Debug, Default)]
+pub struct FindingTable {
+    rows: Vec<Row>,
+    by_key: HashMap<u128, usize, RandomState>,
+    per_detection: HashMap<&'static str, usize, RandomState>,
+    /// Rows to be told of, in the order they changed.
+    changed: Vec<usize>,
+    /// Where the ship is, when it is known.
+    position: Option<Position>,
+    suppressed: u64,
+}
+
+#[derive(Debug)]
+struct Row {
+    finding: Finding,
+    told_at: CaptureTime,
+    is_changed: bool,
+    /// Count at which the next piece of evidence is taken: 1, 2, 4, 8 …
+    next_evidence: u64,
+}
+
+impl FindingTable {
+    /// Puts findings of an earlier run back, so that repeats raise their count instead of making twins.
+    pub fn restore(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        for finding in findings {
+            let Ok(key) = u128::from_str_radix(&finding.fingerprint, 16) else { continue };
+            self.by_key.insert(key, self.rows.len());
+            let told_at = finding.last_seen;
+            let next_evidence = finding.count.saturating_mul(2);
+            self.rows.push(Row { finding, told_at, is_changed: false, next_evidence });
+        }
+    }
+
+    /// Where the ship is from now on.
+    pub const fn set_position(&mut self, position: Position) {
+        self.position = Some(position);
+    }
+
+    /// Every finding, oldest first.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        self.rows.iter().map(|row| &row.finding)
+    }
+
+    /// The findings that are new or changed since the last call.
+    pub fn take_changed(&mut self) -> Vec<Finding> {
+        let changed = std::mem::take(&mut self.changed);
+        changed
+            .into_iter()
+            .filter_map(|index| {
+                let row = self.rows.get_mut(index)?;
+                row.is_changed = false;
+                row.told_at = row.finding.last_seen;
+                Some(row.finding.clone())
+            })
+            .collect()
+    }
+
+    /// How often something accepted or covered by a window was kept quiet.
+    #[must_use]
+    pub const fn suppressed(&self) -> u64 {
+        self.suppressed
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "called from one place, which holds all of them")]
+    pub(crate) fn raise(
+        &mut self,
+        key: &[u8],
+        card: &'static Card,
+        at: CaptureTime,
+        source: &str,
+        state: ShipState,
+        policy: Option<&Policy>,
+        directory: &dyn Directory,
+        make: impl FnOnce() -> Raise,
+    ) {
+        let mut whole = Vec::with_capacity(card.id.len().saturating_add(key.len()).saturating_add(1));
+        whole.extend(card.id.as_bytes());
+        whole.push(b'|');
+        whole.extend(key);
+        let mut print = fingerprint(&whole);
+        if let Some(index) = self.by_key.get(&print) {
+            return self.again(*index, at, source, make);
+        }
+        let of_detection = self.per_detection.entry(card.id).or_default();
+        if *of_detection >= PER_DETECTION {
+            print = fingerprint(card.id.as_bytes());
+            if let Some(index) = self.by_key.get(&print) {
+                return self.again(*index, at, source, make);
+            }
+        } else {
+            *of_detection = of_detection.saturating_add(1);
+        }
+        let is_overflow = *of_detection >= PER_DETECTION;
+        let raise = make();
+        if let Some(policy) = policy
+            && is_accepted(policy, &raise)
+        {
+            self.suppressed = self.suppressed.saturating_add(1);
+            return;
+        }
+        let mut finding = self.worded(&raise, print, source, state, policy, directory);
+        if is_overflow {
+            finding.summary = format!(
+                "{}: more than {PER_DETECTION} different cases; the further ones are counted here",
+                finding.title
+            );
+        }
+        self.by_key.insert(print, self.rows.len());
+        self.changed.push(self.rows.len());
+        self.rows.push(Row { finding, told_at: at, is_changed: true, next_evidence: 2 });
+    }
+
+    fn again(&mut self, index: usize, at: CaptureTime, source: &str, make: impl FnOnce() -> Raise) {
+        let Some(row) = self.rows.get_mut(index) else { return };
+        let finding = &mut row.finding;
+        finding.count = finding.count.saturating_add(1);
+        finding.last_seen = finding.last_seen.max(at);
+        let mut is_news = at.since(row.told_at).as_secs() >= NOTICE_SECONDS;
+        if finding.count >= row.next_evidence {
+            row.next_evidence = row.next_evidence.saturating_mul(2);
+            let raise = make();
+            if let Some(severity) = raise.severity
+                && severity > finding.severity
+            {
+                finding.severity = severity;
+                finding.summary = shortened(raise.summary.clone());
+                is_news = true;
+            }
+            if finding.evidence.len() >= EVIDENCE {
+                finding.evidence.remove(EVIDENCE / 2);
+            }
+            finding.evidence.push(evidence(raise, source));
+        }
+        if finding.status == FindingStatus::Resolved {
+            finding.status = FindingStatus::New;
+            is_news = true;
+        }
+        if is_news && !row.is_changed {
+            row.is_changed = true;
+            self.changed.push(index);
+        }
+    }
+
+    fn worded(
+        &self,
+        raise: &Raise,
+        print: u128,
+        source: &str,
+        state: ShipState,
+        policy: Option<&Policy>,
+        directory: &dyn Directory,
+    ) -> Finding {
+        let row = catalogue::row(raise.card.id);
+        let zone_name = |party: &Party| Some(policy?.zone(party.end.zone?)?.id.clone());
+        let base = row.map_or(Severity::Medium, |row| row.severity);
+        let severity = raise.severity.unwrap_or(base);
+        // the catalogue's rule: what we are less than half sure of is never more than medium
+        let severity = if raise.confidence < 0.5 { severity.min(Severity::Medium) } else { severity };
+        Finding {
+            finding_id: stable_id(IdKind::Finding, raise.at, &print.to_be_bytes()),
+            fingerprint: format!("{print:032x}"),
+            rule_id: raise.card.id.to_owned(),
+            title: row.map_or_else(String::new, |row| row.title.clone()),
+            category: row.map_or(dogwatch_model::Category::Health, |row| row.category),
+            severity,
+            confidence: raise.confidence,
+            first_seen: raise.at,
+            last_seen: raise.at,
+            count: 1,
+            source: end(&raise.from, policy, directory),
+            destination: raise.to.as_ref().map(|to| end(to, policy, directory)).unwrap_or_default(),
+            zone_from: zone_name(&raise.from),
+            zone_to: raise.to.as_ref().and_then(zone_name),
+            conduit: raise.conduit.clone(),
+            service: raise.service.clone(),
+            summary: shortened(raise.summary.clone()),
+            why: raise.card.why.to_owned(),
+            recommended_action: row.map_or_else(String::new, |row| row.action.clone()),
+            evidence: vec![evidence(raise.clone(), source)],
+            attack: row.map(|row| row.attack_ics.iter().cloned().map(AttackRef).collect()).unwrap_or_default(),
+            imo: row.map(|row| row.imo.clone()).unwrap_or_default(),
+            e26_clause: raise.card.e26.iter().map(|clause| (*clause).to_owned()).collect(),
+            status: FindingStatus::New,
+            status_history: Vec::new(),
+            ship_state: state,
+            position: self.position,
+            proposal: raise.proposal.clone(),
+        }
+    }
+}
+
+/// Whether a person has accepted it, or an open window covers it.
+fn is_accepted(policy: &Policy, raise: &Raise) -> bool {
+    [Some(&raise.from), raise.to.as_ref()].into_iter().flatten().any(|party| {
+        policy.accepted(raise.card.id, &party.end, raise.at).is_some()
+            || policy.silenced(raise.card.id, &party.end, raise.at).is_some()
+    })
+}
+
+fn evidence(raise: Raise, source: &str) -> Evidence {
+    Evidence {
+        capture: source.to_owned(),
+        frame: raise.frame,
+        ts: raise.at,
+        fields: raise.fields,
+        expected: raise.expected,
+    }
+}
+
+fn shortened(summary: String) -> String {
+    if summary.chars().count() <= 160 { summary } else { summary.chars().take(159).chain(['…']).collect() }
+}
+
+fn end(party: &Party, policy: Option<&Policy>, directory: &dyn Directory) -> FindingEnd {
+    let asset = party.row.and_then(|row| directory.asset(row));
+    let declared = policy.zip(party.end.asset).and_then(|(policy, asset)| Some(policy.asset(asset)?.id.clone()));
+    let name = declared.or_else(|| asset.map(dogwatch_model::Asset::display_name));
+    FindingEnd {
+        asset: asset.map(|asset| asset.asset_id.clone()),
+        name: name.unwrap_or_else(|| party_name(party)),
+        mac: Some(party.end.mac).filter(|mac| *mac != Mac::NONE),
+        ip: party.end.ip,
+        port: Some(party.port).filter(|port| *port != 0),
+        n2k_name: match party.speaker {
+            dogwatch_model::Speaker::Name { name, .. } => Some(name),
+            _ => None,
+        },
+        sfi: party.sfi(),
+    }
+}
+
+/// What an end is called when nothing better is known.
+fn party_name(party: &Party) -> String {
+    match party.identity() {
+        crate::seen::Identity::Name(name) => format!("NAME {name:016x}"),
+        crate::seen::Identity::BusAddress(address) => format!("bus address {address}"),
+        crate::seen::Identity::Ip(ip) => ip.to_string(),
+        crate::seen::Identity::Mac(mac) => mac.to_string(),
+    }
+}
+
+/// The name a summary uses for an end: declared id, own name, else address.
+#[must_use]
+pub(crate) fn call(party: &Party, policy: Option<&Policy>, directory: &dyn Directory) -> String {
+    let end = end(party, policy, directory);
+    match (party.end.asset, end.ip, end.mac) {
+        (Some(_), ..) => end.name,
+        (None, Some(ip), _) if end.name != ip.to_string() => format!("{} ({ip})", end.name),
+        (None, None, Some(mac)) if end.name != mac.to_string() => format!("{} ({mac})", end.name),
+        _ => end.name,
+    }
+}

@@ -1,0 +1,156 @@
+//! What detectors are shown: who talks to whom, at which stage, and how well the monitor itself sees.
+
+use std::net::IpAddr;
+
+use dogwatch_model::{CaptureTime, Flow, Mac, Sfi, Speaker, Transport};
+
+use crate::policy::{End, ZoneIx};
+
+/// One end of a conversation, as far as it is known. Cheap to copy.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Party {
+    /// Row of the inventory.
+    pub row: Option<u32>,
+    /// Addresses, zone and declared asset, as the policy sees them.
+    pub end: End,
+    /// Port; 0 where there is none.
+    pub port: u16,
+    /// Who spoke, where the protocol knows better than the addresses.
+    pub speaker: Speaker,
+}
+
+impl Party {
+    /// An end that is nobody in particular: a place.
+    #[must_use]
+    pub fn nobody(zone: Option<ZoneIx>) -> Self {
+        Self { row: None, end: End { zone, ..End::default() }, port: 0, speaker: Speaker::Sender }
+    }
+
+    /// Somebody with these addresses of whom no more is known, in the same place as `self`.
+    #[must_use]
+    pub fn neighbour(&self, row: Option<u32>, mac: Mac, ip: Option<IpAddr>) -> Self {
+        Self { row, end: End { mac, ip, asset: None, ..self.end }, port: 0, speaker: Speaker::Sender }
+    }
+
+    /// What makes this end itself: NAME, system function, IP, else MAC or bus address. Ports and rows do not.
+    #[must_use]
+    pub const fn identity(&self) -> Identity {
+        match (self.speaker, self.end.ip) {
+            (Speaker::Name { name, .. }, _) => Identity::Name(name),
+            (Speaker::BusAddress(address), _) => Identity::BusAddress(address),
+            (_, Some(ip)) => Identity::Ip(ip),
+            _ => Identity::Mac(self.end.mac),
+        }
+    }
+
+    /// Its system function id, when it told one.
+    #[must_use]
+    pub const fn sfi(&self) -> Option<Sfi> {
+        match self.speaker {
+            Speaker::Sfi(sfi) => Some(sfi),
+            _ => None,
+        }
+    }
+}
+
+/// What one end is told apart by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Identity {
+    /// ISO 11783-5 NAME.
+    Name(u64),
+    /// CAN address of a device whose NAME is not known.
+    BusAddress(u8),
+    /// IP address.
+    Ip(IpAddr),
+    /// MAC address.
+    Mac(Mac),
+}
+
+/// A capture source: what people call it, and what selectors of the policy call it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Source<'a> {
+    /// Name for people: the interface, or the file and its interface.
+    pub label: &'a str,
+    /// Interface or bus name that the policy's selectors are compared with; empty where the capture does not tell.
+    pub selector: &'a str,
+}
+
+/// How far a flow got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FlowStage {
+    /// Its first packet.
+    Started,
+    /// TCP: the handshake completed, or data was seen.
+    Established,
+    /// Its protocol is known, or it is known that none fits.
+    Recognised,
+    /// It goes on (told at most every ten seconds).
+    Progress,
+}
+
+/// A flow, seen from the side that opened it (as far as that is known).
+#[derive(Debug, Clone, Copy)]
+pub struct FlowSeen<'a> {
+    /// When.
+    pub at: CaptureTime,
+    /// Frame number within its source.
+    pub frame: u64,
+    /// The capture source.
+    pub source: Source<'a>,
+    /// Addresses; sender is the opening side.
+    pub flow: &'a Flow,
+    /// The opening side.
+    pub from: Party,
+    /// The other side.
+    pub to: Party,
+    /// Recognised protocol; `None` before recognition and when none fits.
+    pub protocol: Option<&'static str>,
+    /// How far it got.
+    pub stage: FlowStage,
+    /// Packets since the flow was last told of.
+    pub packets: u64,
+}
+
+impl FlowSeen<'_> {
+    /// The service for people: protocol and port.
+    #[must_use]
+    pub(crate) fn service(&self) -> String {
+        service(self.protocol, self.flow)
+    }
+}
+
+/// Protocol and port of a flow for people, e.g. `modbus tcp/502`.
+#[must_use]
+pub(crate) fn service(protocol: Option<&str>, flow: &Flow) -> String {
+    let below = match flow.transport {
+        Transport::Tcp => format!("tcp/{}", flow.dst_port),
+        Transport::Udp => format!("udp/{}", flow.dst_port),
+        Transport::Ip(number) => format!("ip/{number}"),
+        Transport::Ethernet(kind) => format!("eth/0x{kind:04x}"),
+        Transport::Can => "can".to_owned(),
+        Transport::Serial => "serial".to_owned(),
+    };
+    match protocol {
+        Some(protocol) => format!("{protocol} {below}"),
+        None => below,
+    }
+}
+
+/// How well one capture source sees, told about once a second of capture time.
+#[derive(Debug, Clone, Copy)]
+pub struct HealthSeen<'a> {
+    /// When.
+    pub at: CaptureTime,
+    /// Name of the capture source.
+    pub source: &'a str,
+    /// Frames received since it was opened.
+    pub frames: u64,
+    /// Frames lost by kernel or interface since it was opened.
+    pub dropped: u64,
+    /// Whether the interface is up.
+    pub up: bool,
+    /// TCP bytes that were acknowledged but never seen, since it was opened.
+    pub unseen_bytes: u64,
+    /// TCP bytes seen since it was opened.
+    pub seen_bytes: u64,
+}
