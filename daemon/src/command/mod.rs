@@ -2,7 +2,9 @@
 
 pub mod analyze;
 pub mod decode;
+pub mod doctor;
 pub mod policy;
+pub mod rules;
 pub mod run;
 pub mod uplink;
 
