@@ -83,13 +83,14 @@ pub fn hosts(capture: &Path) -> anyhow::Result<Option<BTreeSet<(Host, String)>>>
     for line in std::fs::read_to_string(&facts)?.lines() {
         let row: serde_json::Value = serde_json::from_str(line)?;
         let text = |name: &str| row.get(name).and_then(serde_json::Value::as_str);
-        // a row without `host` is about a device of the link layer
-        let host = match (text("host"), text("mac")) {
-            (Some(ip), _) if ip.parse::<IpAddr>().is_ok() => Host::Ip(ip.parse()?),
-            (Some(mac), _) | (None, Some(mac)) => {
-                Host::Mac(mac.parse().with_context(|| format!("{}: host {mac}", facts.display()))?)
-            }
-            (None, None) => anyhow::bail!("{}: a row without host: {line}", facts.display()),
+        let ip = text("host").and_then(|host| host.parse::<IpAddr>().ok()).filter(|ip| !ip.is_unspecified());
+        let mac = ["mac", "host"].into_iter().find_map(|name| text(name)?.parse::<Mac>().ok());
+        // A device without an IP address is named by its card; on a serial line (BACnet MS/TP) there is neither. In DHCP rows `host` is the
+        // address a client asks for, which it may never get: its card says who asked.
+        let host = match (ip, mac, text("proto")) {
+            (_, Some(mac), Some("dhcp")) | (None, Some(mac), _) => Host::Mac(mac),
+            (Some(ip), ..) => Host::Ip(ip),
+            (None, None, _) => continue,
         };
         found.insert((host, text("proto").unwrap_or_default().to_owned()));
     }
