@@ -82,23 +82,22 @@ pub struct Labels {
 }
 
 impl Party {
-    /// Whether a finding's end is this party: every identity both know is the same, and there is at least one of them.
-    fn is(&self, end: &FindingEnd, finding: &Finding) -> bool {
-        let mut known = 0;
-        let mut agrees = |same: Option<bool>| {
-            known += usize::from(same.is_some());
-            same != Some(false)
-        };
+    /// Whether a finding's end is this party: the address or the card is the same, and whatever else both know does not differ.
+    ///
+    /// A packet that came through a router carries the router's card, so either will do, unless `needs_card` says that the address does not tell
+    /// the two ends apart.
+    fn is(&self, end: &FindingEnd, finding: &Finding, needs_card: bool) -> bool {
+        let ip = self.ip.zip(end.ip).map(|(a, b)| a == b).filter(|_| !needs_card);
+        let mac = self.mac.zip(end.mac).map(|(a, b)| a == b);
+        let sfi = self.sfi.zip(end.sfi).map(|(a, b)| a == b);
         // a finding has no field for the address on the bus, which changes hands; its evidence tells it
         let on_bus = self.n2k_address.map(|address| {
             let texts = finding.evidence.iter().flat_map(|evidence| &evidence.fields);
             texts.filter(|(name, _)| name.contains("address")).any(|(_, value)| *value == address.to_string())
         });
-        agrees(self.ip.zip(end.ip).map(|(a, b)| a == b))
-            && agrees(self.mac.zip(end.mac).map(|(a, b)| a == b))
-            && agrees(self.sfi.zip(end.sfi).map(|(a, b)| a == b))
-            && agrees(on_bus)
-            && known > 0
+        let host = if ip == Some(true) || mac == Some(true) { Some(true) } else { ip.or(mac) };
+        let known: Vec<bool> = [host, sfi, on_bus].into_iter().flatten().collect();
+        !known.is_empty() && known.iter().all(|same| *same)
     }
 }
 
@@ -120,11 +119,13 @@ impl Expect {
         {
             return refuse(format!("category {:?}, expected {}", finding.category, self.category));
         }
+        let ip_of = |party: &Option<Party>| party.as_ref().and_then(|party| party.ip);
+        let needs_card = ip_of(&self.src).is_some() && ip_of(&self.src) == ip_of(&self.dst);
         for (what, party, end) in
             [("source", &self.src, &finding.source), ("destination", &self.dst, &finding.destination)]
         {
             if let Some(party) = party
-                && !party.is(end, finding)
+                && !party.is(end, finding, needs_card)
             {
                 return refuse(format!("{what} is {end:?}, expected {party:?}"));
             }

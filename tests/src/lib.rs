@@ -5,6 +5,8 @@
 pub mod analysis;
 pub mod capture_file;
 pub mod corpus;
+pub mod daemon;
+pub mod strangers;
 pub mod expectation;
 pub mod http;
 pub mod namespaces;
