@@ -7,7 +7,7 @@ use dogwatch_model::Finding;
 
 use crate::http;
 use crate::programs::{Running, free_port};
-use crate::shore::Shore;
+use crate::shore::{Address, Shore};
 
 /// A ship: her folder stays, her daemon comes and goes.
 #[derive(Debug)]
@@ -16,6 +16,7 @@ pub struct Ship {
     pub name: String,
     folder: PathBuf,
     policy: PathBuf,
+    shore: Address,
     port: u16,
     running: Option<Running>,
 }
@@ -30,7 +31,14 @@ impl Ship {
         std::fs::create_dir_all(&folder)?;
         let key = dogwatch::uplink::load_or_make_key(&folder.join("key")).context("the vessel's key")?;
         shore.enrol(name, &key.public().to_string())?;
-        Ok(Self { name: name.to_owned(), folder, policy: policy.to_owned(), port: 0, running: None })
+        Ok(Self {
+            name: name.to_owned(),
+            folder,
+            policy: policy.to_owned(),
+            shore: shore.address.clone(),
+            port: 0,
+            running: None,
+        })
     }
 
     /// Where she keeps what must not be lost.
@@ -43,7 +51,7 @@ impl Ship {
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn start(&mut self, capture: &Path, speed: f64, shore: &Shore) -> anyhow::Result<()> {
+    pub fn start(&mut self, capture: &Path, speed: f64) -> anyhow::Result<()> {
         self.port = free_port()?;
         let file = self.folder.join("dogwatch.toml");
         let text = format!(
@@ -55,10 +63,10 @@ impl Ship {
             self.policy.display(),
             self.store().display(),
             self.port,
-            shore.port,
+            self.shore.port,
             self.name,
-            shore.pin,
-            shore.key,
+            self.shore.pin,
+            self.shore.key,
             self.folder.join("key").display(),
         );
         std::fs::write(&file, text)?;

@@ -16,14 +16,21 @@ const PATIENCE: u32 = 1_500;
 #[derive(Debug)]
 pub struct Shore {
     folder: PathBuf,
+    /// What ships need to know.
+    pub address: Address,
+    pages: u16,
+    running: Option<Running>,
+}
+
+/// What a ship needs to know of a register.
+#[derive(Debug, Clone)]
+pub struct Address {
     /// Port for ships.
     pub port: u16,
-    pages: u16,
     /// What ships pin.
     pub pin: String,
     /// Key of its receipts.
     pub key: String,
-    running: Option<Running>,
 }
 
 /// One page of a list.
@@ -46,7 +53,8 @@ impl Shore {
             line.map(|rest| rest.trim().to_owned()).with_context(|| format!("{name} in {made:?}"))
         };
         let (pin, key) = (value("pin ")?, value("shore_key ")?);
-        Ok(Self { folder: folder.to_owned(), port: free_port()?, pages: free_port()?, pin, key, running: None })
+        let address = Address { port: free_port()?, pin, key };
+        Ok(Self { folder: folder.to_owned(), address, pages: free_port()?, running: None })
     }
 
     fn dir(&self) -> String {
@@ -71,7 +79,7 @@ impl Shore {
     /// # Errors
     /// When it does not.
     pub fn start(&mut self) -> anyhow::Result<()> {
-        let (dir, listen) = (self.dir(), format!("127.0.0.1:{}", self.port));
+        let (dir, listen) = (self.dir(), format!("127.0.0.1:{}", self.address.port));
         let pages = format!("127.0.0.1:{}", self.pages);
         let log = self.folder.join("log");
         let arguments = ["run", "--dir", &dir, "--listen", &listen, "--pages", &pages];
