@@ -1,1 +1,16 @@
-//! placeholder
+//! What the whole-system tests share: where things are, programs under test, captures, scenarios, namespaces.
+//!
+//! The tests themselves stand in `tests/`, one file for each promise. Nothing here judges; it starts, reads and cleans up.
+
+pub mod analysis;
+pub mod capture_file;
+pub mod corpus;
+pub mod daemon;
+pub mod expectation;
+pub mod http;
+pub mod namespaces;
+pub mod programs;
+pub mod scenario;
+pub mod shore;
+pub mod strangers;
+pub mod workspace;

@@ -144,7 +144,8 @@ impl Inventory {
     pub fn sender(&mut self, at: CaptureTime, frame: u64, flow: &Flow, source_name: &str) -> Option<AssetIx> {
         let seen = Sighting { at, frame, source_name, source: flow.source, vlan: flow.vlans.innermost() };
         let mac = Some(flow.src_mac).filter(|mac| !mac.is_none() && !mac.is_group());
-        let ip = flow.src.filter(|ip| is_device_address(*ip));
+        // captured on a machine itself, where there are no cards, the loopback address is who speaks; on a wire it is nobody's
+        let ip = flow.src.filter(|ip| is_device_address(*ip) || (mac.is_none() && ip.is_loopback()));
         let row = match (mac, ip) {
             (None, None) => None,
             (Some(mac), None) => self.row_of_mac(mac, &seen),
@@ -338,6 +339,7 @@ impl Inventory {
             // known by its address alone (spoken about, or seen where there is no link layer): now its card is known too
             if own_link
                 && self.rows.get(row as usize).is_some_and(|asset| asset.interfaces.iter().all(|i| i.mac.is_none()))
+                && self.by_mac.get(&mac).is_none_or(|card| self.has_room(self.resolve(*card), ip))
             {
                 return Some(self.attach_mac(row, mac, seen));
             }
@@ -347,12 +349,27 @@ impl Inventory {
             return Some(row);
         }
         let card = self.row_of_mac(mac, seen)?;
-        if !own_link {
-            self.mark_router(card, seen);
-            return self.row_of_ip(ip, seen);
+        if own_link && self.has_room(card, ip) {
+            self.add_ip(card, ip);
+            return Some(card);
         }
-        self.add_ip(card, ip);
-        Some(card)
+        // Behind a router; or a card with more addresses than one device has, which speaks for others whatever their packets' age says (a proxy,
+        // virtual machines, a serial gateway): each of those is a device of its own, or it would be missing from the inventory.
+        if own_link {
+            self.counters.addresses_refused = self.counters.addresses_refused.saturating_add(1);
+        }
+        self.mark_router(card, seen);
+        self.row_of_ip(ip, seen).or(Some(card))
+    }
+
+    /// Whether a row can hold one more address. Link-local ones belong to the card for sure and have some room of their own.
+    fn has_room(&self, row: u32, ip: IpAddr) -> bool {
+        let limit = self.limits.addresses_per_asset;
+        let limit = if is_link_local(ip) { limit.saturating_mul(2) } else { limit };
+        self.rows.get(row as usize).is_some_and(|asset| {
+            let held: usize = asset.interfaces.iter().map(|interface| interface.ips.len()).sum();
+            held < limit || asset.interfaces.iter().any(|interface| interface.ips.contains(&ip))
+        })
     }
 
     /// A row known by address alone gets its MAC: either the MAC is new, or the two rows are one device.
@@ -375,7 +392,7 @@ impl Inventory {
             self.add_ip(row, ip);
             return row;
         };
-        if holder == row {
+        if holder == row || !self.has_room(row, ip) {
             return row;
         }
         let has_card =
@@ -395,13 +412,11 @@ impl Inventory {
     }
 
     fn add_ip(&mut self, row: u32, ip: IpAddr) {
-        let limit = self.limits.addresses_per_asset;
-        let Some(asset) = self.rows.get_mut(row as usize) else { return };
-        let held: usize = asset.interfaces.iter().map(|interface| interface.ips.len()).sum();
-        if held >= limit && !is_link_local(ip) {
+        if !self.has_room(row, ip) {
             self.counters.addresses_refused = self.counters.addresses_refused.saturating_add(1);
             return;
         }
+        let Some(asset) = self.rows.get_mut(row as usize) else { return };
         if let Some(interface) = asset.interfaces.first_mut()
             && !interface.ips.contains(&ip)
         {

@@ -204,8 +204,13 @@ impl Watch {
         if !is_turned && before.flow.initiator == flow.initiator {
             return;
         }
-        let (row_a, row_b) = if is_turned { (before.b.row, before.a.row) } else { (before.a.row, before.b.row) };
-        let (a, b) = self.parties(flow, row_a.map(AssetIx), row_b.map(AssetIx));
+        let (was_a, was_b) = if is_turned { (before.b, before.a) } else { (before.a, before.b) };
+        let (mut a, mut b) = self.parties(flow, was_a.row.map(AssetIx), was_b.row.map(AssetIx));
+        for (end, was) in [(&mut a, was_a), (&mut b, was_b)] {
+            if end.end.mac.is_none() {
+                end.end.mac = was.end.mac;
+            }
+        }
         let told = if is_turned { before.told.turned() } else { before.told };
         if let Some(slot) = self.flows.get_mut(id.slot()) {
             *slot = Some(FlowState { flow: *flow, a, b, told, ..before });
@@ -320,6 +325,10 @@ impl Observer for Watch {
             (flow.src, flow.src_port, flow.src_mac) == (state.flow.src, state.flow.src_port, state.flow.src_mac);
         let end = if is_forward { &mut state.a } else { &mut state.b };
         end.row = row;
+        // a cooked capture names the card of the sender only: whose the other end is shows when it answers
+        if end.end.mac.is_none() {
+            end.end.mac = flow.src_mac;
+        }
     }
 
     fn flow_established(&mut self, id: FlowId, at: CaptureTime, frame: u64, flow: &Flow) {

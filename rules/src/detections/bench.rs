@@ -92,6 +92,35 @@ impl Bench {
         self.rules.flow(&seen, &self.directory);
     }
 
+    /// A frame of a card that has no address yet, to everybody.
+    pub(crate) fn frame_of(&mut self, mac: Mac) {
+        self.frame += 1;
+        let flow =
+            Flow { src: None, dst: None, src_mac: mac, ..flow("0.0.0.0", "0.0.0.0", 0, Transport::Ethernet(0x0806)) };
+        let (from, to) =
+            (self.party(None, mac, 0, Speaker::Sender), self.party(None, flow.dst_mac, 0, Speaker::Sender));
+        let stage = FlowStage::Started;
+        let seen = FlowSeen {
+            at: self.now,
+            frame: self.frame,
+            source: MIRROR,
+            flow: &flow,
+            from,
+            to,
+            protocol: None,
+            stage,
+            packets: 1,
+        };
+        self.rules.flow(&seen, &self.directory);
+    }
+
+    /// The inventory learns the address of a card it knows.
+    pub(crate) fn learns(&mut self, mac: Mac, ip: &str) {
+        let ip: IpAddr = ip.parse().unwrap();
+        let interfaces = self.directory.0.iter_mut().flat_map(|asset| &mut asset.interfaces);
+        interfaces.filter(|interface| interface.mac == Some(mac)).for_each(|interface| interface.ips.push(ip));
+    }
+
     /// A message with acts.
     pub(crate) fn says(&mut self, protocol: &'static str, speaker: Speaker, flow: &Flow, acts: &[Act<'_>]) {
         self.frame += 1;

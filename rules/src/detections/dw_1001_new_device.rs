@@ -1,7 +1,8 @@
 //! DW-1001: a device nobody declared appears in a zone whose devices are fixed.
 //!
 //! One finding per device, not per address: what is learned later (name, vendor, services) is in the inventory. A device is judged once it has
-//! sent three frames or is five seconds old, so that its addresses are known and a single stray frame does not count.
+//! sent three frames or is five seconds old, so that its addresses are known and a single stray frame does not count. One that has shown no address by
+//! which it could be placed (it asks for one by DHCP) is judged again whenever it speaks anew.
 
 use std::net::IpAddr;
 
@@ -33,7 +34,8 @@ struct Waiting {
     first: CaptureTime,
     frame: u64,
     frames: u64,
-    judged: bool,
+    /// Judged, but nothing it had shown said in which zone it is.
+    is_unplaced: bool,
 }
 
 /// See the file's head.
@@ -66,10 +68,13 @@ impl Detector for NewDevice {
         }
         if let Some(waiting) = self.devices.touch(row, seen.at) {
             waiting.frames = waiting.frames.saturating_add(seen.packets);
+            if std::mem::take(&mut waiting.is_unplaced) {
+                self.open.push(row);
+            }
             return;
         }
         let waiting =
-            Waiting { party: seen.from, first: seen.at, frame: seen.frame, frames: seen.packets, judged: false };
+            Waiting { party: seen.from, first: seen.at, frame: seen.frame, frames: seen.packets, is_unplaced: false };
         self.devices.put(row, seen.at, waiting);
         self.open.push(row);
     }
@@ -84,19 +89,21 @@ impl Detector for NewDevice {
                 self.open.push(row);
                 continue;
             }
+            let is_placed = judge(row, &waiting, cx);
             if let Some(known) = self.devices.touch(row, at) {
-                known.judged = true;
+                known.is_unplaced = !is_placed;
             }
-            judge(row, &waiting, cx);
         }
     }
 }
 
-fn judge(row: u32, waiting: &Waiting, cx: &mut Context<'_>) {
-    let (Some(policy), Some(asset)) = (cx.policy, cx.directory.asset(row)) else { return };
+/// Judges a device; whether it could be placed.
+fn judge(row: u32, waiting: &Waiting, cx: &mut Context<'_>) -> bool {
+    let (Some(policy), Some(asset)) = (cx.policy, cx.directory.asset(row)) else { return true };
     if asset.policy_id.is_some() {
-        return;
+        return true;
     }
+    let mut is_placed = false;
     // where it is, by everything known of it now: the first frame may have had no address
     let addresses: Vec<_> =
         asset.interfaces.iter().flat_map(|interface| interface.ips.iter().copied().map(Some)).collect();
@@ -110,8 +117,9 @@ fn judge(row: u32, waiting: &Waiting, cx: &mut Context<'_>) {
         // a zone told apart by its capture interface alone was found when the device first spoke
         end.zone = end.zone.or(waiting.party.end.zone);
         if end.asset.is_some() {
-            return;
+            return true;
         }
+        is_placed |= end.zone.is_some();
         let Some((zone, plan)) = end.zone.and_then(|zone| Some((zone, policy.zone(zone)?))) else { continue };
         if plan.devices != Devices::Fixed || zone == policy.outside() || policy.mode_of(Some(zone)) != Mode::Enforce {
             continue;
@@ -141,8 +149,9 @@ fn judge(row: u32, waiting: &Waiting, cx: &mut Context<'_>) {
             conduit: None,
             proposal: Some(asset_line(&label, mac, ip)),
         });
-        return;
+        return true;
     }
+    is_placed
 }
 
 /// The policy lines that would declare the device, for whoever approves it.
@@ -212,5 +221,23 @@ ip = ["10.0.2.21"]
         for ip in ["10.0.2.21", "10.0.9.4", "8.8.8.8"] {
             assert!(judged(ip).is_empty(), "{ip}");
         }
+    }
+
+    #[test]
+    fn a_device_that_shows_its_address_late_is_judged_then() {
+        let mut bench = Bench::new(Some(POLICY), Box::<NewDevice>::default());
+        let mut asset = device("10.0.2.99");
+        asset.interfaces[0].ips.clear();
+        let mac = asset.interfaces[0].mac.unwrap();
+        bench.knows(asset);
+        bench.at(0.0);
+        // asking for an address by DHCP, it has none: nothing says in which zone it is
+        bench.frame_of(mac);
+        bench.at(6.0);
+        assert!(bench.ids().is_empty());
+        bench.learns(mac, "10.0.2.99");
+        bench.frame_of(mac);
+        bench.at(7.0);
+        assert_eq!(bench.ids(), ["DW-1001"]);
     }
 }

@@ -176,9 +176,53 @@ fn every_bound_holds_and_counts() {
     }
     assert_eq!(inventory.len(), 4);
     let counters = *inventory.counters();
-    assert_eq!((counters.assets_refused, counters.addresses_refused, counters.values_dropped), (6, 8, 3));
+    // seven cards and seven addresses found the table full; eight addresses found their card full
+    assert_eq!((counters.assets_refused, counters.addresses_refused, counters.values_dropped), (14, 8, 3));
     assert!(counters.changes_dropped > 0);
     assert_eq!(inventory.take_changes().len(), 3);
+}
+
+#[test]
+fn a_card_that_speaks_for_many_hides_none_of_them() {
+    let mut inventory = Inventory::default();
+    let most = Limits::default().addresses_per_asset;
+    let hosts: Vec<String> = (1..=40).map(|host| format!("10.0.2.{host}")).collect();
+    for second in 0..2 {
+        for host in &hosts {
+            see(&mut inventory, second, A, Some(host), 64);
+        }
+    }
+    for host in &hosts {
+        let row = inventory.by_ip(host.parse().unwrap()).and_then(|ix| inventory.get(ix)).unwrap();
+        assert!(row.interfaces.iter().any(|i| i.ips.contains(&host.parse().unwrap())), "{host}");
+    }
+    // those it had room for are its own, each of the others stands for itself
+    assert_eq!(inventory.len(), 1 + hosts.len() - most);
+    let card = inventory.by_mac(A).and_then(|ix| inventory.get(ix)).unwrap();
+    assert_eq!((card.interfaces[0].ips.len(), card.device_class), (most, DeviceClass::Router));
+    // a binding does not take in what it has no room for
+    say(&mut inventory, 3, Subject::Mac(A), Attribute::IpAddress, FactValue::Ip("10.0.2.40".parse().unwrap()), None);
+    assert_eq!(inventory.len(), 1 + hosts.len() - most);
+}
+
+#[test]
+fn link_local_addresses_are_bounded_too() {
+    let mut inventory = Inventory::default();
+    for host in 0..1_000 {
+        see(&mut inventory, 0, A, Some(&format!("fe80::{host:x}")), 255);
+    }
+    let most = 2 * Limits::default().addresses_per_asset;
+    assert!(inventory.assets().all(|asset| asset.interfaces.iter().map(|i| i.ips.len()).sum::<usize>() <= most));
+}
+
+#[test]
+fn the_loopback_address_is_a_device_only_where_there_are_no_cards() {
+    let mut inventory = Inventory::default();
+    let card = see(&mut inventory, 0, A, Some("127.0.0.1"), 64).unwrap();
+    assert_eq!((inventory.len(), inventory.get(card).unwrap().interfaces[0].ips.len()), (1, 0));
+    let here = see(&mut inventory, 1, Mac::NONE, Some("127.0.0.1"), 64).unwrap();
+    assert_ne!(card, here);
+    assert_eq!(see(&mut inventory, 2, Mac::NONE, Some("::1"), 64).map(|_| inventory.len()), Some(3));
 }
 
 #[test]

@@ -60,7 +60,7 @@ pub(super) fn ip_takeover(scene: &Scene<'_>) -> Result<Play, SimError> {
         net.arp(at + 480_000, &rogue, master.mac, &answer);
     });
     let found =
-        scene.required(&["DW-1002"], "asset", Severity::High, 30).between(scene.party(&rogue), scene.party(&master));
+        scene.required(&["DW-1002"], "asset", Severity::High, 30).between(scene.party(&rogue), scene.party(&victim));
     let stranger = scene.required(&["DW-1001"], "asset", Severity::Medium, 60).optional();
     let spoof = scene.required(&["DW-6001"], "identity", Severity::High, 60).optional();
     Ok(Play { talkers: vec![claim, both], expect: vec![found, stranger, spoof], ..Play::default() })

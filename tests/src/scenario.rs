@@ -1,0 +1,80 @@
+//! Scenarios of the traffic simulator, written into a folder of their own.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use dogwatch_model::CaptureTime;
+use dogwatch_sim::{Faults, FileOptions, Format, Link, RunOptions, Sentences};
+
+use crate::expectation::Labels;
+
+/// A scenario on disk.
+#[derive(Debug)]
+pub struct Scenario {
+    /// Its captures.
+    pub captures: Vec<PathBuf>,
+    /// Frames the simulator says it wrote.
+    pub frames: u64,
+    /// The ship's policy.
+    pub policy: PathBuf,
+    /// What should come of it.
+    pub labels: Labels,
+}
+
+/// How a scenario is played and written.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The simulator's words for the run.
+    pub run: RunOptions,
+    /// The simulator's words for the files.
+    pub files: FileOptions,
+}
+
+impl Plan {
+    /// `script` on the cargo ship with `seed`, `minutes` long, the attack after three of them, as plain pcap.
+    ///
+    /// # Errors
+    /// Never: the start is a valid time.
+    pub fn new(script: &str, seed: u64, minutes: u32, out: &Path) -> anyhow::Result<Self> {
+        let start = CaptureTime::parse_rfc3339("2027-01-10T08:00:00Z").context("the start is no time")?;
+        Ok(Self {
+            run: RunOptions {
+                ship: "cargo".to_owned(),
+                script: script.to_owned(),
+                seed,
+                start,
+                duration_s: minutes * 60,
+                attack_after_s: 180,
+                parameters: BTreeMap::new(),
+                sentences: Sentences::default(),
+                vlan: false,
+                faults: Faults { loss: 0.0, duplicates: 0.0, reorder: 0, half: false },
+            },
+            files: FileOptions {
+                out: out.to_owned(),
+                format: Format::Pcap,
+                link: Link::Ethernet,
+                nanoseconds: false,
+                big_endian: false,
+                per_interface: false,
+            },
+        })
+    }
+
+    /// Plays it.
+    ///
+    /// # Errors
+    /// When the simulator refuses or its labels cannot be read.
+    pub fn play(&self) -> anyhow::Result<Scenario> {
+        let written = dogwatch_sim::run(&self.run, &self.files)?;
+        let beside = |end: &str| self.files.out.join(format!("{}.{end}", self.run.script));
+        let labels = serde_json::from_slice(&std::fs::read(beside("labels.json"))?)?;
+        Ok(Scenario {
+            frames: written.captures.iter().map(|(_, frames, _)| frames).sum(),
+            captures: written.captures.into_iter().map(|(path, ..)| path).collect(),
+            policy: beside("policy.toml"),
+            labels,
+        })
+    }
+}

@@ -1,0 +1,127 @@
+//! Every script of the simulator through the whole pipeline: normal life is quiet, each attack is found in time, of the right severity, with
+//! the right names, and not before it began; and the same when the capture is written in other ways.
+//!
+//! What must be found stands in the labels the simulator writes beside each capture, not here.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test stops at what it did not expect")]
+
+use std::fmt::Write as _;
+
+use dogwatch_model::Severity;
+use dogwatch_sim::{Format, Link};
+use dogwatch_tests::analysis::{Analysed, analyse, policy};
+use dogwatch_tests::scenario::{Plan, Scenario};
+
+/// Detections the labels ask for that this build does not have, each with what is missing.
+const NOT_BUILT: &[(&str, &str)] =
+    &[("DW-5002", "receivers that disagree on the position are not compared with each other")];
+/// Length of every run.
+const MINUTES: u32 = 8;
+
+/// What is wrong with a run, as text; empty when all is well.
+fn judge(scenario: &Scenario, analysed: &Analysed, table: &mut String) -> Vec<String> {
+    let labels = &scenario.labels;
+    let findings = analysed.findings();
+    let mut wrong = Vec::new();
+    if analysed.replayed.frames != scenario.frames || !analysed.replayed.damaged.is_empty() {
+        wrong.push(format!("{} of {} frames read", analysed.replayed.frames, scenario.frames));
+    }
+    for rule in &labels.must_not {
+        for finding in findings.iter().filter(|finding| rule.is_broken_by(finding)) {
+            wrong.push(format!("{}: {} {}", rule.reason, finding.rule_id, finding.summary));
+        }
+    }
+    if labels.kind == "normal" {
+        for finding in findings.iter().filter(|finding| finding.severity >= Severity::High) {
+            wrong.push(format!("normal life raises {} {}", finding.rule_id, finding.summary));
+        }
+    }
+    if let Some(attack) = labels.attack {
+        // whatever its severity: before the attack there is nothing to find
+        for finding in findings.iter().filter(|finding| finding.first_seen < attack.from) {
+            wrong.push(format!("before the attack: {} {}", finding.rule_id, finding.summary));
+        }
+        assert!(labels.expect.iter().any(|expect| expect.required), "{}: nothing is required", labels.scenario);
+    }
+    for expect in &labels.expect {
+        let answers: Vec<_> =
+            findings.iter().map(|finding| (finding, expect.is_met_by(finding, analysed.told_at(finding)))).collect();
+        let met = answers.iter().find(|(_, answer)| answer.is_ok()).map(|(finding, _)| *finding);
+        let waited = met.map(|finding| analysed.told_at(finding).since(expect.window.from).as_secs_f64());
+        let _ = writeln!(
+            table,
+            "{:<15} seed {:<3} {:<9} {:<18} {}",
+            labels.scenario,
+            labels.seed,
+            if expect.required { "required" } else { "optional" },
+            expect.detections.join("|"),
+            waited.map_or_else(
+                || "-".to_owned(),
+                |waited| format!("after {waited:.1} s of {} s", expect.detect_within_s)
+            )
+        );
+        let is_built = |id: &String| !NOT_BUILT.iter().any(|(missing, _)| missing == id);
+        if met.is_none() && expect.required && expect.detections.iter().any(is_built) {
+            let near = answers.iter().filter(|(finding, _)| expect.detections.contains(&finding.rule_id));
+            let why: Vec<_> = near.filter_map(|(_, answer)| answer.clone().err()).collect();
+            wrong.push(format!("{:?} not found; nearest: {why:#?}", expect.detections));
+        }
+    }
+    wrong
+}
+
+/// Plays every script as `shape` would have it and judges each run.
+fn every_script(seeds: &[u64], shape: impl Fn(&mut Plan)) -> (String, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut table, mut wrong) = (String::new(), Vec::new());
+    let scripts = dogwatch_sim::scripts();
+    assert!(scripts.iter().any(|script| script.attack) && scripts.iter().any(|script| !script.attack));
+    for script in &scripts {
+        for &seed in seeds {
+            let mut plan = Plan::new(script.name, seed, MINUTES, &folder.path().join(script.name)).unwrap();
+            shape(&mut plan);
+            let scenario = plan.play().unwrap();
+            let analysed = analyse(&scenario.captures, Some(policy(&scenario.policy).unwrap())).unwrap();
+            let found = judge(&scenario, &analysed, &mut table);
+            wrong.extend(found.into_iter().map(|what| format!("{}, seed {seed}: {what}", script.name)));
+            let count = analysed.findings().len();
+            let _ = writeln!(table, "{:<15} seed {seed:<3} {count} finding(s) in all", script.name);
+        }
+    }
+    (table, wrong)
+}
+
+#[test]
+fn what_is_said_to_be_missing_is_missing() {
+    let built: Vec<&str> = dogwatch_rules::detections::cards().iter().map(|card| card.id).collect();
+    for (id, what) in NOT_BUILT {
+        assert!(!built.contains(id), "{id} is built: take it off the list ({what})");
+    }
+}
+
+#[test]
+fn attacks_are_found_and_normal_life_is_quiet() {
+    let (table, wrong) = every_script(&[7, 51], |_| {});
+    println!("{table}");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_trunk_mirror_with_vlan_tags_shows_the_same() {
+    let (table, wrong) = every_script(&[7], |plan| plan.run.vlan = true);
+    println!("{table}");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn pcapng_shows_the_same() {
+    let (table, wrong) = every_script(&[7], |plan| plan.files.format = Format::PcapNg);
+    println!("{table}");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn linux_cooked_captures_show_the_same() {
+    let (table, wrong) = every_script(&[7], |plan| plan.files.link = Link::Sll2);
+    println!("{table}");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
