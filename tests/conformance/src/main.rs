@@ -5,7 +5,9 @@
 
 mod ais;
 mod corpus;
+mod j1939;
 mod maritime;
+mod n2k;
 mod program;
 mod table;
 mod verdict;

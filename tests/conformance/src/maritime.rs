@@ -1,12 +1,15 @@
 //! The maritime part of a corpus: which comparison each file of its manifest gets, by folder and ending as its README lays them down.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use serde_json::Value;
 
+use crate::corpus::ManifestRow;
+use crate::n2k::{self, Places};
 use crate::program::Program;
 use crate::verdict::Report;
-use crate::{ais, corpus};
+use crate::{ais, corpus, j1939};
 
 /// Endings of inputs that are only replayed: their expectations stand in another file, or there are none.
 const INPUTS: [&str; 11] = ["pcap", "pcapng", "log", "nmea", "txt", "raw", "ebl", "in", "aivdm", "gz", "nmea0183"];
@@ -14,6 +17,7 @@ const INPUTS: [&str; 11] = ["pcap", "pcapng", "log", "nmea", "txt", "raw", "ebl"
 pub(crate) fn run(program: &Program, folder: &Path, only: &str, report: &mut Report) -> Result<()> {
     let rows = corpus::manifest(folder)?;
     let ais = ais::Mapping::read()?;
+    let places = Places::read(folder)?;
     for row in &rows {
         let (Some(name), Some(family)) = (row.get("file"), row.get("family")) else { continue };
         let path = folder.join(name);
@@ -27,10 +31,61 @@ pub(crate) fn run(program: &Program, folder: &Path, only: &str, report: &mut Rep
         let is_cases = name.ends_with(".jsonl");
         match family.as_str() {
             "ais" if is_cases => ais::file(program, &ais, &path, name, report)?,
+            "n2k" | "j1939" => bus(program, &places, folder, row, report)?,
             _ => replay(program, &path, name, family, report)?,
         }
     }
     Ok(())
+}
+
+/// NMEA 2000 and J1939: the part of the family is the folder of the file.
+fn bus(program: &Program, places: &Places, folder: &Path, row: &ManifestRow, report: &mut Report) -> Result<()> {
+    let (Some(name), Some(family)) = (row.get("file"), row.get("family")) else { return Ok(()) };
+    let path = folder.join(name);
+    let part = name.split('/').nth(1).filter(|part| !part.contains('.'));
+    let group = part.map_or_else(|| family.clone(), |part| format!("{family}/{part}"));
+    let part = part.unwrap_or_default();
+    // the input an expectation belongs to has its name without the ending, or says so in the manifest
+    let beside = |end: &str| {
+        let stem = name.strip_suffix(end)?;
+        [stem.to_owned(), format!("{stem}.raw")]
+            .into_iter()
+            .map(|input| folder.join(input))
+            .find(|input| input.is_file())
+    };
+    if let Some(input) = beside(".expect.jsonl") {
+        return n2k::stream(program, places, &input, &path, name, &group, report);
+    }
+    if let Some(capture) = beside(".counts.jsonl") {
+        return n2k::counts(program, &capture, &path, name, &group, report);
+    }
+    if name.ends_with(".out") {
+        return match upstream_input(folder, row) {
+            Some(input) => n2k::upstream(program, places, &input, &path, name, &group, report),
+            None => report.remark(&group, name, "no input for this output"),
+        };
+    }
+    if !name.ends_with(".jsonl") {
+        return replay(program, &path, name, &group, report);
+    }
+    let first: Option<Value> = corpus::cases::<Value>(&path)?.into_iter().next();
+    let first = first.unwrap_or_default();
+    match part {
+        _ if first["input"].is_array() => n2k::second_decoder(program, &path, name, &group, report),
+        _ if first["input"].is_string() => n2k::whole_messages(program, places, &path, name, &group, report),
+        _ if first["input_hex"].is_string() => n2k::records(program, &path, name, &group, report),
+        _ if first["frames"].is_array() || first["can_id"].is_string() => j1939::file(program, &path, name, report),
+        // header and bytes of what another file expects in full
+        _ => Ok(()),
+    }
+}
+
+/// The input of an upstream output: the last column of the manifest names it, else it has the same stem.
+fn upstream_input(folder: &Path, row: &ManifestRow) -> Option<PathBuf> {
+    let place = folder.join(row.get("file")?);
+    let named =
+        row.get("expect").and_then(|text| text.rsplit(" of ").next()).map(|input| place.with_file_name(input.trim()));
+    named.into_iter().chain([place.with_extension("in")]).find(|input| input.is_file() && *input != place)
 }
 
 /// Decodes an input for what it must not do: crash or hang.

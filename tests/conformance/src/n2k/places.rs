@@ -71,7 +71,13 @@ impl Places {
     }
 
     /// What the bytes say of a difference; the rules give each its reason.
-    pub(super) fn flags(&self, about: &Comparison<'_>, field: &str, want: &Value, got: Option<&Value>) -> Vec<&'static str> {
+    pub(super) fn flags(
+        &self,
+        about: &Comparison<'_>,
+        field: &str,
+        want: &Value,
+        got: Option<&Value>,
+    ) -> Vec<&'static str> {
         let Comparison { pgn, description, data, .. } = about;
         let bits = data.len() as u64 * 8;
         let mut flags = Vec::new();

@@ -71,9 +71,11 @@ impl Comparison<'_> {
             seen.push(key);
         }
         for (key, found) in got {
-            let base = key.rsplit_once('_').filter(|(_, n)| n.parse::<u32>().is_ok()).map_or(key.as_str(), |(base, _)| base);
+            let base =
+                key.rsplit_once('_').filter(|(_, n)| n.parse::<u32>().is_ok()).map_or(key.as_str(), |(base, _)| base);
             // what CANboat does not show: who holds an address, entries without any value, the lamps' flashing
-            let ours = matches!(key.as_str(), "header" | "claim") || key.ends_with("_lamp_flash") || is_empty_list(found);
+            let ours =
+                matches!(key.as_str(), "header" | "claim") || key.ends_with("_lamp_flash") || is_empty_list(found);
             if !ours && !seen.iter().any(|seen| seen == key || seen == base) {
                 self.differs(case, key, &Value::Null, Some(found));
             }
@@ -143,7 +145,8 @@ pub(super) fn equal(want: &Value, got: &Value) -> bool {
             let (text, Some(want), Some(got)) = (want.to_string(), want.as_f64(), got.as_f64()) else { return false };
             let difference = (want - got).abs();
             // CANboat prints seven digits of a floating point number
-            difference <= 1.000_001 * step(&text) || (difference <= want.abs() * 1e-5 && text.contains('.') && text.len() >= 7)
+            difference <= 1.000_001 * step(&text)
+                || (difference <= want.abs() * 1e-5 && text.contains('.') && text.len() >= 7)
         }
         (Value::Number(want), Value::Object(got)) => Some(want) == got.get("value").and_then(Value::as_number),
         (Value::Number(want), Value::String(got)) => {
