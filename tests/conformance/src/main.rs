@@ -6,8 +6,10 @@
 mod ais;
 mod corpus;
 mod j1939;
+mod lwe;
 mod maritime;
 mod n2k;
+mod nmea0183;
 mod program;
 mod table;
 mod verdict;

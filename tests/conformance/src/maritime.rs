@@ -7,9 +7,10 @@ use serde_json::Value;
 
 use crate::corpus::ManifestRow;
 use crate::n2k::{self, Places};
+use crate::nmea0183::{self, How, Names};
 use crate::program::Program;
 use crate::verdict::Report;
-use crate::{ais, corpus, j1939};
+use crate::{ais, corpus, j1939, lwe};
 
 /// Endings of inputs that are only replayed: their expectations stand in another file, or there are none.
 const INPUTS: [&str; 11] = ["pcap", "pcapng", "log", "nmea", "txt", "raw", "ebl", "in", "aivdm", "gz", "nmea0183"];
@@ -18,6 +19,8 @@ pub(crate) fn run(program: &Program, folder: &Path, only: &str, report: &mut Rep
     let rows = corpus::manifest(folder)?;
     let ais = ais::Mapping::read()?;
     let places = Places::read(folder)?;
+    let names = Names::read(folder, &rows)?;
+    let lwe = lwe::Mapping::read()?;
     for row in &rows {
         let (Some(name), Some(family)) = (row.get("file"), row.get("family")) else { continue };
         let path = folder.join(name);
@@ -31,11 +34,30 @@ pub(crate) fn run(program: &Program, folder: &Path, only: &str, report: &mut Rep
         let is_cases = name.ends_with(".jsonl");
         match family.as_str() {
             "ais" if is_cases => ais::file(program, &ais, &path, name, report)?,
+            "iec61162-450" if is_cases => lwe::file(program, &lwe, &path, name, report)?,
+            "nmea0183" if is_cases => sentences(program, &names, &path, name, report)?,
             "n2k" | "j1939" => bus(program, &places, folder, row, report)?,
             _ => replay(program, &path, name, family, report)?,
         }
     }
     Ok(())
+}
+
+/// NMEA 0183: what a file of cases holds shows in its first case.
+fn sentences(program: &Program, names: &Names, path: &Path, name: &str, report: &mut Report) -> Result<()> {
+    let first: Value = corpus::cases::<Value>(path)?.into_iter().next().unwrap_or_default();
+    if first["expect"].is_array() {
+        return nmea0183::reports(program, path, name, "nmea0183/reports", report);
+    }
+    if first["expect"]["updates"].is_array() || first["error"].is_string() || name.contains("/signalk/") {
+        return nmea0183::replay(program, path, name, "nmea0183/signalk", report);
+    }
+    let (family, how) = match () {
+        () if first["synthetic"] == true => ("nmea0183/control", How::Text),
+        () if first["formatter"].is_string() => ("nmea0183/fields", How::Position),
+        () => ("nmea0183/upstream", How::Attribute),
+    };
+    nmea0183::file(program, names, path, name, family, how, report)
 }
 
 /// NMEA 2000 and J1939: the part of the family is the folder of the file.

@@ -138,7 +138,7 @@ fn matches(pattern: &str, text: &str) -> bool {
 
 impl Rule {
     fn is_about(&self, case: &Case, flags: &[&'static str]) -> bool {
-        (self.family == "*" || self.family == case.family)
+        (self.family == "*" || matches(&self.family, &case.family))
             && (self.kinds.is_empty() || self.kinds.iter().any(|kind| matches(kind, &case.kind)))
             && self.flag.as_deref().is_none_or(|flag| flags.contains(&flag))
     }
