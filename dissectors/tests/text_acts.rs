@@ -248,7 +248,7 @@ fn sources_groups_and_line_counts_of_450() {
     let keep = run("iec61162-450", "239.192.0.4", &[datagram(group)]);
     assert_eq!(keep.speakers, ["Sfi(Sfi(GP0001))"; 2], "the second line inherits the source of its group");
     let counted = |n: u32| datagram(line(&format!("s:GP0001,n:{n}"), "$GPGLL,,,,,,V,N"));
-    let datagrams: Vec<_> = (1..=20).chain(24..30).map(counted).collect();
+    let datagrams: Vec<_> = (1..=999).chain(1..=20).chain(24..30).map(counted).collect();
     let keep = run("iec61162-450", "239.192.0.4", &datagrams);
     assert_eq!(keep.acts.iter().filter(|act| *act == "odd 450.line-gap").count(), 1);
     assert_eq!(keep.lost, [3], "lines 21 to 23");
