@@ -212,5 +212,24 @@ pub(crate) fn samples() -> Vec<Sample> {
                 "1234 0110 0001 0000 0000 0000 20 4547464345464545434143414341434143414341434143414341434143414341 00 0020 0001",
             )],
         ),
+        sample("radar-navico", Carrier::Udp, 6_679, &[(ToServer, "01c4 02 000000000000000000000000000000")]),
+        sample("radar-furuno", Carrier::Udp, 10_010, &[(ToServer, "0100000100000000 01010008 01000000")]),
+        sample("radar-garmin", Carrier::Udp, 50_101, &[(ToServer, "1e090000 04000000 e8030000")]),
+        sample(
+            "radar-raymarine",
+            Carrier::Udp,
+            5_800,
+            &[(ToServer, "00000000 07000000 28000000 0000000000000000 010101e8 0e0a 0000 0900a8c0 0f0a 0000")],
+        ),
+        sample("asterix", Carrier::Udp, 8_600, &[(ToServer, "30 0008 80 19 07 00 00 22 0006 c0 19 08")]),
+        Sample {
+            protocol: "signalk",
+            carrier: Carrier::Tcp,
+            port: 8_375,
+            parts: vec![
+                (ToServer, b"{\"context\":\"vessels.self\",\"subscribe\":[{\"path\":\"*\"}]}\n".to_vec()),
+                (ToClient, b"{\"updates\":[{\"values\":[{\"path\":\"a.b\",\"value\":1}]}]}\r\n".to_vec()),
+            ],
+        },
     ]
 }

@@ -9,7 +9,7 @@
 //! | `A173321.107 23FF7 1F513 012F3070` | Actisense N2K ASCII | message |
 //! | `!PDGY,129039,4,43,255,481.706,ErZc…` | Digital Yacht iKonvert | message, base64 |
 //! | `$PCDIN,01F119,00000000,0F,2AAF00D1067414FF*59` | Shipmodul and others | message |
-//! | `$MXPGN,01F119,2806,FF147406D100AF2A*57` | Shipmodul MiniPlex | message, bytes backwards |
+//! | `$MXPGN,01F119,2806,FF147406D100AF2A*57` | Shipmodul MiniPlex | frame, bytes backwards |
 //! | `{"pgn":127250,"payload":[147,19,…]}` | Actisense W2K-1 | a BST-93 message |
 //! | `  1)  48.6  Rx  09F11201  8  FF 50 …` | PCAN-View trace 1.1 | frame |
 //! | `0,486942,127508,Battery Status,Garmin,6,255,2,1,8,0x0175…` | Garmin plotters | message |
@@ -310,7 +310,9 @@ fn pcdin_or_mxpgn<'a>(text: &str, out: &'a mut Bytes) -> Option<Line<'a>> {
             let [.., high, address] = attribute.to_be_bytes();
             let (source, destination) = if high & 0x80 != 0 { (0, address) } else { (address, 255) };
             let header = Header { priority: high >> 4 & 7, pgn, source, destination };
-            (pgn <= 0x3_ffff).then_some(Line { at: None, header, data, holds: Holds::Message })
+            // The sentence is made for one frame: a fast packet comes as one sentence a frame.
+            let holds = if len <= 8 { Holds::Frame } else { Holds::Message };
+            (pgn <= 0x3_ffff).then_some(Line { at: None, header, data, holds })
         }
         _ => None,
     }
