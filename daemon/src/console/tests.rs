@@ -1,0 +1,1 @@
+//! The console against hand-made pictures.
