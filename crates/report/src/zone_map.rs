@@ -35,13 +35,13 @@ pub struct MapLink {
 
 const WIDTH: i32 = 960;
 const BOX_WIDTH: i32 = 204;
-const BOX_HEIGHT: i32 = 58;
-const ROW_STEP: i32 = 146;
+const BOX_HEIGHT: i32 = 76;
+const ROW_STEP: i32 = 160;
 const MARGIN: i32 = 36;
 /// Zones beside each other.
 const PER_ROW: usize = 4;
-/// Longest name that fits into a box.
-const LABEL_CHARS: usize = 26;
+/// Longest line of a name that fits into a box, in letters; a name has at most two lines.
+const LINE_CHARS: usize = 23;
 
 struct Placed<'z> {
     zone: &'z MapZone,
@@ -160,23 +160,57 @@ fn draw_zone(svg: &mut String, entry: &Placed<'_>) {
         "it" => "box it",
         _ => "box ot",
     };
-    let mut label: String = zone.label.chars().take(LABEL_CHARS).collect();
-    if zone.label.chars().count() > LABEL_CHARS {
-        label.push('…');
-    }
+    let lines = two_lines(&zone.label);
+    let upper = if lines.len() > 1 { top + 24 } else { top + 33 };
     let devices = if zone.devices == 1 { "1 device seen".to_owned() } else { format!("{} devices seen", zone.devices) };
     let _ = write!(
         svg,
         "<g class=\"{class}\"><title>{}</title>\
          <rect x=\"{left}\" y=\"{top}\" width=\"{BOX_WIDTH}\" height=\"{BOX_HEIGHT}\" rx=\"6\" fill=\"#ffffff\" stroke=\"#566371\"{dashes}/>\
-         <text x=\"{x}\" y=\"{y1}\" text-anchor=\"middle\" font-size=\"15\" font-weight=\"600\" fill=\"#16202a\">{}</text>\
-         <text class=\"sub\" x=\"{x}\" y=\"{y2}\" text-anchor=\"middle\" font-size=\"13\" fill=\"#566371\">{devices}</text></g>",
+         <text class=\"sub\" x=\"{x}\" y=\"{y}\" text-anchor=\"middle\" font-size=\"13\" fill=\"#566371\">{devices}</text>",
         escaped(&zone.label),
-        escaped(&label),
         x = entry.x,
-        y1 = top + 25,
-        y2 = top + 45,
+        y = upper + 18 * i32::try_from(lines.len()).unwrap_or(1) + 2,
     );
+    for (index, line) in (0_i32..).zip(&lines) {
+        let _ = write!(
+            svg,
+            "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\" font-size=\"15\" font-weight=\"600\" fill=\"#16202a\">{}</text>",
+            entry.x,
+            upper + 18 * index,
+            escaped(line)
+        );
+    }
+    svg.push_str("</g>");
+}
+
+/// A name on at most two lines, broken between words where there are any.
+fn two_lines(name: &str) -> Vec<String> {
+    let mut lines: Vec<String> = vec![String::new()];
+    for word in name.split_whitespace() {
+        let Some(line) = lines.last_mut() else { break };
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.chars().count() + 1 + word.chars().count() <= LINE_CHARS {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    let is_cut = lines.len() > 2;
+    lines.truncate(2);
+    for line in &mut lines {
+        if line.chars().count() > LINE_CHARS {
+            *line = line.chars().take(LINE_CHARS - 1).chain(['…']).collect();
+        }
+    }
+    if let (true, Some(line)) = (is_cut, lines.last_mut())
+        && !line.ends_with('…')
+    {
+        line.push('…');
+    }
+    lines
 }
 
 fn escaped(text: &str) -> String {
@@ -233,6 +267,14 @@ mod tests {
                 assert!((one.x - other.x).abs() >= BOX_WIDTH || (one.y - other.y).abs() >= BOX_HEIGHT);
             }
         }
+    }
+
+    #[test]
+    fn long_names_are_broken_and_cut() {
+        assert_eq!(two_lines("Crew Wi-Fi"), ["Crew Wi-Fi"]);
+        assert_eq!(two_lines("Main engine, generators, alarm system"), ["Main engine,", "generators, alarm…"]);
+        assert_eq!(two_lines(&"x".repeat(40))[0].chars().count(), LINE_CHARS);
+        assert_eq!(two_lines(""), [""]);
     }
 
     #[test]

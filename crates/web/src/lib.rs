@@ -21,4 +21,4 @@ pub use notice::Notice;
 pub use page::{Page, Place, Shell};
 pub use safety::SAFETY_HEADERS;
 pub use theme::{Theme, local_path};
-pub use words::{When, age, bytes, class_word, count, end_name, number_of, utc, word};
+pub use words::{ShortWhen, When, age, bytes, class_word, count, end_name, number_of, utc, word};

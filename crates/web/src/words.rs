@@ -20,7 +20,34 @@ impl When {
     pub const fn seconds(&self) -> i64 {
         self.at.seconds()
     }
+
+    /// The same for a narrow column: without the date when that is today.
+    #[must_use]
+    pub fn short(&self) -> ShortWhen {
+        ShortWhen(*self)
+    }
 }
+
+/// A time and its age in few characters, as HTML; the whole time stands in its title.
+#[derive(Debug, Clone, Copy)]
+pub struct ShortWhen(When);
+
+impl fmt::Display for ShortWhen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let When { at, now } = self.0;
+        let text = utc(at);
+        let (date, time) = text.split_once(' ').unwrap_or((&text, ""));
+        let shown = if utc(now).starts_with(date) { time } else { date };
+        write!(
+            f,
+            "<span class=\"when\"><time datetime=\"{date}T{time}Z\" title=\"{date} {time} UTC\">{shown}</time> <span class=\"age\">{}</span></span>",
+            age(at, now)
+        )
+    }
+}
+
+/// Made of digits and fixed words only.
+impl HtmlSafe for ShortWhen {}
 
 impl fmt::Display for When {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -150,6 +177,10 @@ mod tests {
         }
         let html = When { at, now: at }.to_string();
         assert!(html.contains("datetime=\"2000-02-29T12:00:00Z\""), "{html}");
+        let today = When { at, now: at }.short().to_string();
+        assert!(today.contains(">12:00:00<"), "{today}");
+        let later = When { at, now: CaptureTime::from_parts(951_825_600 + 86_400, 0) }.short().to_string();
+        assert!(later.contains(">2000-02-29<"), "{later}");
     }
 
     #[test]

@@ -176,6 +176,7 @@ pub(super) async fn csv(State(board): Shared) -> Response {
 
 /// One value of one attribute.
 struct Value<'a> {
+    key: Attribute,
     attribute: String,
     /// Whether it is the one shown elsewhere; the others stand beside it.
     is_best: bool,
@@ -184,6 +185,12 @@ struct Value<'a> {
 }
 
 impl Value<'_> {
+    /// The value, a NAME in the sixteen digits it has everywhere else.
+    fn text(&self) -> String {
+        let name = (self.key == Attribute::N2kName).then(|| self.value.value.parse::<u64>().ok()).flatten();
+        name.map_or_else(|| self.value.value.clone(), |name| format!("{name:016x}"))
+    }
+
     const fn source(&self) -> &'static str {
         match self.value.source {
             Provenance::ReferenceDb => "public table",
@@ -279,6 +286,7 @@ fn sheet<'a>(picture: &'a Picture, row: Row<'a>) -> Sheet<'a> {
         .iter()
         .flat_map(|(attribute, values)| values.iter().enumerate().map(move |entry| (attribute, entry)))
         .map(|(attribute, (index, value))| Value {
+            key: *attribute,
             attribute: attribute_word(*attribute),
             is_best: index == 0,
             value,

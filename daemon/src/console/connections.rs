@@ -64,10 +64,6 @@ impl<'a> Row<'a> {
         format!("{app_protocol} {carrier}")
     }
 
-    fn vlan(&self) -> String {
-        self.connection.vlan.map(|vlan| vlan.to_string()).unwrap_or_default()
-    }
-
     fn packets(&self) -> String {
         count(self.connection.packets)
     }

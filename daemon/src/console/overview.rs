@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use dogwatch_model::Finding;
+use dogwatch_model::{Finding, Severity};
 use dogwatch_web::{Count, When, bytes, count, number_of, word};
 
 use super::api::{Shared, sorted_findings};
@@ -49,6 +49,14 @@ pub(super) struct Answer {
     pub(super) headline: String,
     pub(super) text: String,
     pub(super) remedy: &'static str,
+    /// Severity of the worst finding, when it is about findings.
+    pub(super) worst: Option<Severity>,
+}
+
+impl Answer {
+    fn style(&self) -> String {
+        self.worst.map_or_else(|| self.tone.class().to_owned(), |worst| format!("sev-{}", worst.as_str()))
+    }
 }
 
 const fn tone_of(verdict: Verdict) -> Tone {
@@ -92,6 +100,7 @@ pub(super) fn mirror_answer(sources: &[SourceView]) -> Answer {
             headline: "No mirror port is set up".to_owned(),
             text: "The box listens to nothing.".to_owned(),
             remedy: "Name the interface in a [[source]] table of the settings file and start the service again.",
+            worst: None,
         };
     };
     let wrong = sources.iter().filter(|source| tone_of(source.verdict) == Tone::Bad).count();
@@ -107,7 +116,7 @@ pub(super) fn mirror_answer(sources: &[SourceView]) -> Answer {
         (Tone::Bad, 2..) => format!("{}: {}", worst.name, worst.meaning),
         _ => worst.meaning.to_owned(),
     };
-    Answer { tone: tone_of(worst.verdict), headline, text, remedy: worst.remedy }
+    Answer { tone: tone_of(worst.verdict), headline, text, remedy: worst.remedy, worst: None }
 }
 
 /// Is anything wrong on the ship? "No findings" and "saw nothing" are different answers.
@@ -121,9 +130,8 @@ pub(super) fn findings_answer(picture: &Picture, open: &[Finding], mirror: Tone)
     );
     let (tone, headline, text) = match open.first() {
         Some(worst) => {
-            let critical = worst.severity >= dogwatch_model::Severity::High;
             let headline = number_of(open.len() as u64, "open finding", "open findings");
-            (if critical { Tone::Bad } else { Tone::Wait }, headline, read)
+            (if worst.severity >= Severity::High { Tone::Bad } else { Tone::Wait }, headline, read)
         }
         None if frames == 0 => (
             Tone::Wait,
@@ -138,7 +146,7 @@ pub(super) fn findings_answer(picture: &Picture, open: &[Finding], mirror: Tone)
         ),
         None => (Tone::Good, "No findings".to_owned(), format!("{read} Nothing in it calls for attention.")),
     };
-    Answer { tone, headline, text, remedy: "" }
+    Answer { tone, headline, text, remedy: "", worst: open.first().map(|worst| worst.severity) }
 }
 
 fn lower_first(text: &str) -> String {
@@ -326,7 +334,21 @@ fn policy_tile(picture: &Picture) -> Tile {
     modes.sort_unstable();
     modes.dedup();
     let lines = vec![format!("Ship state: {}", word(picture.ship_state)), file.clone()];
-    Tile { is_bad: false, heading: "Zone policy", big: lower_first(&modes.join(", ")), lines }
+    Tile {
+        is_bad: false,
+        heading: "Zone policy",
+        big: modes.iter().map(|mode| mode_word(mode)).collect::<Vec<_>>().join(", "),
+        lines,
+    }
+}
+
+fn mode_word(mode: &str) -> &str {
+    match mode {
+        "enforce" => "Enforced",
+        "watch" => "Watched only",
+        "learn" => "Learning",
+        other => other,
+    }
 }
 
 #[cfg(test)]

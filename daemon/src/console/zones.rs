@@ -61,6 +61,13 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
+    fn class(&self, zone: &ZoneView) -> String {
+        match zone.class {
+            "ot" | "it" => zone.class.to_uppercase(),
+            other => other.to_owned(),
+        }
+    }
+
     fn label<'n>(&'n self, id: &'n str) -> &'n str {
         if id == "-" {
             return "no zone";
