@@ -106,6 +106,7 @@ pub(super) fn mirror_answer(sources: &[SourceView]) -> Answer {
     let wrong = sources.iter().filter(|source| tone_of(source.verdict) == Tone::Bad).count();
     let headline = match (tone_of(worst.verdict), sources.len()) {
         (Tone::Good, 1) => "Yes, the mirror port is right".to_owned(),
+        (Tone::Good, 2) => "Yes, both mirror ports are right".to_owned(),
         (Tone::Good, all) => format!("Yes, all {all} mirror ports are right"),
         (Tone::Wait, _) => "Listening: not known yet".to_owned(),
         (Tone::Bad, 1) => format!("No: {}", lower_first(verdict_word(worst.verdict))),
@@ -204,6 +205,7 @@ struct Tile {
 struct Overview<'a> {
     picture: &'a Picture,
     mirror: Answer,
+    traffic: String,
     findings: Answer,
     sources: Vec<Source<'a>>,
     counts: Vec<Count>,
@@ -232,6 +234,7 @@ pub(super) async fn page(State(board): Shared, look: Look) -> Response {
     protocols.sort_unstable_by(|one, other| other.cmp(one));
     let body = Overview {
         findings: findings_answer(&picture, &open, mirror.tone),
+        traffic: traffic(&picture.sources),
         mirror,
         sources: picture.sources.iter().map(|view| Source { view, picture: &picture }).collect(),
         counts: Count::all(open.iter().map(|finding| finding.severity)),
@@ -245,6 +248,19 @@ pub(super) async fn page(State(board): Shared, look: Look) -> Response {
         picture: &picture,
     };
     look.show(&picture.vessel, "/", "Overview", &body)
+}
+
+/// How much arrives and how much of it is lost; empty when nothing ever arrived.
+fn traffic(sources: &[SourceView]) -> String {
+    let rate: f64 = sources.iter().map(|source| source.frames_per_second).sum();
+    let lost = sources
+        .iter()
+        .fold(0_u64, |sum, source| sum.saturating_add(source.dropped_kernel).saturating_add(source.dropped_interface));
+    if sources.iter().all(|source| source.frames == 0) {
+        return String::new();
+    }
+    let lost = if lost == 0 { "none lost".to_owned() } else { format!("{} lost since the start", count(lost)) };
+    format!("{rate:.0} frames a second, {lost}.")
 }
 
 /// Declared devices that have not been heard, by zone, bounded; and how many more there are.
