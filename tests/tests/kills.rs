@@ -5,7 +5,8 @@
 //! tested beside the store; this is about the whole way.
 #![expect(
     clippy::unwrap_used,
-    clippy::print_stdout,
+    clippy::panic,
+    clippy::indexing_slicing,
     reason = "a test stops at what it did not expect, and says what it measured"
 )]
 
@@ -116,6 +117,17 @@ fn check(ship: &mut Ship, shore: &Shore, empty: &Path, shown: &Shown) -> usize {
     assert_eq!(ashore.len(), aboard.len(), "{name}: the register holds a finding twice");
     let prints: std::collections::BTreeSet<&str> = ashore.iter().map(|finding| finding.fingerprint.as_str()).collect();
     assert_eq!(prints.len(), ashore.len(), "{name}: two findings of one cause");
+    // a device that was there before the kill is no news after it
+    let mut causes: BTreeMap<(&str, Option<dogwatch_model::Mac>, &str), Vec<&Finding>> = BTreeMap::new();
+    for finding in &ashore {
+        causes.entry((&finding.rule_id, finding.source.mac, &finding.service)).or_default().push(finding);
+    }
+    let twice: Vec<_> = causes
+        .iter()
+        .filter(|((_, mac, _), findings)| mac.is_some() && findings.len() > 1)
+        .map(|(cause, findings)| (cause, findings.iter().map(|f| (&f.summary, f.first_seen)).collect::<Vec<_>>()))
+        .collect();
+    assert!(twice.is_empty(), "{name}: one cause told twice: {} {twice:#?}", twice.len());
     for (id, count) in shown {
         let held = aboard_now.get(id).map(|(count, ..)| *count);
         assert!(held.is_some_and(|held| held >= *count), "{name}: shown {id} with count {count}, held {held:?}");
