@@ -96,5 +96,5 @@ pub fn analyse(files: &[PathBuf], policy: Option<Policy>) -> anyhow::Result<Anal
 /// # Errors
 /// With every problem of the file.
 pub fn policy(file: &Path) -> anyhow::Result<Policy> {
-    Ok(dogwatch::policy_file::load(file)?)
+    dogwatch::policy_file::load(file)
 }

@@ -2,7 +2,7 @@
 //! inventory, the same capture gives the same answer, and memory stays bounded.
 //!
 //! Frame counts and devices come from tshark. What is inside single messages is compared beside the dissectors, not here.
-#![expect(clippy::unwrap_used, clippy::print_stdout, clippy::panic, reason = "a test stops at what it did not expect")]
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

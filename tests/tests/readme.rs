@@ -1,11 +1,7 @@
 //! Commands that documents tell people to type exist: every `sh` block of README.md is read, and each command's words are asked for their help.
 //!
 //! Nothing is done but asking: a command may need a ship, root or a network.
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a test stops at what it did not expect, and says what it read"
-)]
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 use dogwatch_tests::programs::run;
 use dogwatch_tests::workspace::root;

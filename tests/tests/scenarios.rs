@@ -2,7 +2,7 @@
 //! the right names, and not before it began; and the same when the capture is written in other ways.
 //!
 //! What must be found stands in the labels the simulator writes beside each capture, not here.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test stops at what it did not expect")]
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 use std::fmt::Write as _;
 
