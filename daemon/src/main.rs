@@ -20,6 +20,14 @@ enum Verb {
     Run(command::run::Options),
     /// Checks a settings file and the policy it names
     CheckConfig(command::run::CheckOptions),
+    /// Interfaces, settings, policy, clock, disk: one line each, with a remedy
+    Doctor(command::doctor::Options),
+    /// The detections of this build
+    #[command(subcommand)]
+    Rules(command::rules::Verb),
+    /// The way ashore
+    #[command(subcommand)]
+    Uplink(command::uplink::Verb),
     /// Checks and shows zone policies
     #[command(subcommand)]
     Policy(command::policy::Verb),
@@ -38,6 +46,9 @@ fn main() -> ExitCode {
     let answer = match &cli.verb {
         Verb::Run(options) => command::run::run(options),
         Verb::CheckConfig(options) => command::run::check(options, &mut out),
+        Verb::Doctor(options) => command::doctor::run(options, &mut out),
+        Verb::Rules(verb) => command::rules::run(verb, &mut out),
+        Verb::Uplink(verb) => command::uplink::run(verb, &mut out),
         Verb::Policy(verb) => command::policy::run(verb, &mut out),
         Verb::Analyze(options) => command::analyze::run(options, &mut out),
         Verb::Decode(options) => command::decode::run(options, &mut out),

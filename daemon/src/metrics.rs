@@ -112,8 +112,11 @@ fn metric(kind: MetricType, labels: &[(&str, &str)], value: f64) -> Metric {
     metric
 }
 
-/// Shows every sample of a picture: name, labels, value.
-fn samples(picture: &Picture, sample: &mut dyn FnMut(&str, &[(&str, &str)], f64)) {
+/// Takes one sample: name, labels, value.
+type Sample<'s> = dyn FnMut(&str, &[(&str, &str)], f64) + 's;
+
+/// Shows every sample of a picture.
+fn samples(picture: &Picture, sample: &mut Sample<'_>) {
     sample("dogwatch_up_seconds", &[], picture.now.since(picture.started).as_secs_f64());
     for source in &picture.sources {
         let name = ("source", source.name.as_str());

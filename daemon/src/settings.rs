@@ -91,12 +91,28 @@ impl Source {
     }
 }
 
+/// A default that is not zero; one where it would be.
+const fn at_least_one(value: u64) -> NonZeroU64 {
+    match NonZeroU64::new(value) {
+        Some(value) => value,
+        None => NonZeroU64::MIN,
+    }
+}
+
+/// The same in 32 bits.
+const fn at_least_one_32(value: u32) -> NonZeroU32 {
+    match NonZeroU32::new(value) {
+        Some(value) => value,
+        None => NonZeroU32::MIN,
+    }
+}
+
 const fn default_buffer_mib() -> NonZeroU32 {
-    NonZeroU32::new(32).expect("32 is not zero")
+    at_least_one_32(32)
 }
 
 const fn default_snap_length() -> NonZeroU32 {
-    NonZeroU32::new(65_536).expect("65536 is not zero")
+    at_least_one_32(65_536)
 }
 
 const fn as_recorded() -> f64 {
@@ -129,7 +145,7 @@ pub struct Store {
 
 impl Default for Store {
     fn default() -> Self {
-        let cap_mib = const { NonZeroU64::new(512).expect("512 is not zero") };
+        let cap_mib = at_least_one(512);
         Self { directory: PathBuf::from("/var/lib/dogwatch"), cap_mib, ballast_mib: 16 }
     }
 }
@@ -177,19 +193,19 @@ pub struct Uplink {
 }
 
 const fn default_high() -> NonZeroU64 {
-    NonZeroU64::new(120).expect("120 is not zero")
+    at_least_one(120)
 }
 
 const fn default_daily_bytes() -> NonZeroU64 {
-    NonZeroU64::new(1_000_000).expect("a million is not zero")
+    at_least_one(1_000_000)
 }
 
 const fn default_retry() -> NonZeroU64 {
-    NonZeroU64::new(900).expect("900 is not zero")
+    at_least_one(900)
 }
 
 const fn default_routine() -> NonZeroU64 {
-    NonZeroU64::new(3_600).expect("3600 is not zero")
+    at_least_one(3_600)
 }
 
 impl Settings {

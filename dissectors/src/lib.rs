@@ -18,12 +18,14 @@ extern crate self as dogwatch_dissectors;
 mod support;
 
 mod acts;
+mod ber;
 mod datagram;
 mod enterprise;
 mod error;
 mod framed;
 mod industrial;
 pub mod maritime;
+mod once;
 mod reader;
 mod sides;
 mod text;
@@ -162,22 +164,52 @@ impl Default for Limits {
     }
 }
 
-/// Every protocol this build knows. The order matters only between protocols whose probes both say yes and that share no hint.
+/// Every protocol this build knows. The order matters only where two probes say yes: a gateway's `!PDGY` lines look like sentences, so buses come
+/// before sentences.
 pub static PROTOCOLS: &[&dyn Protocol] = &[
     &maritime::iec61162_450::Iec61162450,
+    &maritime::n2k::Nmea2000,
     &maritime::nmea0183::Nmea0183,
     &maritime::ais::Ais,
-    &maritime::n2k::Nmea2000,
     &maritime::gofree::GoFree,
+    &maritime::radar::NAVICO,
+    &maritime::radar::FURUNO,
+    &maritime::radar::GARMIN,
+    &maritime::radar::RAYMARINE,
+    &maritime::asterix::ASTERIX,
+    &maritime::signalk::SignalK,
     &industrial::modbus::MODBUS,
     &industrial::s7comm::S7COMM,
     &industrial::iec104::IEC104,
     &industrial::enip::ENIP,
     &industrial::bacnet::BACNET,
+    &industrial::dnp3::DNP3,
+    &industrial::opcua::OPCUA,
+    &industrial::goose::GOOSE,
+    &industrial::sv::SV,
+    &industrial::profinet::PROFINET_DCP,
     &enterprise::arp::ARP,
     &enterprise::dhcp::DHCP,
     &enterprise::lldp::LLDP,
     &enterprise::nbns::NBNS,
+    &enterprise::http::HTTP,
+    &enterprise::http::SSDP,
+    &enterprise::tls::TLS,
+    &enterprise::ssh::SSH,
+    &enterprise::rdp::RDP,
+    &enterprise::vnc::VNC,
+    &enterprise::telnet::TELNET,
+    &enterprise::smb::SMB,
+    &enterprise::ftp::FTP,
+    &enterprise::snmp::SNMP,
+    &enterprise::ntp::NTP,
+    &enterprise::icmp::ICMP,
+    &enterprise::icmp::ICMPV6,
+    &enterprise::igmp::IGMP,
+    &enterprise::stp::STP,
+    &enterprise::cdp::CDP,
+    &enterprise::syslog::SYSLOG,
+    &enterprise::tftp::TFTP,
     // Before its relatives: a name in plain DNS may look like theirs.
     &enterprise::dns::DNS,
     &enterprise::dns::MDNS,

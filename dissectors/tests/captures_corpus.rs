@@ -92,6 +92,8 @@ fn compare(
         for list in wanted.values_mut().chain(got.values_mut()) {
             list.sort();
         }
+        // Frames in which neither side has any of the compared fields prove nothing.
+        wanted.retain(|frame, want| !want.is_empty() || got.get(frame).is_some_and(|have| !have.is_empty()));
         wanted.retain(|frame, want| {
             let same = got.get(frame) == Some(want);
             if same {
@@ -449,4 +451,253 @@ fn bacnet() {
         ),
         90.0,
     );
+}
+
+#[test]
+fn http_and_ssdp() {
+    at_least(
+        compare_fields(
+            "http",
+            &[
+                ("http.request.method", "request_method"),
+                ("http.request.uri", "request_uri"),
+                ("http.host", "host"),
+                ("http.user_agent", "user_agent"),
+                ("http.server", "server"),
+                ("http.response.code", "response_code"),
+            ],
+        ),
+        80.0,
+    );
+    at_least(
+        compare_fields(
+            "ssdp",
+            &[
+                ("http.request.method", "request_method"),
+                ("http.server", "server"),
+                ("http.location", "location"),
+                ("http.response.code", "response_code"),
+            ],
+        ),
+        95.0,
+    );
+}
+
+#[test]
+fn session_openings() {
+    at_least(compare_fields("tls", &[("tls.handshake.extensions_server_name", "server_name")]), 80.0);
+    at_least(compare_fields("ssh", &[("ssh.protocol", "protocol")]), 65.0);
+    at_least(compare_fields("rdp", &[("rdp.rt_cookie", "rt_cookie")]), 95.0);
+    at_least(
+        compare_fields("ftp", &[("ftp.request.command", "request_command"), ("ftp.response.code", "response_code")]),
+        85.0,
+    );
+}
+
+#[test]
+fn network_services() {
+    at_least(
+        compare_fields(
+            "ntp",
+            &[("ntp.flags.vn", "vn"), ("ntp.flags.mode", "mode"), ("ntp.stratum", "stratum"), ("ntp.refid", "refid")],
+        ),
+        95.0,
+    );
+    at_least(
+        compare(
+            "snmp",
+            |row| {
+                let version = [values(row, "snmp.version"), values(row, "snmp.msgVersion")].concat();
+                Some(keys(&[("version", &version), ("community", &values(row, "snmp.community"))]))
+            },
+            |said| keys(&[("version", &field(said, "version")), ("community", &field(said, "community"))]),
+        ),
+        95.0,
+    );
+    at_least(compare_fields("igmp", &[("igmp.maddr", "maddr")]), 90.0);
+    at_least(
+        compare_fields(
+            "stp",
+            &[
+                ("stp.type", "type"),
+                ("stp.root.hw", "root_hw"),
+                ("stp.bridge.hw", "bridge_hw"),
+                ("stp.root.prio", "root_prio"),
+                ("stp.bridge.prio", "bridge_prio"),
+            ],
+        ),
+        90.0,
+    );
+    at_least(
+        compare_fields(
+            "cdp",
+            &[
+                ("cdp.ttl", "ttl"),
+                ("cdp.deviceid", "deviceid"),
+                ("cdp.portid", "portid"),
+                ("cdp.native_vlan", "native_vlan"),
+            ],
+        ),
+        80.0,
+    );
+    at_least(
+        compare_fields(
+            "syslog",
+            &[("syslog.facility", "facility"), ("syslog.level", "level"), ("syslog.hostname", "hostname")],
+        ),
+        80.0,
+    );
+}
+
+#[test]
+fn telecontrol_and_files() {
+    at_least(
+        compare_fields(
+            "dnp3",
+            &[("dnp3.src", "src"), ("dnp3.dst", "dst"), ("dnp3.al.func", "al_func"), ("dnp3.al.iin", "al_iin")],
+        ),
+        90.0,
+    );
+    at_least(
+        compare(
+            "smb",
+            |row| {
+                // 0xff marks the end of a chain in the truth; on UDP it is the NetBIOS datagram service, which is not read.
+                let hex = |text: String| u64::from_str_radix(text.trim_start_matches("0x"), 16).ok();
+                let first: Vec<String> = values(row, "smb.cmd")
+                    .into_iter()
+                    .filter_map(hex)
+                    .filter(|code| *code != 255)
+                    .map(|code| code.to_string())
+                    .collect();
+                let is_datagram = values(row, "dport") == ["138"];
+                let both = keys(&[("smb", &first), ("smb2", &values(row, "smb2.cmd"))]);
+                (!is_datagram).then_some(both)
+            },
+            |said| keys(&[("smb", &field(said, "smb_cmd")), ("smb2", &field(said, "smb2_cmd"))]),
+        ),
+        80.0,
+    );
+    at_least(
+        compare_fields("opcua", &[("opcua.transport.endpoint", "endpoint"), ("opcua.security.spu", "security_policy")]),
+        90.0,
+    );
+}
+
+/// Attributes of the truth that we state too, by protocol.
+const FACTS: [(&str, &[&str]); 14] = [
+    ("modbus", &["vendor", "product_code", "revision", "modbus_unit"]),
+    ("lldp", &["system_name", "system_description", "chassis_mac", "mgmt_ip"]),
+    ("cdp", &["hostname", "model", "mgmt_ip", "native_vlan", "port_id"]),
+    ("dhcp", &["hostname", "dhcp_vendor_class", "ip"]),
+    ("snmp", &["sys_descr", "sys_name", "sys_location"]),
+    ("s7comm", &["order_number", "serial", "plc_name", "model"]),
+    ("enip", &["model", "serial", "product_code"]),
+    ("cip", &["model", "serial", "product_code"]),
+    ("bacnet", &["device_instance", "object_name"]),
+    ("http", &["http_server", "user_agent"]),
+    ("ssh", &["ssh_banner"]),
+    ("smb", &["os", "hostname", "user"]),
+    ("opcua", &["application_uri", "product_uri"]),
+    ("ssdp", &["ssdp_server"]),
+];
+
+#[test]
+fn facts() {
+    let Some(folder) = capture::corpus("captures") else { return };
+    let plain = |text: &str| text.replace("\\r", "\r").replace("\\n", "\n").trim().to_owned();
+    let mut table: BTreeMap<(String, String), (usize, usize)> = BTreeMap::new();
+    let mut examples = Vec::new();
+    for (path, file) in truth_files(&folder, "facts") {
+        let wanted: Vec<(String, String, String)> = capture::rows(&file)
+            .iter()
+            .map(|row| {
+                (values(row, "proto")[0].clone(), values(row, "attr")[0].clone(), plain(&values(row, "value")[0]))
+            })
+            .filter(|(proto, attr, value)| {
+                let ours = FACTS.iter().any(|(name, attrs)| name == proto && attrs.contains(&attr.as_str()));
+                ours && !value.is_empty() && value != "0.0.0.0" && value != "NULL"
+            })
+            .collect();
+        if wanted.is_empty() {
+            continue;
+        }
+        let mut stated = BTreeSet::new();
+        for said in capture::run(&path).said {
+            for act in said.seen.acts {
+                let text = act.strip_prefix("says ").or_else(|| act.strip_prefix("request login "));
+                let Some(text) = text else { continue };
+                let value = text.split_once('=').map_or(text, |(_, value)| value);
+                let value = value.rsplit_once(" (").map_or(value, |(value, _)| value);
+                stated.insert(value.trim().to_owned());
+            }
+        }
+        for (proto, attr, value) in wanted {
+            let form = match attr.as_str() {
+                "serial" if proto != "s7comm" => value.trim_start_matches("0x").to_owned(),
+                "ssh_banner" => value.splitn(3, '-').nth(2).unwrap_or_default().to_owned(),
+                _ => value.clone(),
+            };
+            let known = stated.contains(&form);
+            let entry = table.entry((proto.clone(), attr.clone())).or_default();
+            entry.0 += usize::from(known);
+            entry.1 += 1;
+            if !known {
+                examples.push(format!("{}: {proto} {attr} {value:?}", path.file_name().unwrap().to_string_lossy()));
+            }
+        }
+    }
+    for ((proto, attr), (known, all)) in &table {
+        println!("{proto:8} {attr:20} {known:4} of {all:4}");
+    }
+    let shown = std::env::var("EXAMPLES").ok().and_then(|n| n.parse().ok()).unwrap_or(0);
+    examples.iter().take(shown).for_each(|example| println!("    {example}"));
+    let sum = table.values().fold((0, 0), |(known, all), (k, a)| (known + k, all + a));
+    println!("facts    {} of {}", sum.0, sum.1);
+    assert!(sum.0 * 100 >= sum.1 * 80, "{} of {}", sum.0, sum.1);
+}
+
+#[test]
+fn substation_and_stations() {
+    at_least(
+        compare_fields(
+            "sv",
+            &[("sv.svID", "sv_id"), ("sv.smpCnt", "smp_cnt"), ("sv.confRev", "conf_rev"), ("sv.smpSynch", "smp_synch")],
+        ),
+        95.0,
+    );
+    at_least(
+        compare_fields(
+            "goose",
+            &[
+                ("goose.gocbRef", "goc_b_ref"),
+                ("goose.datSet", "dat_set"),
+                ("goose.stNum", "st_num"),
+                ("goose.sqNum", "sq_num"),
+                ("goose.confRev", "conf_rev"),
+                ("goose.numDatSetEntries", "num_dat_set_entries"),
+            ],
+        ),
+        95.0,
+    );
+}
+
+#[test]
+fn damaged_captures_do_no_harm() {
+    let Some(folder) = capture::corpus("captures/malformed") else { return };
+    let mut folders = vec![folder];
+    let (mut files, mut messages) = (0, 0);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "pcap" || end == "pcapng") {
+                messages += capture::run(&path).said.len();
+                files += 1;
+            }
+        }
+    }
+    println!("damaged captures: {files} read, {messages} messages");
+    assert!(files > 100, "{files}");
 }

@@ -45,7 +45,8 @@ fn names_are_unique_lower_case_and_hints_fit_carriers() {
         let name = protocol.name();
         assert!(names.insert(name), "{name} twice");
         assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'), "{name}");
-        assert!(!protocol.carriers().is_empty(), "{name}");
+        // One that rides inside another's messages has no carrier of its own, and nowhere to be looked for.
+        assert!(!protocol.carriers().is_empty() || protocol.hints().is_empty(), "{name}");
     }
 }
 

@@ -248,7 +248,7 @@ fn sources_groups_and_line_counts_of_450() {
     let keep = run("iec61162-450", "239.192.0.4", &[datagram(group)]);
     assert_eq!(keep.speakers, ["Sfi(Sfi(GP0001))"; 2], "the second line inherits the source of its group");
     let counted = |n: u32| datagram(line(&format!("s:GP0001,n:{n}"), "$GPGLL,,,,,,V,N"));
-    let datagrams: Vec<_> = (1..=20).chain(24..30).map(counted).collect();
+    let datagrams: Vec<_> = (1..=999).chain(1..=20).chain(24..30).map(counted).collect();
     let keep = run("iec61162-450", "239.192.0.4", &datagrams);
     assert_eq!(keep.acts.iter().filter(|act| *act == "odd 450.line-gap").count(), 1);
     assert_eq!(keep.lost, [3], "lines 21 to 23");
@@ -287,4 +287,32 @@ fn recognised_by_content_alone() {
     ] {
         assert_eq!(probe(protocol, carrier, head), want, "{name}");
     }
+}
+
+/// The sentences are from public documents of the gateways' makers and of CANboat; what they hold was worked out by hand from the layouts of
+/// PGN 127257 and 127489.
+#[test]
+fn wrapped_parameter_groups_come_out_as_groups() {
+    let keep = sentences(&["$PCDIN,01F119,00000000,0F,2AAF00D1067414FF"]);
+    assert_eq!(keep.kinds, ["nmea0183 CDIN", "nmea2000 attitude"]);
+    assert_eq!(keep.speakers, ["Sender", "BusAddress(15)"]);
+    assert!(keep.acts.contains(&"publishes PGN 127257".to_owned()), "{:?}", keep.acts);
+    assert_eq!(keep.errors, [] as [&str; 0]);
+
+    // One fast packet of 26 bytes, a sentence a frame; the bytes stand backwards.
+    let frames = [
+        "$MXPGN,01F201,2838,630D670F50001AA0",
+        "$MXPGN,01F201,2838,FFFF002D0A3C88A1",
+        "$MXPGN,01F201,2838,7F0030FFFFFFFFA2",
+        "$MXPGN,01F201,2738,090800000000A3",
+    ];
+    let together: String = frames.iter().map(|body| sentence(body)).collect();
+    let keep = run("nmea0183", "192.168.0.255", &[together.into_bytes()]);
+    let inside: Vec<_> = keep.kinds.iter().filter(|kind| kind.starts_with("nmea2000")).collect();
+    assert_eq!(inside, ["nmea2000 engine-parameters-dynamic"], "{:?}", keep.kinds);
+    assert_eq!((keep.kinds.len(), keep.errors.len()), (5, 0));
+
+    // What is damaged is not unwrapped.
+    let keep = run("nmea0183", "192.168.0.255", &[b"$PCDIN,01F119,00000000,0F,2AAF00D1067414FF*00\r\n".to_vec()]);
+    assert_eq!(keep.kinds, ["nmea0183 CDIN"]);
 }

@@ -97,7 +97,7 @@ async fn command(command: Command) -> anyhow::Result<()> {
         Command::Show { dir } => show(&Home::load(&dir)?),
         Command::Enrol { dir, vessel, imo, name, key } => {
             check_imo(&imo)?;
-            Home::load(&dir)?;
+            Home::load(&dir).context("run `dogwatch-shore init` first")?;
             let enrolment = Enrolment { vessel_id: vessel, imo, name, key };
             open(&dir).await?.enrol(&enrolment, now_ms()).await.context("not enrolled")?;
             say(&format!("enrolled {} ({}) with key {}", enrolment.name, enrolment.vessel_id, enrolment.key))

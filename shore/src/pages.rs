@@ -7,15 +7,20 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use dogwatch_bundle::{Health, sha256};
-use dogwatch_model::{Asset, Attribute, CaptureTime, Evidence, Finding, FindingEnd, Severity, StatusChange};
+use dogwatch_model::{
+    Asset, Attribute, CaptureTime, Evidence, Finding, FindingEnd, FindingStatus, Severity, StatusChange,
+};
 
 use crate::api::{AssetParams, Failure, FindingParams, Shared, key_text, now_ms};
 use crate::home::hex;
 use crate::ingest::Register;
-use crate::repo::{FindingRow, OpenCounts, VesselDetail, VesselRow};
+use crate::repo::{FindingQuery, FindingRow, OpenCounts, VesselDetail, VesselRow};
 
 /// A ship that has not been heard for longer is marked: one missed daily burst and a bit.
 const SILENT_AFTER_MS: i64 = 26 * 3_600_000;
+
+/// Findings shown on a vessel's own page.
+const WORST_ROWS: u32 = 10;
 
 const STYLE: &str = include_str!("../static/style.css");
 const SCRIPT: &str = include_str!("../static/live.js");
@@ -252,8 +257,7 @@ pub(crate) async fn fleet(State(register): Shared) -> Result<Response, Failure> 
 /// `GET /vessels/{vessel}`.
 pub(crate) async fn vessel(State(register): Shared, Path(id): Path<String>) -> Result<Response, Failure> {
     let detail = register.repo.vessel(&id).await?.ok_or(Failure::NotFound)?;
-    let worst = FindingParams { vessel: Some(id), status: Some("open".into()), limit: Some(10), ..Default::default() };
-    let findings = register.repo.findings(&worst.query()?).await?;
+    let findings = worst_open(&register, &id).await?;
     page(&VesselPage {
         view: VesselView::of(detail.row.clone(), now_ms()),
         streams: detail.streams.iter().map(stream_view).collect(),
@@ -261,6 +265,25 @@ pub(crate) async fn vessel(State(register): Shared, Path(id): Path<String>) -> R
         findings: findings.into_iter().map(FindingView::from).collect(),
         detail,
     })
+}
+
+/// The open findings to look at first: most severe first, newest first among equals.
+async fn worst_open(register: &Register, vessel: &str) -> Result<Vec<FindingRow>, Failure> {
+    let mut worst = Vec::new();
+    for severity in Severity::ALL.into_iter().rev() {
+        let room = WORST_ROWS.saturating_sub(u32::try_from(worst.len()).unwrap_or(WORST_ROWS));
+        if room > 0 {
+            let query = FindingQuery {
+                vessel_id: Some(vessel.to_owned()),
+                severity: Some(severity),
+                statuses: vec![FindingStatus::New, FindingStatus::Acknowledged],
+                after: None,
+                limit: room,
+            };
+            worst.extend(register.repo.findings(&query).await?);
+        }
+    }
+    Ok(worst)
 }
 
 fn stream_view(stream: &crate::repo::StreamRow) -> StreamView {

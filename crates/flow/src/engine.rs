@@ -286,6 +286,10 @@ impl Engine {
             // The clock went back: wait anew instead of for days.
             entry.quiet_since = now;
         }
+        if entry.is_wire() {
+            // A bus or a serial line is not a conversation: after a night at the quay the same devices speak on it.
+            return None;
+        }
         let quiet = now.since(entry.quiet_since);
         let connection = &entry.connection;
         if !entry.is_tcp() {

@@ -115,6 +115,11 @@ impl Entry {
         matches!(self.flow.transport, Transport::Tcp)
     }
 
+    /// Whether the flow is all that one CAN bus or serial line carries.
+    pub(crate) const fn is_wire(&self) -> bool {
+        matches!(self.flow.transport, Transport::Can | Transport::Serial)
+    }
+
     /// Counts a packet in.
     pub(crate) const fn count(&mut self, side: Side, traffic: Traffic, at: CaptureTime, frame: u64) {
         let total = self.traffic.of_mut(side);

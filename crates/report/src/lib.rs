@@ -2,9 +2,11 @@
 
 mod csv;
 mod inventory;
+mod zone_map;
 
 pub use csv::{Table, WriteError};
 pub use inventory::{REC_190_COLUMNS, inventory_csv};
+pub use zone_map::{MapLink, MapZone, zone_map_svg};
 
 use dogwatch_model::Connection;
 

@@ -1,4 +1,4 @@
-//! Where frames come from: capture files and live interfaces.
+//! Where frames come from: capture files, logs and live interfaces.
 //!
 //! Nothing here can send: files are read, interfaces are opened for receiving only.
 
@@ -7,6 +7,7 @@ pub mod live;
 pub mod paced;
 mod pcapng;
 pub mod replay;
+pub mod text;
 mod window;
 
 /// What is known of a capture source.

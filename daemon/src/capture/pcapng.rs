@@ -67,7 +67,7 @@ impl Sections {
             }
             let kind = number([t0, t1, t2, t3], self.big_endian);
             let length = number([l0, l1, l2, l3], self.big_endian);
-            if length < 12 || length % 4 != 0 || length > LONGEST_FRAME + 4_096 {
+            if length < 12 || !length.is_multiple_of(4) || length > LONGEST_FRAME + 4_096 {
                 return Err(format!(
                     "block of type {kind:#x} claims {length} bytes; expected a multiple of 4 from 12 on"
                 ));

@@ -6,22 +6,57 @@ use std::path::PathBuf;
 
 use dogwatch_dissectors::{PROTOCOLS, ParseError};
 use dogwatch_flow::{Engine, FlowId, Frame, Limits, Observer};
-use dogwatch_model::{Act, Event, FieldVisitor, Flow, Mac, SourceId, Speaker};
+use dogwatch_model::{Act, CaptureTime, Event, FieldVisitor, Flow, Mac, SourceId, Speaker};
 
 use super::Answer;
-use crate::capture::SourceInfo;
+use crate::capture::file::OpenError;
 use crate::capture::replay::{FrameSink, replay};
+use crate::capture::text::{LogFormat, LogSink, replay_log};
+use crate::capture::{Damage, SourceInfo};
 use crate::json::ObjectWriter;
 
 /// What to decode.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
-    /// Captures: pcap or pcapng, plain or gzip
+    /// Captures (pcap, pcapng) and logs (NMEA 0183, candump, NMEA 2000 gateways), plain or gzip
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// Only this protocol (may be given several times)
     #[arg(long = "protocol", value_name = "NAME")]
     protocols: Vec<String>,
+    /// How the files are written; `auto` looks at their first bytes
+    #[arg(long, value_enum, default_value_t = Format::Auto)]
+    format: Format,
+}
+
+/// How a file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// Found out from the first bytes
+    Auto,
+    /// pcap or pcapng
+    Pcap,
+    /// Sentences of IEC 61162-1, TAG blocks or not
+    Nmea0183,
+    /// What candump prints or logs
+    Candump,
+    /// Lines of NMEA 2000 gateways: CANboat, Yacht Devices RAW, Actisense ASCII, iKonvert ...
+    N2kText,
+    /// Records of Actisense gateways: BST, EBL
+    N2kBinary,
+}
+
+impl Format {
+    /// The log format it names.
+    const fn log(self) -> Option<LogFormat> {
+        match self {
+            Self::Auto | Self::Pcap => None,
+            Self::Nmea0183 => Some(LogFormat::Nmea0183),
+            Self::Candump => Some(LogFormat::Candump),
+            Self::N2kText => Some(LogFormat::N2kText),
+            Self::N2kBinary => Some(LogFormat::N2kBinary),
+        }
+    }
 }
 
 /// Bytes written at a time.
@@ -30,7 +65,7 @@ const CHUNK: usize = 1 << 16;
 /// Runs the command.
 ///
 /// # Errors
-/// When a file is no capture, or the output cannot be written.
+/// When a file is neither capture nor log, or the output cannot be written.
 pub fn run(options: &Options, out: &mut dyn Write) -> anyhow::Result<Answer> {
     for wanted in &options.protocols {
         anyhow::ensure!(
@@ -49,19 +84,39 @@ pub fn run(options: &Options, out: &mut dyn Write) -> anyhow::Result<Answer> {
             sources: Vec::new(),
         },
     };
-    let replayed = replay(&options.files, &mut decoder)?;
+    let mut damaged = Vec::new();
+    for file in &options.files {
+        damaged.extend(read(file, options.format, &mut decoder)?);
+    }
     if let Some(mut engine) = decoder.engine.take() {
         engine.finish(&mut decoder.rows);
     }
     decoder.rows.flush();
-    for damage in &replayed.damaged {
+    for damage in &damaged {
         eprintln!("dogwatch: {damage}");
     }
     match decoder.rows.failed {
         // whoever reads us has enough
         Some(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Answer::Done),
         Some(error) => Err(error.into()),
-        None => Ok(if replayed.damaged.is_empty() { Answer::Done } else { Answer::No }),
+        None => Ok(if damaged.is_empty() { Answer::Done } else { Answer::No }),
+    }
+}
+
+/// Reads one file; says where it stopped making sense.
+fn read(file: &PathBuf, format: Format, decoder: &mut Decoder<'_>) -> Result<Vec<Damage>, OpenError> {
+    if let Some(log) = format.log() {
+        return replay_log(file, Some(log), decoder).map(|_| Vec::new());
+    }
+    match replay(std::slice::from_ref(file), decoder) {
+        Err(not_a_capture @ OpenError::NotACapture { .. }) if format == Format::Auto => {
+            // what neither reader knows is told in the words of the first
+            replay_log(file, None, decoder).map(|_| Vec::new()).map_err(|error| match error {
+                OpenError::NotACapture { .. } => not_a_capture,
+                error @ OpenError::Io { .. } => error,
+            })
+        }
+        other => other.map(|replayed| replayed.damaged),
     }
 }
 
@@ -79,6 +134,18 @@ impl FrameSink for Decoder<'_> {
     fn frame(&mut self, frame: &Frame<'_>) {
         if let Some(engine) = &mut self.engine {
             engine.frame(frame, &mut self.rows);
+        }
+    }
+}
+
+impl LogSink for Decoder<'_> {
+    fn add_source(&mut self, info: SourceInfo) -> SourceId {
+        FrameSink::add_source(self, info)
+    }
+
+    fn serial(&mut self, at: CaptureTime, source: SourceId, number: u64, bytes: &[u8]) {
+        if let Some(engine) = &mut self.engine {
+            engine.serial(at, source, number, bytes, &mut self.rows);
         }
     }
 }

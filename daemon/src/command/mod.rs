@@ -2,8 +2,11 @@
 
 pub mod analyze;
 pub mod decode;
+pub mod doctor;
 pub mod policy;
+pub mod rules;
 pub mod run;
+pub mod uplink;
 
 use std::process::ExitCode;
 

@@ -70,7 +70,9 @@ fn matrix(options: &CheckOptions, out: &mut dyn Write) -> anyhow::Result<Answer>
         }
         writeln!(out, "{} -> {}", cell.from, cell.to)?;
         for entry in &cell.allows {
-            writeln!(out, "    {entry:?}")?;
+            let ops = if entry.ops.is_empty() { "everything".to_owned() } else { entry.ops.join(", ") };
+            let limit = if entry.limited { ", within limits" } else { "" };
+            writeln!(out, "    {}: {ops}{limit}   ({}, line {})", entry.app, entry.id, entry.line)?;
         }
     }
     Ok(Answer::Done)

@@ -11,7 +11,7 @@ use dogwatch_model::{Asset, Connection, Finding};
 use crate::metrics as prometheus_text;
 use crate::service::board::{Board, Picture, ZoneView};
 
-type Shared = State<Arc<Board>>;
+pub(super) type Shared = State<Arc<Board>>;
 
 /// The picture without its tables.
 pub(super) async fn health(State(board): Shared) -> Json<Picture> {
@@ -41,6 +41,14 @@ pub(super) async fn finding(State(board): Shared, Path(id): Path<String>) -> Res
 /// Every device.
 pub(super) async fn assets(State(board): Shared) -> Json<Vec<Asset>> {
     Json(board.picture().assets.to_vec())
+}
+
+/// One device.
+pub(super) async fn asset(State(board): Shared, Path(id): Path<String>) -> Response {
+    match board.picture().assets.iter().find(|asset| asset.asset_id == id) {
+        Some(asset) => Json(asset.clone()).into_response(),
+        None => (StatusCode::NOT_FOUND, format!("no asset {id}\n")).into_response(),
+    }
 }
 
 /// Every connection.

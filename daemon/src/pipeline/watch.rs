@@ -1,10 +1,13 @@
 //! What listens to the flow engine: keeps who the two ends of each flow are, and passes what they say to inventory and rules.
 
+use std::collections::BTreeSet;
+
 use dogwatch_dissectors::ParseError;
 use dogwatch_flow::{FlowId, FlowSummary, Observer};
 use dogwatch_inventory::{AssetIx, Inventory};
 use dogwatch_model::{
-    Act, AssetChange, Attribute, CaptureTime, Event, Flow, Mac, ProtocolRole, SourceId, Speaker, Transport,
+    Act, AssetChange, Attribute, CaptureTime, Event, FactValue, Flow, Mac, ProtocolRole, SourceId, Speaker, Subject,
+    Transport,
 };
 use dogwatch_rules::policy::{End, Ends, Placement, Policy};
 use dogwatch_rules::{FlowSeen, FlowStage, Party, Rules, Source};
@@ -14,6 +17,9 @@ use super::counts::{ErrorCount, MessageCounts, count_error};
 use super::directory::Rows;
 use crate::capture::SourceInfo;
 use crate::mirror::MirrorSeen;
+
+/// Cards remembered as gateways'. A ship has a handful; whoever claims a gateway's address adds one.
+const MOST_GATEWAYS: usize = 64;
 
 /// Everything behind the engine.
 pub(super) struct Watch {
@@ -28,6 +34,8 @@ pub(super) struct Watch {
     /// Changes already placed, waiting to be taken.
     pub(super) changes: Vec<AssetChange>,
     flows: Vec<Option<FlowState>>,
+    /// Cards that answer for the address of a declared gateway: what they send for others is routed.
+    gateways: BTreeSet<Mac>,
 }
 
 /// What is remembered of a live flow: the two ends, seen from the side `flow` is seen from.
@@ -58,6 +66,7 @@ impl Watch {
             errors: Vec::new(),
             changes: Vec::new(),
             flows: Vec::new(),
+            gateways: BTreeSet::new(),
         }
     }
 
@@ -85,7 +94,7 @@ impl Watch {
             return;
         }
         if let Some(policy) = self.rules.policy() {
-            let moved: std::collections::BTreeSet<&str> = changes
+            let moved: BTreeSet<&str> = changes
                 .iter()
                 .filter_map(|change| match change {
                     AssetChange::Appeared { asset_id, .. } | AssetChange::Merged { asset_id, .. } => {
@@ -107,7 +116,7 @@ impl Watch {
                     let addresses =
                         interface.ips.iter().map(|ip| Some(*ip)).chain(interface.ips.is_empty().then_some(None));
                     for ip in addresses.filter(|ip| ip.is_some() || !mac.is_none()) {
-                        let link_is_gateway = policy.is_gateway_mac(mac);
+                        let link_is_gateway = policy.is_gateway_mac(mac) || self.gateways.contains(&mac);
                         let placed = policy.placed(&Placement {
                             source: &selectors.interface,
                             vlan: interface.vlan,
@@ -137,7 +146,11 @@ impl Watch {
     /// The two ends of a flow by the policy, seen from the flow's sender.
     fn parties(&self, flow: &Flow, a: Option<AssetIx>, b: Option<AssetIx>) -> (Party, Party) {
         let ends = match self.rules.policy() {
-            Some(policy) => policy.zone_pair(flow, source_of(&self.sources, &self.selectors, flow).selector),
+            Some(policy) => {
+                policy.zone_pair_with(flow, source_of(&self.sources, &self.selectors, flow).selector, |mac| {
+                    self.gateways.contains(&mac)
+                })
+            }
             None => Ends {
                 from: End { mac: flow.src_mac, ip: flow.src, ..End::default() },
                 to: End { mac: flow.dst_mac, ip: flow.dst, ..End::default() },
@@ -166,6 +179,21 @@ impl Watch {
             packets,
         };
         self.rules.flow(&seen, &Rows(&self.inventory));
+    }
+
+    /// A card that answers ARP or neighbour discovery for the address of a declared gateway is that gateway's. Policies list gateways by address.
+    fn learn_gateways(&mut self, event: &Event<'_>) {
+        let Some(policy) = self.rules.policy() else { return };
+        for act in event.message.acts {
+            if let Act::Says(fact) = act
+                && let (Attribute::IpAddress, FactValue::Ip(ip), Subject::Mac(mac)) =
+                    (fact.attribute, fact.value, fact.about)
+                && self.gateways.len() < MOST_GATEWAYS
+                && policy.is_gateway_ip(ip)
+            {
+                self.gateways.insert(mac);
+            }
+        }
     }
 
     /// Takes the flow as it is seen now; turns the two ends when the other side turns out to have opened it.
@@ -351,6 +379,7 @@ impl Observer for Watch {
         let label = self.sources.get(usize::from(event.flow.source.0)).map_or("", |source| source.label.as_str());
         if event.message.acts.iter().any(|act| matches!(act, Act::Says(_))) {
             self.inventory.event(event, from.row.map(AssetIx), label);
+            self.learn_gateways(event);
         }
         let source = source_of(&self.sources, &self.selectors, event.flow);
         self.rules.event(event, &from, &to, source, &Rows(&self.inventory));

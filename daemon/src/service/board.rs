@@ -65,6 +65,8 @@ pub struct ZoneView {
     pub seen: usize,
     /// Declared devices seen.
     pub declared_seen: usize,
+    /// Declared devices not heard yet, by their ids.
+    pub not_heard: Vec<String>,
 }
 
 /// Upload queue and link.

@@ -3,6 +3,7 @@
 pub mod board;
 mod keeper;
 mod queue;
+pub mod still;
 mod watchkeeper;
 
 use std::path::Path;

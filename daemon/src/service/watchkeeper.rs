@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use dogwatch_flow::{Frame, LinkType};
 use dogwatch_model::{AssetChange, CaptureTime, SourceId};
 
-use super::board::{Board, SourceView, ZoneView};
+use super::board::{Board, SourceView};
 use super::keeper::{Outbox, Parcel};
+use super::still::zone_views;
 use crate::capture::live::{LiveCapture, LiveCounters, Visit, wait};
 use crate::capture::paced::PacedFile;
 use crate::clock;
@@ -189,7 +190,7 @@ impl Watchkeeper {
     fn show(&mut self, since: Duration) {
         let now = clock::now();
         let sources = self.source_views(now, since);
-        let zones = self.zone_views();
+        let zones = zone_views(&self.pipeline);
         let tables = (self.tables.elapsed() >= TABLES_EVERY).then(|| {
             self.tables = Instant::now();
             (
@@ -240,38 +241,5 @@ impl Watchkeeper {
             });
         }
         views
-    }
-
-    fn zone_views(&self) -> Vec<ZoneView> {
-        let Some(policy) = self.pipeline.rules().policy() else { return Vec::new() };
-        let assets: Vec<_> = self
-            .pipeline
-            .inventory()
-            .assets()
-            .map(|asset| (asset.zone_id.as_deref(), asset.policy_id.as_deref()))
-            .collect();
-        (0_u16..)
-            .zip(&policy.zones)
-            .map(|(index, zone)| {
-                let in_zone = |id: Option<&str>| id == Some(zone.id.as_str());
-                let declared: Vec<&str> =
-                    policy.assets.iter().filter(|asset| asset.zone.0 == index).map(|asset| asset.id.as_str()).collect();
-                ZoneView {
-                    id: zone.id.clone(),
-                    label: zone.label.clone(),
-                    function: zone.function.as_str(),
-                    class: zone.class.as_str(),
-                    criticality: zone.criticality.as_str(),
-                    devices: zone.devices.as_str(),
-                    mode: zone.mode.unwrap_or(policy.mode).as_str(),
-                    seen: assets.iter().filter(|(id, _)| in_zone(*id)).count(),
-                    declared_seen: declared
-                        .iter()
-                        .filter(|id| assets.iter().any(|(_, seen)| *seen == Some(**id)))
-                        .count(),
-                    declared: declared.len(),
-                }
-            })
-            .collect()
     }
 }

@@ -4,12 +4,13 @@
 //! - A record is let go aboard only below the lowest number the shore has not confirmed with a signed receipt.
 //! - Nothing comes back but receipts: there is no way to configure, update or command the box from ashore.
 //!
-//! [`Uplink::new`] wires it to a [`Queue`] and a [`Carrier`]; [`Uplink::run`] is the task. [`plan`] decides what goes next, [`budget`] whether
-//! it may, [`state`] is what must survive a restart.
+//! [`Uplink::new`] wires it to a [`Queue`] and a [`Carrier`]; [`Uplink::run`] is the task. `plan` decides what goes next, `budget` whether
+//! it may, `state` is what must survive a restart.
 
 mod budget;
 mod https;
 mod keys;
+mod packing;
 mod pin;
 mod plan;
 mod queue;

@@ -5,20 +5,16 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use dogwatch_bundle::{
-    BundleError, Class, Encoded, Gap, Meta, Outcome, PublicKey, Receipt, Record, SigningKey, encode,
-};
+use dogwatch_bundle::{BundleError, Encoded, Outcome, PublicKey, Receipt, SigningKey};
 use dogwatch_model::TimeSource;
 use tokio::sync::{Notify, watch};
 
 use super::budget::Budget;
-use super::plan::{Deadlines, MAX_PENDING, Pending};
+use super::packing::{Core, Formed, Outgoing};
+use super::plan::Deadlines;
 use super::queue::{Queue, QueueError};
 use super::retry::Backoff;
 use super::state::State;
-
-/// Records read from the queue at once.
-const READ_RECORDS: usize = 1024;
 
 /// What the operator sets.
 #[derive(Debug, Clone)]
@@ -179,30 +175,6 @@ impl UplinkHandle {
     }
 }
 
-/// What is used off the async threads, because it blocks on disk or computes for long.
-struct Core {
-    queue: Arc<dyn Queue>,
-    key: SigningKey,
-    state: State,
-    pending: Pending,
-    next_unread: u64,
-    unpackable: u64,
-}
-
-/// A bundle under way.
-struct Outgoing {
-    encoded: Encoded,
-    seqs: Vec<u64>,
-}
-
-enum Formed {
-    Bundle(Box<Outgoing>),
-    /// Nothing is due.
-    Nothing,
-    /// Today's bytes do not allow it.
-    OutOfBudget,
-}
-
 /// The uplink task.
 pub struct Uplink<C> {
     core: Arc<Mutex<Core>>,
@@ -259,7 +231,7 @@ impl<C: Carrier> Uplink<C> {
         };
         let budget = Budget::new(settings.daily_bytes.get(), state.day, state.used);
         let ship = key.public();
-        let core = Core { queue, key, state, pending: Pending::default(), next_unread: 0, unpackable: 0 };
+        let core = Core::new(queue, key, state);
         let (status, watched) = watch::channel(UplinkStatus::default());
         let wake = Arc::new(Notify::new());
         let now = Arc::new(std::sync::atomic::AtomicBool::new(false));
@@ -298,7 +270,7 @@ impl<C: Carrier> Uplink<C> {
             };
             let closing = self.carrier.close().await;
             self.spend(closing);
-            self.publish(state).await;
+            self.publish(state);
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 () = self.wake.notified() => {}
@@ -374,14 +346,14 @@ impl<C: Carrier> Uplink<C> {
     fn until_due(&self, now: i64) -> Duration {
         let due = self.lock().pending.next_due_ms(&self.settings.deadlines, now);
         let wait = due.map_or(self.settings.poll_every, |due| millis(due.saturating_sub(now)));
-        wait.clamp(Duration::from_millis(10), self.settings.poll_every)
+        wait.min(self.settings.poll_every).max(Duration::from_millis(1))
     }
 
     async fn send(&mut self) -> Result<Next, QueueError> {
         let Some(outgoing) = self.outgoing.take() else { return Ok(Next::Again) };
         // Table numbers must be on disk before they are used: see state.rs.
         self.save().await?;
-        self.publish(LinkState::Sending).await;
+        self.publish(LinkState::Sending);
         self.last_attempt_ms = self.now_ms();
         let delivery = self.carrier.deliver(&outgoing.encoded.bytes).await;
         self.spend(delivery.wire_bytes);
@@ -448,8 +420,8 @@ impl<C: Carrier> Uplink<C> {
             status.parked = 0;
             status.forked |= forked;
         });
-        let missing = receipt.missing.clone();
-        self.blocking(move |core| core.accept(&outgoing, &missing)).await?;
+        let receipt = receipt.clone();
+        blocking(Arc::clone(&self.core), move |core| core.accept(&outgoing, &receipt)).await?;
         self.save().await?;
         Ok(Next::Again)
     }
@@ -483,7 +455,7 @@ impl<C: Carrier> Uplink<C> {
 
     async fn save(&mut self) -> Result<(), QueueError> {
         let (day, used) = (self.budget.day(), self.budget.used());
-        self.blocking(move |core| {
+        blocking(Arc::clone(&self.core), move |core| {
             (core.state.day, core.state.used) = (day, used);
             core.queue.save_state(&core.state.to_bytes())
         })
@@ -492,7 +464,7 @@ impl<C: Carrier> Uplink<C> {
 
     async fn refresh(&mut self) -> Result<(), QueueError> {
         let now = self.now_ms();
-        self.blocking(move |core| core.refresh(now)).await
+        blocking(Arc::clone(&self.core), move |core| core.refresh(now)).await
     }
 
     async fn form(&mut self, asked: bool) -> Result<Formed, QueueError> {
@@ -503,10 +475,10 @@ impl<C: Carrier> Uplink<C> {
             settings.deadlines = Deadlines { high: now, routine: now, bulk: now, ..settings.deadlines };
         }
         let (budget, overhead) = (self.budget, self.carrier.overhead_bytes());
-        self.blocking(move |core| core.form(&settings, now, clock, &budget, overhead)).await
+        blocking(Arc::clone(&self.core), move |core| core.form(&settings, now, clock, &budget, overhead)).await
     }
 
-    async fn publish(&self, state: LinkState) {
+    fn publish(&self, state: LinkState) {
         let now = self.now_ms();
         let (waiting, oldest, unpackable) = {
             let core = self.lock();
@@ -526,15 +498,14 @@ impl<C: Carrier> Uplink<C> {
     fn lock(&self) -> std::sync::MutexGuard<'_, Core> {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// Runs on a thread that may block.
-    async fn blocking<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut Core) -> Result<T, QueueError> + Send + 'static,
-    ) -> Result<T, QueueError> {
-        let core = Arc::clone(&self.core);
-        tokio::task::spawn_blocking(move || work(&mut core.lock().unwrap_or_else(PoisonError::into_inner))).await?
-    }
+/// Runs on a thread that may block.
+async fn blocking<T: Send + 'static>(
+    core: Arc<Mutex<Core>>,
+    work: impl FnOnce(&mut Core) -> Result<T, QueueError> + Send + 'static,
+) -> Result<T, QueueError> {
+    tokio::task::spawn_blocking(move || work(&mut core.lock().unwrap_or_else(PoisonError::into_inner))).await?
 }
 
 fn millis(ms: i64) -> Duration {
@@ -543,143 +514,4 @@ fn millis(ms: i64) -> Duration {
 
 fn as_ms(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
-impl Core {
-    /// Looks what is new in the queue.
-    fn refresh(&mut self, now_ms: i64) -> Result<(), QueueError> {
-        while self.pending.len() < MAX_PENDING {
-            let records = self.queue.read(self.next_unread, READ_RECORDS)?;
-            let Some(last) = records.last() else { break };
-            self.next_unread = last.seq.saturating_add(1);
-            for record in &records {
-                if !self.state.confirmed.contains(record.seq) {
-                    let since = if record.queued_ms > 0 { record.queued_ms.min(now_ms) } else { now_ms };
-                    self.pending.add(record.seq, record.class, since);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Packs what is due and allowed.
-    fn form(
-        &mut self,
-        settings: &Settings,
-        now_ms: i64,
-        clock: TimeSource,
-        budget: &Budget,
-        overhead: u64,
-    ) -> Result<Formed, QueueError> {
-        if self.state.tables.is_nearly_full() {
-            self.state.forget_tables();
-        }
-        let mut chosen = self.pending.choose(&settings.deadlines, now_ms, settings.max_records);
-        loop {
-            if chosen.is_empty() {
-                return Ok(Formed::Nothing);
-            }
-            let only_critical = chosen.iter().all(|(_, class)| *class == Class::Critical);
-            let left = budget.left(if only_critical { Class::Critical } else { Class::Routine });
-            let mut seqs: Vec<u64> = chosen.iter().map(|(seq, _)| *seq).collect();
-            seqs.sort_unstable();
-            let records = self.records(&seqs)?;
-            if records.len() < seqs.len() {
-                // Let go by the queue meanwhile; a gap record tells the shore.
-                let kept: std::collections::HashSet<u64> = records.iter().map(|(seq, _)| *seq).collect();
-                seqs.iter().filter(|seq| !kept.contains(seq)).for_each(|seq| self.pending.remove(*seq));
-                chosen.retain(|(seq, _)| kept.contains(seq));
-                continue;
-            }
-            let encoded = self.pack(records, now_ms, clock)?;
-            let fits = |encoded: &Encoded| {
-                let size = encoded.bytes.len();
-                let cost = (size as u64).saturating_add(overhead);
-                ((size <= settings.max_bundle_bytes || chosen.len() == 1), cost <= left)
-            };
-            match encoded.as_ref().map(fits) {
-                Some((true, true)) => {
-                    let Some(encoded) = encoded else { continue };
-                    return Ok(Formed::Bundle(Box::new(Outgoing { encoded, seqs })));
-                }
-                // What is not critical must not eat the reserve.
-                Some((true, false)) if !only_critical && chosen.iter().any(|(_, class)| *class == Class::Critical) => {
-                    chosen.retain(|(_, class)| *class == Class::Critical);
-                }
-                Some((_, false)) if chosen.len() == 1 => return Ok(Formed::OutOfBudget),
-                // Too large, or too dear: the more urgent half.
-                _ => chosen.truncate((chosen.len() / 2).max(1)),
-            }
-        }
-    }
-
-    /// `None` when these records are too many for one bundle; a single record always fits, as a note if it must.
-    fn pack(
-        &mut self,
-        mut records: Vec<(u64, Record)>,
-        now_ms: i64,
-        clock: TimeSource,
-    ) -> Result<Option<Encoded>, QueueError> {
-        let created_ms = u64::try_from(now_ms).unwrap_or(0);
-        let meta = Meta { epoch: self.state.epoch, created_ms, clock, previous: self.state.previous };
-        match encode(&records, &meta, &mut self.state.tables, &self.key) {
-            Ok(encoded) => Ok(Some(encoded)),
-            Err(_) if records.len() > 1 => Ok(None),
-            Err(error) => {
-                for (seq, record) in &mut records {
-                    tracing::error!(seq, kind = record.kind(), %error, "record cannot be packed; a note goes ashore instead");
-                    *record = note(*seq, "unpackable");
-                    self.unpackable = self.unpackable.saturating_add(1);
-                }
-                Ok(Some(encode(&records, &meta, &mut self.state.tables, &self.key)?))
-            }
-        }
-    }
-
-    /// Reads records by ascending number, run by run. One that cannot be read becomes a note under its own number.
-    fn records(&self, seqs: &[u64]) -> Result<Vec<(u64, Record)>, QueueError> {
-        let mut records = Vec::with_capacity(seqs.len());
-        let mut rest = seqs;
-        while let Some(&first) = rest.first() {
-            let run = rest.iter().zip(first..).take_while(|(seq, next)| *seq == next).count();
-            let read = self.queue.read(first, run)?;
-            for queued in read.into_iter().filter(|queued| queued.seq.saturating_sub(first) < run as u64) {
-                let record = Record::from_bytes(&queued.bytes).unwrap_or_else(|error| {
-                    tracing::error!(seq = queued.seq, %error, "queued record cannot be read; a note goes ashore instead");
-                    note(queued.seq, "unreadable")
-                });
-                records.push((queued.seq, record));
-            }
-            rest = rest.get(run..).unwrap_or(&[]);
-        }
-        Ok(records)
-    }
-
-    fn accept(&mut self, outgoing: &Outgoing, missing: &[(u64, u64)]) -> Result<(), QueueError> {
-        self.state.tables.confirm(&outgoing.encoded.defined);
-        if let Some(short) = outgoing.encoded.hash.first_chunk() {
-            self.state.previous = *short;
-        }
-        for &seq in &outgoing.seqs {
-            self.pending.remove(seq);
-            self.state.confirmed.insert(seq, seq);
-        }
-        // A shore that was restored from an older copy misses what it once receipted: what we still hold goes again.
-        for &(from, to) in missing {
-            let lost = self.state.confirmed.runs().find(|&(first, last)| first <= to && last >= from);
-            if let Some((first, _)) = lost {
-                self.next_unread = self.next_unread.min(first.max(from));
-                self.state.confirmed.remove(from, to);
-            }
-        }
-        let below = self.pending.lowest().unwrap_or(self.next_unread).min(self.next_unread);
-        self.queue.release(below)?;
-        self.state.confirmed.forget_below(below);
-        Ok(())
-    }
-}
-
-/// Stands for a record that cannot be sent, under its number.
-fn note(seq: u64, reason: &str) -> Record {
-    Record::Gap(Gap { ranges: vec![(seq, seq)], counts: vec![(reason.to_owned(), 1)] })
 }

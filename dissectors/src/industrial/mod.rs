@@ -1,8 +1,13 @@
 //! Protocols of controllers, drives and field devices.
 
 pub(crate) mod bacnet;
+pub(crate) mod dnp3;
 pub(crate) mod enip;
+pub(crate) mod goose;
 pub(crate) mod iec104;
 pub(crate) mod modbus;
+pub(crate) mod opcua;
+pub(crate) mod profinet;
 pub(crate) mod s7comm;
+pub(crate) mod sv;
 pub(crate) mod tpkt;

@@ -67,9 +67,13 @@ fn pieces_of_any_size_give_the_same() {
         [("formats", "actisense1.ebl"), ("streams", "sample-YDWG02.txt"), ("formats", "actisense-w2k-n2k-ascii.raw")]
     {
         let Ok(bytes) = std::fs::read(corpus::root().join("maritime/n2k").join(folder).join(name)) else { continue };
-        let whole = format!("{:?}", feed(Carrier::Tcp, &bytes, bytes.len()).messages);
+        let whole = format!("{:?}", feed(Carrier::Serial, &bytes, bytes.len()).messages);
         for step in [1, 2, 3, 5, 17, 100] {
-            assert_eq!(format!("{:?}", feed(Carrier::Tcp, &bytes, step).messages), whole, "{name} in pieces of {step}");
+            assert_eq!(
+                format!("{:?}", feed(Carrier::Serial, &bytes, step).messages),
+                whole,
+                "{name} in pieces of {step}"
+            );
         }
     }
 }

@@ -22,6 +22,11 @@ fn sample(protocol: &'static str, carrier: Carrier, port: u16, parts: &[(Directi
     Sample { protocol, carrier, port, parts }
 }
 
+fn text(protocol: &'static str, carrier: Carrier, port: u16, parts: &[(Direction, &str)]) -> Sample {
+    let parts = parts.iter().map(|(direction, text)| (*direction, text.as_bytes().to_vec())).collect();
+    Sample { protocol, carrier, port, parts }
+}
+
 /// All samples.
 pub(crate) fn samples() -> Vec<Sample> {
     let dns = "0007 0100 0001 0000 0000 0000 036e7470 06627269646765 00 0001 0001";
@@ -72,6 +77,100 @@ pub(crate) fn samples() -> Vec<Sample> {
         sample("bacnet", Carrier::Udp, 47_808, &[(ToServer, "81 0b 000c 0120ffff00ff 1008")]),
         sample("bacnet", Carrier::Llc, 0, &[(ToServer, "82 82 03 01 20 ffff 00 ff 1008")]),
         sample(
+            "opcua",
+            Carrier::Tcp,
+            4840,
+            &[
+                (ToServer, "48454c46 25000000 000000000000000000000000000000000000000005000000 6f70632e70"),
+                (
+                    ToServer,
+                    "4d534746 3a000000 00000000000000000000000000000000 01007702 0000 0000000000000000 01000000 00000000 ffffffff 00000000 0000 00",
+                ),
+            ],
+        ),
+        sample("profinet-dcp", Carrier::Ethernet, 0, &[(ToServer, "fefe 05 00 01000001 0080 0004 ffff 0000")]),
+        sample(
+            "sv",
+            Carrier::Ethernet,
+            0,
+            &[(ToServer, "4000002600000000601c800101a217301580044d553031820208728304000000018501018700")],
+        ),
+        sample(
+            "goose",
+            Carrier::Ethernet,
+            0,
+            &[(ToServer, "0001 001a 0000 0000 61 10 80 07 4445562f4c4c4e 85 01 05 86 02 0100")],
+        ),
+        text(
+            "http",
+            Carrier::Tcp,
+            80,
+            &[
+                (
+                    ToServer,
+                    "GET /a HTTP/1.1\r\nHost: hmi\r\n\r\nPOST /b HTTP/1.1\r\nHost: hmi\r\nContent-Length: 3\r\n\r\nabc",
+                ),
+                (ToClient, "HTTP/1.1 200 OK\r\nServer: x\r\nContent-Length: 5\r\n\r\nhelloHTTP/1.1 204 No\r\n\r\n"),
+            ],
+        ),
+        text("ssdp", Carrier::Udp, 1900, &[(ToServer, "M-SEARCH * HTTP/1.1\r\nST: ssdp:all\r\n\r\n")]),
+        text("ssh", Carrier::Tcp, 22, &[(ToServer, "SSH-2.0-a\r\nxxxx"), (ToClient, "SSH-2.0-b\r\nyyyy")]),
+        text("vnc", Carrier::Tcp, 5900, &[(ToClient, "RFB 003.008\n\u{1}"), (ToServer, "RFB 003.008\n")]),
+        text(
+            "ftp",
+            Carrier::Tcp,
+            21,
+            &[(ToClient, "220 FTP ready\r\n"), (ToServer, "USER a\r\nPASS b\r\nRETR c\r\n"), (ToClient, "230 in\r\n")],
+        ),
+        text("syslog", Carrier::Udp, 514, &[(ToServer, "<34>Oct 11 22:14:15 mymachine su: failed")]),
+        text("tftp", Carrier::Udp, 69, &[(ToServer, "\0\u{1}fw.bin\0octet\0")]),
+        sample("telnet", Carrier::Tcp, 23, &[(ToClient, "fffd18 fffd20"), (ToServer, "fffb18 61")]),
+        sample(
+            "rdp",
+            Carrier::Tcp,
+            3389,
+            &[
+                (ToServer, "03000013 0e e0 0000 0000 00 01 00 0800 03000000"),
+                (ToClient, "03000013 0e d0 0000 1234 00 02 00 0800 02000000"),
+            ],
+        ),
+        sample(
+            "tls",
+            Carrier::Tcp,
+            443,
+            &[
+                (
+                    ToServer,
+                    &format!(
+                        "16 0301 0040 01 00003c 0303 {} 00 0002 1301 01 00 0011 0000 000d 000b 00 0008 73686f72652e6e65 17 0303 0002 0102 15 0303 0002 0100",
+                        "07".repeat(32)
+                    ),
+                ),
+                (ToClient, &format!("16 0303 002c 02 000028 0303 {} 00 1301 00 0000", "09".repeat(32))),
+            ],
+        ),
+        sample("ntp", Carrier::Udp, 123, &[(ToServer, &format!("e30004fa {} e000000001020304", "00".repeat(36)))]),
+        sample(
+            "snmp",
+            Carrier::Udp,
+            161,
+            &[(
+                ToServer,
+                "3026 020101 0406 7075626c6963 a019 020109 020100 020100 300e 300c 0608 2b06010201010100 0500",
+            )],
+        ),
+        sample("icmp", Carrier::Ip, 0, &[(ToServer, "0800 f7ff 0000 0000")]),
+        sample(
+            "stp",
+            Carrier::Llc,
+            0,
+            &[(
+                ToServer,
+                "424203 0000 02 02 3c 8001 020000000001 00000004 8001 020000000002 8001 0100 1400 0200 0f00 00",
+            )],
+        ),
+        sample("cdp", Carrier::Llc, 0, &[(ToServer, "aaaa03 00000c 2000 02 b4 0000 0001 0007 737731")]),
+        sample(
             "arp",
             Carrier::Ethernet,
             0,
@@ -113,5 +212,24 @@ pub(crate) fn samples() -> Vec<Sample> {
                 "1234 0110 0001 0000 0000 0000 20 4547464345464545434143414341434143414341434143414341434143414341 00 0020 0001",
             )],
         ),
+        sample("radar-navico", Carrier::Udp, 6_679, &[(ToServer, "01c4 02 000000000000000000000000000000")]),
+        sample("radar-furuno", Carrier::Udp, 10_010, &[(ToServer, "0100000100000000 01010008 01000000")]),
+        sample("radar-garmin", Carrier::Udp, 50_101, &[(ToServer, "1e090000 04000000 e8030000")]),
+        sample(
+            "radar-raymarine",
+            Carrier::Udp,
+            5_800,
+            &[(ToServer, "00000000 07000000 28000000 0000000000000000 010101e8 0e0a 0000 0900a8c0 0f0a 0000")],
+        ),
+        sample("asterix", Carrier::Udp, 8_600, &[(ToServer, "30 0008 80 19 07 00 00 22 0006 c0 19 08")]),
+        Sample {
+            protocol: "signalk",
+            carrier: Carrier::Tcp,
+            port: 8_375,
+            parts: vec![
+                (ToServer, b"{\"context\":\"vessels.self\",\"subscribe\":[{\"path\":\"*\"}]}\n".to_vec()),
+                (ToClient, b"{\"updates\":[{\"values\":[{\"path\":\"a.b\",\"value\":1}]}]}\r\n".to_vec()),
+            ],
+        },
     ]
 }

@@ -227,7 +227,9 @@ impl Capture {
             }
             6 if payload.len() >= 20 => self.tcp(number, flow, payload),
             _ => {
-                self.unread.insert(number);
+                if protocol != 2 {
+                    self.unread.insert(number);
+                }
                 flow.transport = Transport::Ip(protocol);
                 self.datagram(number, &flow, Carrier::Ip, payload);
             }

@@ -19,6 +19,14 @@ pub enum SimError {
         /// What was asked for.
         name: String,
     },
+    /// No frames can be picked by this name.
+    #[error("there is nothing called `{name}` to pick; known are: {known}")]
+    UnknownProtocol {
+        /// What was asked for.
+        name: String,
+        /// The names that exist.
+        known: String,
+    },
     /// A script does not have this parameter.
     #[error("script `{script}` has no parameter `{key}`; it has: {known}")]
     UnknownParameter {
@@ -50,6 +58,14 @@ pub enum SimError {
         have_s: i64,
         /// Seconds needed.
         need_s: i64,
+    },
+    /// The ship cannot do what the script needs.
+    #[error("the ship {ship} has no voyage of the kind {voyage}")]
+    NoVoyage {
+        /// The ship.
+        ship: String,
+        /// What was needed.
+        voyage: String,
     },
     /// The ship's data names a host that it does not have.
     #[error("the ship has no host `{0}`")]

@@ -6,6 +6,8 @@
 mod capture;
 mod error;
 mod labels;
+mod mix;
+mod output;
 mod rng;
 mod run;
 mod script;
@@ -19,7 +21,9 @@ pub use capture::degrade::Faults;
 pub use capture::file::{Format, Link};
 pub use error::SimError;
 pub use labels::{Expect, Labels, MustNot, Party, Window};
-pub use run::{FileOptions, RunOptions, Sentences, Written, run};
+pub use mix::mix;
+pub use output::{FileOptions, Written, cut, run};
+pub use run::{RunOptions, Sentences};
 
 /// Name, what it is: every ship that can be simulated.
 #[must_use]

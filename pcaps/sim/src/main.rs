@@ -21,8 +21,22 @@ struct Cli {
 enum Command {
     /// Plays a script and writes SCRIPT.pcap, SCRIPT.n2k.pcap, SCRIPT.labels.json and SCRIPT.policy.toml.
     Run(Box<RunArguments>),
+    /// Plays a script and writes the frames of one protocol to one file.
+    Cut(Box<CutArguments>),
     /// Shows the ships and scripts.
     List,
+    /// Writes a dense mix of ship protocols for benchmarks, always the same for one seed.
+    Mix {
+        /// Packets in the file.
+        #[arg(long, default_value_t = 1_000_000)]
+        packets: u64,
+        /// Decides every random draw.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// The file.
+        #[arg(long)]
+        out: PathBuf,
+    },
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -39,8 +53,9 @@ enum LinkArgument {
     Raw,
 }
 
+/// What is played.
 #[derive(Debug, Args)]
-struct RunArguments {
+struct SceneArguments {
     /// The ship: `general-cargo`, or `cargo` for short.
     #[arg(long, default_value = "cargo")]
     ship: String,
@@ -62,26 +77,9 @@ struct RunArguments {
     /// A parameter of the script, as `name=number`; may be given again.
     #[arg(long = "set", value_name = "NAME=NUMBER")]
     set: Vec<String>,
-    /// Folder for the files.
-    #[arg(long)]
-    out: PathBuf,
-    #[arg(long, value_enum, default_value = "pcap")]
-    format: FormatArgument,
-    /// What the frames look like in the file.
-    #[arg(long, value_enum, default_value = "ethernet")]
-    link: LinkArgument,
-    /// Time stamps in nanoseconds.
-    #[arg(long)]
-    nano: bool,
-    /// Headers with the most significant byte first.
-    #[arg(long)]
-    big_endian: bool,
     /// 802.1Q tags as a trunk mirror gives them; packets between zones appear on both sides.
     #[arg(long)]
     vlan: bool,
-    /// One file for each mirror port instead of a merged one.
-    #[arg(long)]
-    per_interface: bool,
     /// Share of frames that the capture loses, such as `0.5%`.
     #[arg(long, default_value = "0%")]
     loss: String,
@@ -100,6 +98,50 @@ struct RunArguments {
     /// Sentences by TCP from a serial server.
     #[arg(long)]
     serial: bool,
+    /// Leaves out the radar picture, a third of all bytes.
+    #[arg(long)]
+    no_pictures: bool,
+}
+
+#[derive(Debug, Args)]
+struct RunArguments {
+    #[command(flatten)]
+    scene: SceneArguments,
+    /// Folder for the files.
+    #[arg(long)]
+    out: PathBuf,
+    #[arg(long, value_enum, default_value = "pcap")]
+    format: FormatArgument,
+    /// What the frames look like in the file.
+    #[arg(long, value_enum, default_value = "ethernet")]
+    link: LinkArgument,
+    /// Time stamps in nanoseconds.
+    #[arg(long)]
+    nano: bool,
+    /// Headers with the most significant byte first.
+    #[arg(long)]
+    big_endian: bool,
+    /// One file for each mirror port instead of a merged one.
+    #[arg(long)]
+    per_interface: bool,
+    /// Leaves out the NMEA 2000 backbone.
+    #[arg(long)]
+    no_bus: bool,
+    /// Compresses the captures with gzip.
+    #[arg(long)]
+    gz: bool,
+}
+
+#[derive(Debug, Args)]
+struct CutArguments {
+    #[command(flatten)]
+    scene: SceneArguments,
+    /// The protocol, by its folder name: `modbus`, `nmea0183`, `arp` and so on.
+    #[arg(long)]
+    only: String,
+    /// The file; compressed when its name ends in `.gz`.
+    #[arg(long)]
+    out: PathBuf,
 }
 
 /// A number and what follows it.
@@ -155,7 +197,7 @@ fn setting(text: &str) -> Result<(String, f64), SimError> {
     if value.is_finite() { Ok((name.to_owned(), value)) } else { Err(wrong()) }
 }
 
-impl RunArguments {
+impl SceneArguments {
     fn options(&self) -> Result<RunOptions, SimError> {
         let start =
             CaptureTime::parse_rfc3339(&self.start).filter(|at| at.0 > 0).ok_or_else(|| SimError::Argument {
@@ -191,7 +233,23 @@ impl RunArguments {
                 reorder: delay(&self.reorder)?,
                 half: self.half,
             },
+            pictures: !self.no_pictures,
         })
+    }
+}
+
+impl RunArguments {
+    /// Cooked and raw link types have no room for a tag.
+    fn check(&self) -> Result<(), SimError> {
+        if self.scene.vlan && !matches!(self.link, LinkArgument::Ethernet) {
+            let given = format!("{:?}", self.link).to_lowercase();
+            return Err(SimError::Argument {
+                what: "--link",
+                given,
+                expected: "ethernet, because --vlan needs its tags",
+            });
+        }
+        Ok(())
     }
 
     fn files(&self) -> FileOptions {
@@ -210,6 +268,8 @@ impl RunArguments {
             nanoseconds: self.nano,
             big_endian: self.big_endian,
             per_interface: self.per_interface,
+            bus: !self.no_bus,
+            gzip: self.gz,
         }
     }
 }
@@ -230,8 +290,20 @@ fn execute(cli: &Cli) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     match &cli.command {
         Command::List => list(&mut out).context("cannot write the list"),
+        Command::Cut(arguments) => {
+            let (frames, bytes) = dogwatch_sim::cut(&arguments.scene.options()?, &arguments.only, &arguments.out)?;
+            writeln!(out, "{}: {frames} frames, {bytes} bytes", arguments.out.display())?;
+            Ok(())
+        }
+        Command::Mix { packets, seed, out: path } => {
+            let start = CaptureTime::from_parts(1_799_568_000, 0);
+            let bytes = dogwatch_sim::mix(*packets, *seed, start, path)?;
+            writeln!(out, "{}: {packets} frames, {bytes} bytes", path.display())?;
+            Ok(())
+        }
         Command::Run(arguments) => {
-            let written = dogwatch_sim::run(&arguments.options()?, &arguments.files())?;
+            arguments.check()?;
+            let written = dogwatch_sim::run(&arguments.scene.options()?, &arguments.files())?;
             for (path, frames, bytes) in written.captures {
                 writeln!(out, "{}: {frames} frames, {bytes} bytes", path.display())?;
             }

@@ -1,20 +1,16 @@
-//! Plays a script on a ship and hands the frames, in order of time, to whoever wants them; and writes the files of a run.
+//! Plays a script on a ship and hands the frames, in order of time, to whoever wants them.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::BufWriter;
-use std::path::{Path, PathBuf};
 
 use dogwatch_model::{CaptureTime, Severity};
 
 use crate::capture::degrade::{Degrader, Faults};
-use crate::capture::file::{Format, Link, Style, Writer};
 use crate::error::SimError;
 use crate::labels::{Labels, MustNot, Window};
 use crate::script::{self, Play, Scene, Script};
 use crate::ship::{self, Crew, Fitting, Roster, Ship};
 use crate::talker::outlet::Carrier;
-use crate::wire::net::{Frame, Net, SECOND, Tap};
+use crate::wire::net::{Frame, Net, SECOND};
 use crate::world::{STEP, World};
 
 /// How sentences travel on the bridge network.
@@ -48,34 +44,12 @@ pub struct RunOptions {
     pub parameters: BTreeMap<String, f64>,
     /// How sentences travel.
     pub sentences: Sentences,
+    /// The radar sends its picture to the recorder every 15 s, a third of all bytes.
+    pub pictures: bool,
     /// VLAN tags as on a trunk mirror; packets between zones then appear on both sides.
     pub vlan: bool,
     /// What is wrong with the capture.
     pub faults: Faults,
-}
-
-/// How the files are written.
-#[derive(Debug, Clone)]
-pub struct FileOptions {
-    /// Folder for the files; it is made when absent.
-    pub out: PathBuf,
-    /// Container.
-    pub format: Format,
-    /// Link type of the Ethernet side.
-    pub link: Link,
-    /// Time stamps in nanoseconds.
-    pub nanoseconds: bool,
-    /// Most significant byte first.
-    pub big_endian: bool,
-    /// One file for each mirror port, with packets between zones in both.
-    pub per_interface: bool,
-}
-
-/// What a run left behind.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Written {
-    /// Path, frames and bytes of each capture.
-    pub captures: Vec<(PathBuf, u64, u64)>,
 }
 
 /// A run, ready to be stepped.
@@ -88,6 +62,8 @@ pub(crate) struct Run {
     end: i64,
     both_views: bool,
     degrader: Degrader,
+    /// Text of the policy that fits this run.
+    pub(crate) policy: String,
 }
 
 impl Run {
@@ -95,18 +71,27 @@ impl Run {
     pub(crate) fn new(options: &RunOptions, both_views: bool) -> Result<(Self, Labels), SimError> {
         let ship = ship::find(&options.ship)?;
         let script = script::find(&options.script)?;
-        let (duration_s, after_s) = (i64::from(options.duration_s), i64::from(options.attack_after_s));
+        let (duration_s, after_s) =
+            (i64::from(options.duration_s), i64::from(options.attack_after_s).max(script.lead_s));
         script.check(&options.parameters, duration_s, after_s)?;
         let start = options.start.seconds() * SECOND;
         let end = start + duration_s * SECOND;
         let attack_from = start + after_s * SECOND;
+        let departure = ship.departure(script.voyage)?;
         let roster = Roster::new(ship)?;
         let carrier = match options.sentences {
             Sentences::Groups => Carrier::Groups,
             Sentences::Plain => Carrier::Plain,
             Sentences::Serial => Carrier::Serial,
         };
-        let crew = (ship.crew)(&Fitting { roster: &roster, seed: options.seed, start, carrier })?;
+        let crew = (ship.crew)(&Fitting {
+            roster: &roster,
+            seed: options.seed,
+            start,
+            carrier,
+            pictures: options.pictures,
+            voyage: script.voyage,
+        })?;
         let scene = Scene {
             ship,
             roster: &roster,
@@ -116,9 +101,12 @@ impl Run {
             parameters: &options.parameters,
         };
         let play = (script.play)(&scene)?;
-        let labels = labels(ship, script, options, &play, Window { from: CaptureTime(start), to: CaptureTime(end) });
+        let run = Window { from: CaptureTime(start), to: CaptureTime(end) };
+        let labels = labels(ship, script, options, &play, (run, CaptureTime(attack_from)));
+        let mut policy = ship.policy.to_owned();
+        policy.push_str(play.policy.as_deref().unwrap_or_default());
         let run = Self {
-            world: World::new(options.seed, start, &ship.departure),
+            world: World::new(options.seed, start, departure),
             net: roster.network(),
             crew,
             play,
@@ -126,6 +114,7 @@ impl Run {
             end,
             both_views,
             degrader: Degrader::new(options.faults, options.seed),
+            policy,
         };
         Ok((run, labels))
     }
@@ -150,9 +139,13 @@ impl Run {
         self.world.step();
         let mut frames = self.net.take_until(until);
         frames.retain(|frame| {
-            let dark = self.play.blind == Some(frame.tap) && frame.at >= self.attack_from;
-            !dark && (self.both_views || !frame.far_view)
+            let dark = self.play.blind == Some(frame.tap) || self.play.silent == Some(frame.host);
+            !(dark && frame.at >= self.attack_from) && (self.both_views || !frame.far_view)
         });
+        if let Some(relay) = self.play.relay {
+            frames = frames.into_iter().flat_map(|frame| relay.pass(frame, until)).collect();
+            frames.sort_by_key(|frame| frame.at);
+        }
         let mut frames = self.degrader.pass(frames);
         if self.world.now >= self.end {
             frames.extend(self.degrader.finish());
@@ -161,8 +154,8 @@ impl Run {
     }
 }
 
-fn labels(ship: &Ship, script: &Script, options: &RunOptions, play: &Play, run: Window) -> Labels {
-    let from = CaptureTime(run.from.0 + i64::from(options.attack_after_s) * SECOND);
+fn labels(ship: &Ship, script: &Script, options: &RunOptions, play: &Play, times: (Window, CaptureTime)) -> Labels {
+    let (run, from) = times;
     let quiet = if script.attack { Window { from: run.from, to: from } } else { run };
     let reason = "normal life must not raise findings of this severity";
     Labels {
@@ -183,84 +176,4 @@ fn labels(ship: &Ship, script: &Script, options: &RunOptions, play: &Play, run: 
             reason: reason.to_owned(),
         }],
     }
-}
-
-/// One file and the frames that go into it.
-struct Output {
-    path: PathBuf,
-    tap: Option<Tap>,
-    writer: Writer<BufWriter<File>>,
-}
-
-fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> SimError + '_ {
-    move |source| SimError::Write { path: path.to_owned(), source }
-}
-
-/// Opens the capture files of a run: the merged one or one for each mirror port, and the one of the bus.
-fn outputs(options: &RunOptions, files: &FileOptions) -> Result<Vec<Output>, SimError> {
-    let name = &options.script;
-    let end = if files.format == Format::PcapNg { "pcapng" } else { "pcap" };
-    let mut plans = if files.per_interface {
-        vec![
-            (format!("{name}.mir0.{end}"), Some(Tap::Bridge), files.link, vec!["mir0"]),
-            (format!("{name}.mir1.{end}"), Some(Tap::Machinery), files.link, vec!["mir1"]),
-        ]
-    } else {
-        vec![(format!("{name}.{end}"), None, files.link, vec!["mir0", "mir1"])]
-    };
-    plans.push((format!("{name}.n2k.{end}"), Some(Tap::Bus), Link::Can, vec!["can0"]));
-    let mut out = Vec::new();
-    for (file, tap, link, interfaces) in plans {
-        let path = files.out.join(file);
-        let style = Style {
-            format: files.format,
-            link,
-            nanoseconds: files.nanoseconds,
-            big_endian: files.big_endian,
-            vlan: options.vlan,
-        };
-        let sink = File::create(&path).map_err(failed(&path))?;
-        let writer = Writer::new(BufWriter::with_capacity(1 << 16, sink), style, &interfaces).map_err(failed(&path))?;
-        out.push(Output { path, tap, writer });
-    }
-    Ok(out)
-}
-
-/// Whether a frame seen at `tap` belongs into a file for `wanted`; no wish means both mirror ports.
-fn belongs(tap: Tap, wanted: Option<Tap>) -> bool {
-    wanted.map_or(tap != Tap::Bus, |wanted| wanted == tap)
-}
-
-/// The policy of the ship as text; with VLAN tags its zones are given their numbers.
-fn policy(ship: &Ship, vlan: bool) -> String {
-    if vlan { ship.policy.replace("# trunk: ", "") } else { ship.policy.to_owned() }
-}
-
-/// Plays a run and writes its captures, labels and policy.
-///
-/// # Errors
-/// When an argument names something unknown, the run is too short for its attack, or a file cannot be written.
-pub fn run(options: &RunOptions, files: &FileOptions) -> Result<Written, SimError> {
-    let (mut run, mut labels) = Run::new(options, options.vlan || files.per_interface)?;
-    std::fs::create_dir_all(&files.out).map_err(failed(&files.out))?;
-    let mut outputs = outputs(options, files)?;
-    while let Some(frames) = run.step() {
-        for output in &mut outputs {
-            for frame in frames.iter().filter(|frame| belongs(frame.tap, output.tap)) {
-                output.writer.frame(frame).map_err(failed(&output.path))?;
-            }
-        }
-    }
-    let mut captures = Vec::new();
-    for output in outputs {
-        captures.push((output.path.clone(), output.writer.frames, output.writer.bytes));
-        output.writer.finish().map_err(failed(&output.path))?;
-        labels.files.extend(output.path.file_name().map(|name| name.to_string_lossy().into_owned()));
-    }
-    let path = files.out.join(format!("{}.labels.json", options.script));
-    let text = serde_json::to_string_pretty(&labels).unwrap_or_default() + "\n";
-    std::fs::write(&path, text).map_err(failed(&path))?;
-    let path = files.out.join(format!("{}.policy.toml", options.script));
-    std::fs::write(&path, policy(ship::find(&options.ship)?, options.vlan)).map_err(failed(&path))?;
-    Ok(Written { captures })
 }

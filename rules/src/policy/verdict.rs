@@ -42,7 +42,7 @@ pub enum Verdict {
     },
     /// Only an exception (or a line with an end) allows it.
     AllowedByException {
-        /// The line; its id is in [`Line::home`].
+        /// The line; its id is in [`Line::home`](super::Line::home).
         line: LineIx,
     },
     /// Only a line that is tied to a window allows it, and the window is open.

@@ -182,6 +182,17 @@ fn a_serial_line_is_a_stream() {
 }
 
 #[test]
+fn a_wire_stays_one_flow_however_long_it_is_quiet() {
+    let mut log = Log::default();
+    let mut engine = engine();
+    for (number, (seconds, bytes)) in (1_u64..).zip([(0, &b"xa\nx"[..]), (1_000_000, b"b\n"), (1_000_001, b"xc\n")]) {
+        engine.serial(CaptureTime::from_parts(1_700_000_000 + seconds, 0), SourceId(0), number, bytes, &mut log);
+    }
+    assert_eq!(log.said(), [">xa", ">xb", ">xc"]);
+    assert!(log.ended.is_empty());
+}
+
+#[test]
 fn two_runs_say_the_same() {
     let run = || {
         let mut log = Log::default();

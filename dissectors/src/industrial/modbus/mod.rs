@@ -218,9 +218,8 @@ impl Modbus {
                 pdu.odd = Some("modbus.reply-length");
             }
         }
-        if let (1.., Some((_, _, count)), Values::Registers(bytes)) =
+        if let (3 | 4 | 23, Some((_, _, count)), Values::Registers(bytes)) =
             (function, asked.and_then(|open| open.block), pdu.values)
-            && matches!(function, 3 | 4 | 23)
             && pdu.odd.is_none()
             && bytes.len() != usize::from(count).saturating_mul(2)
         {

@@ -3,7 +3,7 @@
 use dogwatch_model::{FieldValue, FieldVisitor};
 
 /// Levels of nesting read; announcements have three.
-pub(super) const DEEPEST: usize = 8;
+pub(in crate::maritime) const DEEPEST: usize = 8;
 
 /// One token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl<'a> Tokens<'a> {
 
 /// A value that is no object or list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scalar<'a> {
+pub(in crate::maritime) enum Scalar<'a> {
     /// A string, escapes as they stand.
     Text(&'a str),
     /// A number, `true`, `false` or `null`.
@@ -70,14 +70,14 @@ pub(super) enum Scalar<'a> {
 
 impl<'a> Scalar<'a> {
     /// What it says, whatever its type.
-    pub(super) const fn as_str(self) -> &'a str {
+    pub(in crate::maritime) const fn as_str(self) -> &'a str {
         match self {
             Self::Text(text) | Self::Word(text) => text,
         }
     }
 
     /// The value for a visitor.
-    pub(super) fn value(self) -> Option<FieldValue<'a>> {
+    pub(in crate::maritime) fn value(self) -> Option<FieldValue<'a>> {
         match self {
             Self::Text(text) => Some(FieldValue::Text(text)),
             Self::Word("null") => None,
@@ -92,7 +92,7 @@ impl<'a> Scalar<'a> {
 }
 
 /// Takes what [`walk`] finds.
-pub(super) trait Listener<'a> {
+pub(in crate::maritime) trait Listener<'a> {
     /// A value; inside a list the name is empty.
     fn scalar(&mut self, depth: usize, name: &'a str, value: Scalar<'a>);
     /// An object (or a list) begins.
@@ -102,7 +102,7 @@ pub(super) trait Listener<'a> {
 }
 
 /// Walks `text`; `true` when it is one whole object.
-pub(super) fn walk<'a>(text: &'a str, listener: &mut dyn Listener<'a>) -> bool {
+pub(in crate::maritime) fn walk<'a>(text: &'a str, listener: &mut dyn Listener<'a>) -> bool {
     let mut tokens = Tokens { rest: text };
     let mut objects = [false; DEEPEST];
     let mut depth = 0_usize;
@@ -149,7 +149,7 @@ pub(super) fn walk<'a>(text: &'a str, listener: &mut dyn Listener<'a>) -> bool {
 }
 
 /// Shows everything to a visitor, the outermost object's members at the top.
-pub(super) struct Show<'v>(pub(super) &'v mut dyn FieldVisitor);
+pub(in crate::maritime) struct Show<'v>(pub(in crate::maritime) &'v mut dyn FieldVisitor);
 
 impl<'a> Listener<'a> for Show<'_> {
     fn scalar(&mut self, _depth: usize, name: &'a str, value: Scalar<'a>) {

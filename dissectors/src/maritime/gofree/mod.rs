@@ -3,7 +3,7 @@
 //! One JSON object a datagram, as the maker's public "GoFree Tier 1" text and captures show it: who the device is, its addresses, and the
 //! services it offers. Deliberately absent: the services themselves, and unescaping of strings (they are shown as they stand).
 
-mod json;
+pub(super) mod json;
 
 use std::fmt::Write;
 use std::hash::{BuildHasher, Hasher};

@@ -1,7 +1,8 @@
 //! The line count `n:` of TAG blocks as a loss meter, per source.
 //!
 //! A source counts its lines 1 to 999 and begins again. Whether it counts per transmission group or over all of them differs between
-//! makes, and one flow sees one group: so gaps are believed only from a source that was seen counting without gaps for a while.
+//! makes, and one flow sees one group: a line sent to another group looks like a lost one. So a gap is believed only from a source that was
+//! seen counting through its whole range without any, and a source that has gaps sooner has to prove itself anew.
 
 use dogwatch_model::Sfi;
 
@@ -9,11 +10,11 @@ use dogwatch_model::Sfi;
 const SOURCES: usize = 32;
 /// Where the count begins again.
 const LAST: u32 = 999;
-/// Trust from which a gap is reported, and the most that is saved up.
-const BELIEVED: u8 = 8;
-const MOST: u8 = 16;
-/// What one gap costs.
-const COST: u8 = 4;
+/// Lines in a row from which a gap is believed: one whole range.
+const PROOF: u16 = 999;
+/// The most that is saved up, and what one believed gap costs: a burst of losses is reported four times, then the source proves itself anew.
+const MOST: u16 = 1_998;
+const COST: u16 = 260;
 
 /// What one line's count says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +31,8 @@ pub(crate) enum Step {
 struct Counter {
     sfi: Sfi,
     last: u32,
-    trust: u8,
+    /// Lines without a gap, less what gaps cost.
+    trust: u16,
 }
 
 /// The counters of one flow.
@@ -71,11 +73,11 @@ impl Counter {
         if count <= 1 {
             return Step::Fine;
         }
-        let believed = self.trust >= BELIEVED;
-        self.trust = self.trust.saturating_sub(COST);
-        if !believed {
+        if self.trust < PROOF {
+            self.trust = 0;
             return Step::Fine;
         }
+        self.trust = self.trust.saturating_sub(COST);
         let missing = if count > last {
             count.saturating_sub(next)
         } else {
@@ -96,19 +98,33 @@ mod tests {
         counts.into_iter().map(|count| counters.line(sfi, count)).filter(|step| *step != Step::Fine).collect()
     }
 
+    /// A source that has proved itself: twice through the range, up to the end of it.
+    fn proved(then: impl IntoIterator<Item = u32>) -> Vec<Step> {
+        run((1..=999).chain(1..=999).chain(then))
+    }
+
     #[test]
     fn gaps_of_a_steady_source() {
-        assert_eq!(run((1..=999).chain(1..=999).chain(1..5)), []);
-        assert_eq!(run((1..=20).chain(24..=40)), [Step::Gap(3)]);
-        assert_eq!(run((980..=990).chain(5..=20)), [Step::Gap(13)], "over the end of the range");
-        assert_eq!(run((1..=20).chain(1..=20)), [], "a restart");
-        assert_eq!(run((500..=520).chain([3])), [Step::Gap(481)]);
-        assert_eq!(run((500..=520).chain([400])), [Step::Backward]);
+        assert_eq!(proved(1..5), []);
+        assert_eq!(proved((1..=20).chain(24..=40)), [Step::Gap(3)]);
+        assert_eq!(proved((1..=990).chain(5..=20)), [Step::Gap(13)], "over the end of the range");
+        assert_eq!(proved((1..=20).chain(1..=20)), [], "a restart");
+        assert_eq!(proved((1..=520).chain([3])), [Step::Gap(481)]);
+        assert_eq!(proved((1..=520).chain([400])), [Step::Backward]);
+        assert_eq!(run((0..=999).chain(0..=999).chain([0, 1, 3])), [Step::Gap(1)], "a range that begins at 0");
     }
 
     #[test]
     fn a_counter_shared_between_groups_says_nothing() {
         assert_eq!(run((1..900).step_by(3)), []);
+        // A heartbeat to another group after every 60 lines, for five hours of one line a second.
+        assert_eq!(run((0..18_000).filter(|n| n % 61 != 60).map(|n| n % 1_000)), []);
+    }
+
+    #[test]
+    fn a_burst_of_losses_is_bounded() {
+        let lossy: Vec<u32> = (1..=999).filter(|n| n % 10 != 0).collect();
+        assert_eq!(proved(lossy).len(), 4);
     }
 
     #[test]

@@ -151,7 +151,7 @@ fn transport_outcome(outcome: &transport::Outcome<'_>, out: &mut dyn Sink) -> Op
             None
         }
         transport::Outcome::Full => {
-            out.error(NAME, ParseError::Limit { what: "transport sessions" });
+            out.error(NAME, ParseError::Limit { what: "transfers" });
             None
         }
     }

@@ -606,3 +606,60 @@ fn field(name: &'static str, code: &'static str, columns: &mut std::str::Split<'
         proprietary_only: extra == "p",
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_is_read() {
+        let text = include_str!("pgns.tsv");
+        let lines = |tag: &str| text.lines().filter(|line| line.starts_with(tag)).count();
+        let table = Table::shared();
+        assert_eq!(table.definitions.len(), lines("P\t"));
+        assert_eq!(table.fields.len(), lines("F\t"));
+        assert_eq!(table.entries.len(), lines("v\t"));
+        assert_eq!(table.lists.len(), lines("E\t"));
+        assert!(table.fields.iter().all(|field| field.list.is_none_or(|list| usize::from(list) < table.lists.len())));
+        let sorted = |range: &Range<usize>| table.entries[range.clone()].is_sorted_by_key(|e| (e.code, e.second));
+        assert!(table.lists.iter().all(|(_, range)| sorted(range)), "lists are searched by halves");
+    }
+
+    #[test]
+    fn every_group_is_found_by_its_number() {
+        let table = Table::shared();
+        for definition in table.definitions.iter().filter(|definition| !definition.fallback) {
+            let group = table.group(definition.pgn).unwrap();
+            assert!(table.definitions[group.definitions.clone()].iter().any(|other| std::ptr::eq(other, definition)));
+        }
+        for (pgn, want) in [
+            (0x0_1234, "unknown-addressed"),
+            (61_450 - 1, "unknown-broadcast"),
+            (65_533, "proprietary-broadcast"),
+            (0x1_ed01, "unknown-addressed-fast"),
+            (0x1_f0ff, "unknown-broadcast-mixed"),
+            (0x3_ffff, "proprietary-broadcast-fast"),
+            (u32::MAX, "proprietary-broadcast-fast"),
+        ] {
+            assert!(table.group(pgn).is_none(), "{pgn}");
+            assert_eq!(table.choose(pgn, &[]).map(Definition::kind), Some(want), "{pgn}");
+        }
+    }
+
+    #[test]
+    fn match_fields_choose() {
+        // Maker 1857 (Simrad), industry 4; 1855 is Furuno; 2 is nobody.
+        let table = Table::shared();
+        let kind = |maker: u16| table.choose(65_280, &[maker.to_le_bytes()[0], maker.to_le_bytes()[1] | 0x98, 0, 0]);
+        assert_eq!(kind(1_855).map(Definition::kind), Some("furuno-heave"));
+        assert_eq!(kind(2).map(Definition::kind), Some("proprietary-broadcast"));
+        assert_eq!(table.choose(65_280, &[]).map(Definition::kind), Some("proprietary-broadcast"));
+    }
+
+    #[test]
+    fn whole_divisors_round_once() {
+        assert_eq!(Scale::new(0.0001, 0.0).apply(2_698.0).to_string(), "0.2698");
+        assert_eq!(Scale::new(60.0, 0.0).apply(2.0), 120.0);
+        assert_eq!(Scale::new(1.0, -125.0).apply(125.0), 0.0);
+    }
+}

@@ -26,7 +26,7 @@ const BAM: u8 = 32;
 const ABORT: u8 = 255;
 
 #[derive(Debug, Clone)]
-struct Session {
+struct Transfer {
     source: u8,
     destination: u8,
     priority: u8,
@@ -43,8 +43,8 @@ struct Session {
 /// Transfers under way on one bus.
 #[derive(Debug)]
 pub(super) struct Transport {
-    sessions: Vec<Session>,
-    /// The first this many of `sessions` are in use.
+    transfers: Vec<Transfer>,
+    /// The first this many of `transfers` are in use.
     open: usize,
     limit: usize,
 }
@@ -70,7 +70,7 @@ pub(super) enum Outcome<'a> {
 
 impl Transport {
     pub(super) fn new(limit: usize) -> Self {
-        Self { sessions: Vec::new(), open: 0, limit: limit.max(1) }
+        Self { transfers: Vec::new(), open: 0, limit: limit.max(1) }
     }
 
     /// Forgets everything half read.
@@ -79,13 +79,13 @@ impl Transport {
     }
 
     fn find(&self, source: u8, destination: u8) -> Option<usize> {
-        let open = self.sessions.get(..self.open)?;
-        open.iter().position(|session| session.source == source && session.destination == destination)
+        let open = self.transfers.get(..self.open)?;
+        open.iter().position(|transfer| transfer.source == source && transfer.destination == destination)
     }
 
     fn close(&mut self, place: usize) {
         self.open = self.open.saturating_sub(1);
-        self.sessions.swap(place, self.open);
+        self.transfers.swap(place, self.open);
     }
 
     /// Takes a connection management frame.
@@ -134,13 +134,15 @@ impl Transport {
             broken = true;
         }
         if self.open >= self.limit {
-            let open = self.sessions.get(..self.open).unwrap_or_default();
-            let Some(silent) = open.iter().position(|session| silent(session.heard, at)) else { return Outcome::Full };
+            let open = self.transfers.get(..self.open).unwrap_or_default();
+            let Some(silent) = open.iter().position(|transfer| silent(transfer.heard, at)) else {
+                return Outcome::Full;
+            };
             self.close(silent);
             broken = true;
         }
-        if self.sessions.len() <= self.open {
-            self.sessions.push(Session {
+        if self.transfers.len() <= self.open {
+            self.transfers.push(Transfer {
                 source: 0,
                 destination: 0,
                 priority: 0,
@@ -153,18 +155,18 @@ impl Transport {
                 data: Box::new([0xff; LARGEST]),
             });
         }
-        let Some(session) = self.sessions.get_mut(self.open) else { return Outcome::Full };
+        let Some(transfer) = self.transfers.get_mut(self.open) else { return Outcome::Full };
         self.open = self.open.saturating_add(1);
-        session.source = header.source;
-        session.destination = header.destination;
-        session.priority = header.priority;
-        session.pgn = pgn;
-        session.heard = at;
-        session.size = size;
-        session.packets = packets;
-        session.missing = packets;
-        session.have = [0; 4];
-        session.data.fill(0xff);
+        transfer.source = header.source;
+        transfer.destination = header.destination;
+        transfer.priority = header.priority;
+        transfer.pgn = pgn;
+        transfer.heard = at;
+        transfer.size = size;
+        transfer.packets = packets;
+        transfer.missing = packets;
+        transfer.have = [0; 4];
+        transfer.data.fill(0xff);
         if broken { Outcome::Broken } else { Outcome::Waiting }
     }
 
@@ -172,39 +174,39 @@ impl Transport {
     pub(super) fn data(&mut self, at: CaptureTime, header: Header, frame: &[u8]) -> Outcome<'_> {
         let Some((number, body)) = frame.split_first() else { return Outcome::Malformed("empty data frame") };
         let Some(place) = self.find(header.source, header.destination) else { return Outcome::Stray };
-        let Some(session) = self.sessions.get_mut(place) else { return Outcome::Stray };
-        if silent(session.heard, at) {
+        let Some(transfer) = self.transfers.get_mut(place) else { return Outcome::Stray };
+        if silent(transfer.heard, at) {
             self.close(place);
             return Outcome::Broken;
         }
-        session.heard = at;
-        if *number == 0 || *number > session.packets {
+        transfer.heard = at;
+        if *number == 0 || *number > transfer.packets {
             return Outcome::Malformed("packet number outside the transfer");
         }
         let index = usize::from(number.saturating_sub(1));
         let start = index.saturating_mul(7);
-        let end = start.saturating_add(7).min(session.size);
-        if let Some(to) = session.data.get_mut(start..end) {
+        let end = start.saturating_add(7).min(transfer.size);
+        if let Some(to) = transfer.data.get_mut(start..end) {
             for (to, from) in to.iter_mut().zip(body) {
                 *to = *from;
             }
         }
         let bit = 1_u64 << (index & 63);
-        if let Some(word) = session.have.get_mut(index >> 6).filter(|word| **word & bit == 0) {
+        if let Some(word) = transfer.have.get_mut(index >> 6).filter(|word| **word & bit == 0) {
             *word |= bit;
-            session.missing = session.missing.saturating_sub(1);
+            transfer.missing = transfer.missing.saturating_sub(1);
         }
-        if session.missing > 0 {
+        if transfer.missing > 0 {
             return Outcome::Waiting;
         }
         let header = Header {
-            priority: session.priority,
-            pgn: session.pgn,
-            source: session.source,
-            destination: session.destination,
+            priority: transfer.priority,
+            pgn: transfer.pgn,
+            source: transfer.source,
+            destination: transfer.destination,
         };
         self.close(place);
-        let finished = self.sessions.get(self.open).and_then(|session| session.data.get(..session.size));
+        let finished = self.transfers.get(self.open).and_then(|transfer| transfer.data.get(..transfer.size));
         finished.map_or(Outcome::Stray, |data| Outcome::Whole(header, data))
     }
 }

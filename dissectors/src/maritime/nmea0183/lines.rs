@@ -11,6 +11,7 @@ use super::measures::measure;
 use super::multi::Multi;
 use super::sentence::{Address, Checksum, Damage, Sentence};
 use super::tag::Tags;
+use super::wrapped::Wrapped;
 use crate::maritime::acts::ActList;
 use crate::maritime::ais;
 use crate::maritime::iec61162_450::line_count::{LineCounters, Step};
@@ -41,6 +42,7 @@ pub(crate) struct Lines {
     lost: u32,
     multi: Multi,
     ais: ais::Assembly,
+    wrapped: Wrapped,
 }
 
 impl Lines {
@@ -53,6 +55,7 @@ impl Lines {
             lost: 0,
             multi: Multi::new(limits),
             ais: ais::Assembly::new(limits),
+            wrapped: Wrapped::new(limits),
         }
     }
 
@@ -61,6 +64,7 @@ impl Lines {
         self.groups.clear();
         self.multi.clear();
         self.ais.clear();
+        self.wrapped.clear();
     }
 
     /// Reads everything in one line (without its line end); returns how many sentences it held.
@@ -138,6 +142,7 @@ impl Lines {
         out.message(&Message { protocol: origin.protocol, kind, speaker, acts: acts.as_slice(), fields: &fields });
         if sentence.checksum != Checksum::Bad {
             self.parts(origin, speaker, sentence, out);
+            self.wrapped.take(origin.chunk.at, sentence, out);
         }
     }
 

@@ -1,9 +1,11 @@
 //! NMEA 0183 / IEC 61162-1: sentences over serial lines, serial servers (TCP), UDP and log files.
 //!
 //! Read: every formatter of the table by name, type and unit, the common proprietary sentences, queries, TAG blocks, messages of several
-//! sentences; checksums in three states. A damaged line is counted and the next sentence found. AIS payloads go on to `ais`.
+//! sentences; checksums in three states. A damaged line is counted and the next sentence found. AIS payloads go on to `ais`, wrapped parameter
+//! groups (`$PCDIN`, `$MXPGN`) to `nmea2000`.
 //!
-//! Not read: binary protocols that share a line with sentences (they are skipped as noise and counted).
+//! Not read: binary protocols that share a line with sentences (they are skipped as noise and counted); on a stream, a last line that never
+//! got its line end: whether it is whole only the bytes behind it tell, and a stream does not say that it is over.
 //!
 //! Specification: IEC 61162-1:2016 and its public summaries; see `formatters.rs` for the sources of the field table.
 
@@ -19,6 +21,7 @@ pub(crate) mod sentence;
 mod table;
 pub(crate) mod tag;
 pub(crate) mod value;
+mod wrapped;
 
 use dogwatch_model::Direction;
 

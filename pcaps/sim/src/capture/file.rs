@@ -98,6 +98,7 @@ pub(crate) struct Style {
 pub(crate) struct Writer<W: Write> {
     out: W,
     style: Style,
+    interfaces: u32,
     /// Frames written.
     pub(crate) frames: u64,
     /// Bytes written, headers included.
@@ -107,7 +108,7 @@ pub(crate) struct Writer<W: Write> {
 impl<W: Write> Writer<W> {
     /// Starts a file; pcapng gets one interface for each name.
     pub(crate) fn new(out: W, style: Style, interfaces: &[&str]) -> io::Result<Self> {
-        let mut writer = Self { out, style, frames: 0, bytes: 0 };
+        let mut writer = Self { out, style, interfaces: interfaces.len() as u32, frames: 0, bytes: 0 };
         match style.format {
             Format::Pcap => {
                 let magic = if style.nanoseconds { 0xA1B2_3C4D } else { 0xA1B2_C3D4 };
@@ -190,7 +191,7 @@ impl<W: Write> Writer<W> {
             }
             Format::PcapNg => {
                 let stamp = if self.style.nanoseconds { nanos } else { nanos / 1_000 };
-                let interface = u32::from(frame.tap == Tap::Machinery);
+                let interface = u32::from(frame.tap == Tap::Machinery && self.interfaces > 1);
                 let mut body = Vec::with_capacity(24 + bytes.len());
                 for word in [interface, (stamp >> 32) as u32, stamp as u32, length, length] {
                     body.extend(self.word(word));

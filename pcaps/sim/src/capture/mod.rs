@@ -2,3 +2,4 @@
 
 pub(crate) mod degrade;
 pub(crate) mod file;
+pub(crate) mod select;

@@ -1,19 +1,20 @@
 //! Attacks on positions, sentence identities and the NMEA 2000 backbone.
 
-use dogwatch_model::Severity;
+use dogwatch_model::{CaptureTime, Severity};
 
 use super::{Play, Repeated, Scene};
 use crate::error::SimError;
 use crate::labels::Party;
 use crate::rng::Rng;
 use crate::ship::ATTACKER_INDEX;
+use crate::talk::ais;
 use crate::talk::lwe::{self, Tagger};
 use crate::talk::n2k::{self, Name};
 use crate::talk::nmea::{self, Fix};
 use crate::talker::bridge::ReceiverNoise;
 use crate::talker::bus::{ADDRESS_CLAIM, GLOBAL, Sender};
 use crate::wire::net::{Host, MILLI, SECOND};
-use crate::world::{World, geodesy};
+use crate::world::{ReceiverFault, World, geodesy};
 
 /// pos-jump: a step of `m` metres towards `bearing` in the first receiver, or in all with `receivers` above 1.
 pub(super) fn pos_jump(scene: &Scene<'_>) -> Result<Play, SimError> {
@@ -22,7 +23,7 @@ pub(super) fn pos_jump(scene: &Scene<'_>) -> Result<Play, SimError> {
     let all = scene.parameter("receivers", 1.0) > 1.0;
     let bend = Box::new(move |world: &mut World| {
         for receiver in if all { 1..=3 } else { 1..=1 } {
-            world.effects.receiver_shift.insert(receiver, shift);
+            world.effects.receivers.insert(receiver, ReceiverFault { shift, ..ReceiverFault::default() });
         }
     });
     let receiver = scene.roster.host("gnss-1")?;
@@ -48,7 +49,7 @@ fn false_positions(
     Repeated::boxed(first, SECOND, u32::MAX, move |world: &World, net, at| {
         let place = world.point(0.0, 0.0);
         let place = geodesy::moved(place.0, place.1, 0.0, metres);
-        let fix = Fix { ..noise.fix(world, place, 24.0, (0.0, 0.0)) };
+        let fix = Fix { ..noise.fix(world, place, 24.0, ReceiverFault::default()) };
         for (number, line) in (0..).zip([nmea::gga(talker, &fix), nmea::rmc(talker, &fix), nmea::zda(talker, fix.at)]) {
             let at = at + 140 * MILLI + number * 2 * MILLI;
             let payload = lwe::datagram(&tagger.lines(at, &[line], false));
@@ -115,5 +116,90 @@ pub(super) fn n2k_claim(scene: &Scene<'_>) -> Result<Play, SimError> {
     let party = Some(Party { n2k_address: Some(address), ..Party::default() });
     let taken = scene.required(&["DW-3014"], "protocol", Severity::High, 15).between(party, None);
     let unknown = scene.required(&["DW-1009"], "asset", Severity::Medium, 30).optional();
-    Ok(Play { talkers: vec![fight, report], bend: Some(bend), expect: vec![taken, unknown], ..Play::default() })
+    let unlisted = scene.required(&["DW-3010"], "protocol", Severity::Medium, 60).optional();
+    Ok(Play {
+        talkers: vec![fight, report],
+        bend: Some(bend),
+        expect: vec![taken, unknown, unlisted],
+        ..Play::default()
+    })
+}
+
+/// n2k-command: a device that nobody knows claims a free address and orders the engine gateway to another speed.
+pub(super) fn n2k_command(scene: &Scene<'_>) -> Result<Play, SimError> {
+    let target = scene.ship.nodes.iter().find(|node| node.sends.contains(&127_488));
+    let target = target.ok_or_else(|| SimError::NoHost("engine gateway".to_owned()))?.address;
+    let address = 77;
+    let name = Name { unique: 990_001, manufacturer: 717, function: 130, class: 25, instance: 0 };
+    let rpm = scene.parameter("rpm", 40.0);
+    let mut sender = Sender::new(ATTACKER_INDEX, address);
+    let claim = sender.clone();
+    let join = Repeated::boxed(scene.from, SECOND, 1, move |_, net, at| {
+        claim.single(net, at, 6, ADDRESS_CLAIM, GLOBAL, &name.bytes());
+    });
+    let order = Repeated::boxed(scene.from + 5 * SECOND, 5 * SECOND, 8, move |_, net, at| {
+        sender.fast_to(net, at, 3, (126_208, target), &n2k::command_engine_speed(rpm));
+    });
+    let from = Some(Party { n2k_address: Some(address), ..Party::default() });
+    let to = Some(Party { n2k_address: Some(target), ..Party::default() });
+    let commanded = scene.required(&["DW-3015"], "protocol", Severity::High, 15).between(from.clone(), to);
+    let unknown = scene.required(&["DW-1009"], "asset", Severity::Medium, 30).between(from, None).optional();
+    Ok(Play { talkers: vec![join, order], expect: vec![commanded, unknown], ..Play::default() })
+}
+
+/// ais-clone: received reports (VDM) with our own number from another place, through our own transponder.
+pub(super) fn ais_clone(scene: &Scene<'_>) -> Result<Play, SimError> {
+    let transponder = scene.roster.host("ais")?;
+    let (mmsi, metres) = (scene.ship.identity.mmsi, scene.parameter("nm", 3.0) * 1_852.0);
+    // The transponder puts them between its other lines, but their count is not part of its own.
+    let mut tagger = Tagger::new("AI0001", false);
+    let hear = Repeated::boxed(scene.from, 10 * SECOND, u32::MAX, move |world: &World, net, at| {
+        let (lat, lon) = geodesy::moved(world.motion.lat, world.motion.lon, metres, 0.0);
+        let (_, _, _, _, _, second, _) = CaptureTime(at).civil();
+        let motion = ais::Motion { lat, lon, sog_kn: 9.0, cog: 200.0, heading: 200.0, rot: 0.0, second };
+        let report = ais::position_report(1, mmsi, 0, &motion, 0xC015);
+        let payload = lwe::datagram(&tagger.lines(at, &report.sentences("AIVDM", 'B', 0), false));
+        net.send_udp_to_many(at, (&transponder, 50_000 + transponder.index as u16), lwe::TGTD.endpoint(), &payload);
+    });
+    let clone = scene.required(&["DW-5010"], "navigation", Severity::High, 30);
+    Ok(Play { talkers: vec![hear], expect: vec![clone], ..Play::default() })
+}
+
+/// nmea-badsum: a damaged depth sentence every 4 s beside the good ones, from the echo sounder's own address.
+pub(super) fn nmea_badsum(scene: &Scene<'_>) -> Result<Play, SimError> {
+    let sounder = scene.roster.host("echo-sounder")?;
+    let mut tagger = Tagger::new("SD0001", false);
+    let mut rng = Rng::stream(scene.seed, "nmea-badsum", "noise");
+    let noise = Repeated::boxed(scene.from, 4 * SECOND, u32::MAX, move |world: &World, net, at| {
+        let good = nmea::sentence(&format!("SDDPT,{:.1},5.0,200.0", world.motion.depth() - 5.0));
+        // One bit of one digit flips on the way; the sum behind the star stays.
+        let place = 7 + rng.below(2) as usize;
+        let damaged: String =
+            good.char_indices().map(|(at, c)| if at == place { char::from(c as u8 ^ 1) } else { c }).collect();
+        let payload = lwe::datagram(&tagger.lines(at, &[damaged], false));
+        net.send_udp_to_many(at, (&sounder, 50_000 + sounder.index as u16), lwe::NAVD.endpoint(), &payload);
+    });
+    let found = scene.required(&["DW-3009"], "protocol", Severity::Low, 90).between(scene.party(&sounder), None);
+    let counter = scene.required(&["DW-3011"], "protocol", Severity::Medium, 120).optional();
+    Ok(Play { talkers: vec![noise], expect: vec![found, counter], ..Play::default() })
+}
+
+/// n2k-flood: nonsense of the highest priority, as many frames a second as asked for and the bus can carry.
+pub(super) fn n2k_flood(scene: &Scene<'_>) -> Result<Play, SimError> {
+    let address = 78;
+    let (rate, seconds) =
+        (scene.parameter("fps", 600.0).clamp(1.0, 2_000.0), scene.parameter("s", 10.0).clamp(1.0, 3_600.0));
+    let sender = Sender::new(ATTACKER_INDEX, address);
+    let each = (rate / 10.0).max(1.0) as i64;
+    let mut rng = Rng::stream(scene.seed, "n2k-flood", "data");
+    let flood = Repeated::boxed(scene.from, SECOND / 10, (seconds * 10.0) as u32, move |_, net, at| {
+        for number in 0..each {
+            let data = rng.bytes(8);
+            sender.single(net, at + number * (SECOND / 10 / each), 0, 127_250, GLOBAL, &data);
+        }
+    });
+    let party = Some(Party { n2k_address: Some(address), ..Party::default() });
+    let found = scene.required(&["DW-3016", "DW-2008"], "protocol", Severity::Medium, 15).between(party.clone(), None);
+    let unknown = scene.required(&["DW-1009"], "asset", Severity::Medium, 30).between(party, None).optional();
+    Ok(Play { talkers: vec![flood], expect: vec![found, unknown], ..Play::default() })
 }

@@ -3,6 +3,8 @@
 
 mod bridge;
 mod intruder;
+mod navigation;
+mod network;
 mod registers;
 
 use std::collections::BTreeMap;
@@ -13,11 +15,43 @@ use crate::error::SimError;
 use crate::labels::{Expect, Party, Window};
 use crate::ship::{Roster, Ship};
 use crate::talker::Talker;
-use crate::wire::net::{Host, SECOND, Tap};
-use crate::world::World;
+use crate::wire::link::Mac;
+use crate::wire::net::{Frame, Host, SECOND, Tap};
+use crate::world::{Voyage, World};
 
 /// Changes the world once a step, from the attack on.
 pub(crate) type Bend = Box<dyn FnMut(&mut World)>;
+
+/// Packets between two hosts of one segment take a detour over a third.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Relay {
+    /// The two addresses.
+    pub(crate) between: ([u8; 4], [u8; 4]),
+    /// Hardware address of the one in the middle.
+    pub(crate) through: Mac,
+    /// Since when, nanoseconds since 1970.
+    pub(crate) from: i64,
+}
+
+impl Relay {
+    /// The two sightings of a packet on its detour, both before `until`, or the frame as it was.
+    pub(crate) fn pass(&self, frame: Frame, until: i64) -> Vec<Frame> {
+        let addresses = frame.bytes.get(26..34);
+        let ((a, b), is_ip) = (self.between, frame.bytes.get(12..14) == Some(&[0x08, 0x00]));
+        let between = addresses.is_some_and(|seen| seen == [a, b].concat() || seen == [b, a].concat());
+        if !is_ip || !between || frame.at < self.from {
+            return vec![frame];
+        }
+        let (mut first, mut second) = (frame.clone(), Frame { at: (frame.at + 90_000).min(until - 1), ..frame });
+        if let Some(destination) = first.bytes.get_mut(..6) {
+            destination.copy_from_slice(&self.through);
+        }
+        if let Some(source) = second.bytes.get_mut(6..12) {
+            source.copy_from_slice(&self.through);
+        }
+        vec![first, second]
+    }
+}
 
 /// What a script adds to normal life.
 #[derive(Default)]
@@ -26,6 +60,12 @@ pub(crate) struct Play {
     pub(crate) bend: Option<Bend>,
     /// A mirror port that goes dark.
     pub(crate) blind: Option<Tap>,
+    /// A host that falls silent.
+    pub(crate) silent: Option<u32>,
+    /// Somebody in the middle of two hosts.
+    pub(crate) relay: Option<Relay>,
+    /// Lines added to the ship's policy.
+    pub(crate) policy: Option<String>,
     pub(crate) expect: Vec<Expect>,
 }
 
@@ -96,12 +136,19 @@ pub(crate) struct Script {
     pub(crate) parameters: &'static [(&'static str, f64)],
     /// Seconds the attack needs to be seen.
     pub(crate) needs_s: i64,
+    /// Seconds of normal life that the attack needs before it, more than usual for those that depend on the ship's state.
+    pub(crate) lead_s: i64,
+    pub(crate) voyage: Voyage,
     pub(crate) play: fn(&Scene<'_>) -> Result<Play, SimError>,
 }
 
 /// Nothing but the ship.
 fn normal(_: &Scene<'_>) -> Result<Play, SimError> {
     Ok(Play::default())
+}
+
+const fn life(name: &'static str, what: &'static str, voyage: Voyage) -> Script {
+    Script { name, what, attack: false, parameters: &[], needs_s: 0, lead_s: 0, voyage, play: normal }
 }
 
 const fn attack(
@@ -111,19 +158,15 @@ const fn attack(
     needs_s: i64,
     play: fn(&Scene<'_>) -> Result<Play, SimError>,
 ) -> Script {
-    Script { name, what, attack: true, parameters, needs_s, play }
+    Script { name, what, attack: true, parameters, needs_s, lead_s: 0, voyage: Voyage::Passage, play }
 }
 
 /// Every script there is.
 pub(crate) const SCRIPTS: &[Script] = &[
-    Script {
-        name: "sea-day",
-        what: "normal life on passage: sentences, polls, office and crew, NMEA 2000",
-        attack: false,
-        parameters: &[],
-        needs_s: 0,
-        play: normal,
-    },
+    life("sea-day", "normal life on passage: sentences, polls, office and crew, NMEA 2000", Voyage::Passage),
+    life("arrival", "normal life while she slows down from sea speed and turns towards a quay", Voyage::Arrival),
+    life("anchor-swing", "normal life at anchor: she swings round it, autopilot off", Voyage::Anchor),
+    life("berth-night", "normal life alongside: radar, log, echo sounder and autopilot are off", Voyage::Berth),
     attack(
         "rogue-device",
         "an unknown device joins the machinery network, asks for its router and for an address",
@@ -180,6 +223,101 @@ pub(crate) const SCRIPTS: &[Script] = &[
         &[("depth", 12.0)],
         60,
         bridge::n2k_claim,
+    ),
+    attack("silent-device", "the gyro falls silent", &[], 150, network::silent_device),
+    attack(
+        "zone-hop",
+        "an office PC is plugged into the machinery switch and reads the main engine",
+        &[],
+        60,
+        network::zone_hop,
+    ),
+    attack("ot-internet", "the alarm server opens sessions with a host ashore", &[], 60, network::ot_internet),
+    attack("sweep", "the alarm server looks for hosts that are not there and for open ports", &[], 60, network::sweep),
+    attack(
+        "arp-mitm",
+        "a stranger puts itself between alarm server and main engine gateway",
+        &[],
+        60,
+        network::arp_mitm,
+    ),
+    attack("window-overrun", "a service laptop goes on after its window has closed", &[], 60, network::window_overrun),
+    attack(
+        "modbus-scan",
+        "the conning display tries twenty units and forty functions of the main engine gateway",
+        &[("slow", 0.0)],
+        60,
+        registers::modbus_scan,
+    ),
+    attack(
+        "modbus-dangerous",
+        "restart, listen-only and programming requests to the generators' gateway",
+        &[],
+        60,
+        registers::modbus_dangerous,
+    ),
+    attack("pdm", "both receivers report the place of one antenna", &[], 150, navigation::pdm),
+    attack(
+        "drag",
+        "positions are pulled away slowly, with courses and speeds that agree",
+        &[("mps", 1.5), ("bearing", 150.0), ("receivers", 3.0)],
+        300,
+        navigation::drag,
+    ),
+    attack(
+        "time-jump",
+        "the time of one receiver (or of all) steps",
+        &[("s", 40.0), ("weeks", 0.0), ("receivers", 1.0)],
+        60,
+        navigation::time_jump,
+    ),
+    attack("gyro-freeze", "the gyro stands still while the ship alters course", &[], 200, navigation::gyro_freeze),
+    attack("gyro-bias", "the gyro drifts away", &[("deg", 8.0), ("ramp", 120.0)], 200, navigation::gyro_bias),
+    attack("steer-cmd", "the conning display orders another heading", &[("deg", 30.0)], 60, navigation::steer_cmd),
+    attack(
+        "n2k-command",
+        "an unknown device on the backbone orders another engine speed",
+        &[("rpm", 40.0)],
+        60,
+        bridge::n2k_command,
+    ),
+    attack(
+        "setpoint",
+        "the alarm system, which may write 0 or 1, writes another value to a generator",
+        &[("value", 7.0)],
+        60,
+        registers::setpoint,
+    ),
+    Script {
+        lead_s: 720,
+        ..attack(
+            "ballast-sea",
+            "the ballast panel opens valves and starts a pump at sea, where the policy allows it in port only",
+            &[],
+            60,
+            registers::ballast_sea,
+        )
+    },
+    attack(
+        "ais-clone",
+        "another ship is heard with our own number, three miles away",
+        &[("nm", 3.0)],
+        60,
+        bridge::ais_clone,
+    ),
+    attack(
+        "nmea-badsum",
+        "one in five lines of the echo sounder has a wrong checksum, as on a noisy cable",
+        &[],
+        90,
+        bridge::nmea_badsum,
+    ),
+    attack(
+        "n2k-flood",
+        "a device fills the backbone with messages of high priority",
+        &[("fps", 600.0), ("s", 10.0)],
+        60,
+        bridge::n2k_flood,
     ),
     attack("mirror-loss", "the machinery mirror port goes dark", &[], 150, intruder::mirror_loss),
 ];

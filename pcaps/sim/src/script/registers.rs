@@ -63,3 +63,107 @@ pub(super) fn modbus_range(scene: &Scene<'_>) -> Result<Play, SimError> {
     let block = scene.required(&["DW-3002"], "protocol", Severity::Low, 60).optional();
     Ok(Play { talkers: vec![read], expect: vec![expect, block], ..Play::default() })
 }
+
+/// modbus-scan: one request to each of twenty units, then functions that few controllers know, then the identification.
+pub(super) fn modbus_scan(scene: &Scene<'_>) -> Result<Play, SimError> {
+    let (client, server) = (scene.roster.host("conning")?, scene.roster.host("me-gateway")?);
+    let slow = scene.parameter("slow", 0.0) > 0.0;
+    let period = if slow { 20 * SECOND } else { SECOND / 5 };
+    let mut link = Link::new(client, 48_019, server, Rng::stream(scene.seed, "modbus-scan", "link"));
+    let mut step = 0_u8;
+    let probe = Repeated::boxed(scene.from, period, 60, move |world, net, at| {
+        step += 1;
+        match step {
+            1..=20 => {
+                let request = modbus::pair(function::READ_HOLDING, 0, 1);
+                // Only unit 1 is there: a gateway says of the others that they failed to respond (exception 11).
+                let answer = match step {
+                    1 => Plant::MainEngine.read(world, 1, function::READ_HOLDING, 0, 1),
+                    _ => vec![function::READ_HOLDING | 0x80, 11],
+                };
+                link.ask(net, at, step, &request, &answer);
+            }
+            21..=59 => {
+                let unknown = step - 20 + 24;
+                // Function codes from 25 on that are not in the specification: illegal function (exception 1).
+                let code = if unknown == function::ENCAPSULATED { 65 } else { unknown };
+                link.ask(net, at, 1, &[code, 0, 0, 0, 1], &[code | 0x80, 1]);
+            }
+            _ => {
+                let answer = modbus::identification(Plant::MainEngine.identification());
+                link.ask(net, at, 1, &modbus::read_identification(), &answer);
+                link.close(net);
+            }
+        }
+    });
+    let within = if slow { 240 } else { 15 };
+    let found = scene
+        .required(&["DW-3003"], "protocol", Severity::High, within)
+        .between(scene.party(&client), scene.party(&server));
+    let denied = scene.required(&["DW-2002", "DW-2003"], "zone", Severity::Medium, 60).optional();
+    Ok(Play { talkers: vec![probe], expect: vec![found, denied], ..Play::default() })
+}
+
+/// modbus-dangerous: restart communications (8/1), force listen only (8/4) and a programming request (90) to the generators' gateway.
+pub(super) fn modbus_dangerous(scene: &Scene<'_>) -> Result<Play, SimError> {
+    let (client, server) = (scene.roster.host("alarm-server")?, scene.roster.host("genset-gateway")?);
+    let mut link = Link::new(client, 48_020, server, Rng::stream(scene.seed, "modbus-dangerous", "link"));
+    let mut step = 0_u8;
+    let send = Repeated::boxed(scene.from, 10 * SECOND, 3, move |_, net, at| {
+        step += 1;
+        let request: &[u8] = match step {
+            1 => &[8, 0, 1, 0, 0],
+            2 => &[8, 0, 4, 0, 0],
+            _ => &[90, 0, 0x02],
+        };
+        // Diagnostics are echoed; the programming request is refused.
+        let refused = [90 | 0x80, 1];
+        link.ask(net, at, 11, request, if step < 3 { request } else { &refused });
+    });
+    let found = scene
+        .required(&["DW-3004"], "protocol", Severity::High, 15)
+        .between(scene.party(&client), scene.party(&server));
+    let denied = scene.required(&["DW-2002"], "zone", Severity::High, 15).optional();
+    Ok(Play { talkers: vec![send], expect: vec![found, denied], ..Play::default() })
+}
+
+/// setpoint: a value outside the limits of the line that allows the write.
+pub(super) fn setpoint(scene: &Scene<'_>) -> Result<Play, SimError> {
+    let (client, server) = (scene.roster.host("alarm-server")?, scene.roster.host("genset-gateway")?);
+    let value = scene.parameter("value", 7.0).clamp(0.0, 65_535.0) as u16;
+    let mut link = Link::new(client, 48_023, server, Rng::stream(scene.seed, "setpoint", "link"));
+    let write = Repeated::boxed(scene.from, 30 * SECOND, 3, move |_, net, at| {
+        let request = modbus::pair(function::WRITE_REGISTER, 500, value);
+        link.ask(net, at, 12, &request, &request);
+    });
+    let found = scene
+        .required(&["DW-4004"], "process", Severity::Medium, 15)
+        .between(scene.party(&client), scene.party(&server));
+    Ok(Play { talkers: vec![write], expect: vec![found], ..Play::default() })
+}
+
+/// ballast-sea: three valves and a pump, one after the other, by the station that does this in port.
+pub(super) fn ballast_sea(scene: &Scene<'_>) -> Result<Play, SimError> {
+    let (client, server) = (scene.roster.host("ballast-panel")?, scene.roster.host("ballast-plc")?);
+    let mut link = Link::new(client, 48_024, server, Rng::stream(scene.seed, "ballast-sea", "link"));
+    let coils = [3_u16, 4, 9, 17];
+    let mut step = 0;
+    let open = Repeated::boxed(scene.from, 6 * SECOND, 4, move |_, net, at| {
+        let coil = coils.get(step).copied().unwrap_or_default();
+        step += 1;
+        let request = modbus::pair(function::WRITE_COIL, coil, 0xFF00);
+        link.ask(net, at, 1, &request, &request);
+    });
+    let from = scene.from;
+    let bend = Box::new(move |world: &mut crate::world::World| {
+        for (number, coil) in (0..).zip(coils) {
+            if world.now > from + number * 6 * SECOND + SECOND / 2 {
+                world.effects.written.insert((Plant::Ballast.host(), 1, coil), 1);
+            }
+        }
+    });
+    let found = scene
+        .required(&["DW-2010", "DW-4007"], "zone", Severity::Medium, 15)
+        .between(scene.party(&client), scene.party(&server));
+    Ok(Play { talkers: vec![open], bend: Some(bend), expect: vec![found], ..Play::default() })
+}

@@ -15,8 +15,8 @@ use crate::talker::outlet::{Carrier, Outlet, Wiring};
 use crate::talker::plant::Plant;
 use crate::talker::radio::Transponder;
 use crate::wire::net::{Host, MILLI, SECOND, Tap};
-use crate::world::Departure;
 use crate::world::motion::Leg;
+use crate::world::{Departure, Voyage};
 
 /// Prefixes that IEEE gave to makers of marine and industrial equipment.
 const RECEIVER: MacPlan = MacPlan::Vendor([0x00, 0xD0, 0x1D]);
@@ -159,6 +159,24 @@ const fn leg(course: f64, speed_kn: f64, minutes: f64) -> Leg {
     Leg { course, speed_kn, minutes }
 }
 
+/// From the fairway to the quay of an invented harbour: slower and slower, the last turns short.
+const ARRIVAL_LEGS: &[Leg] = &[
+    leg(342.0, 11.0, 4.0),
+    leg(350.0, 8.5, 4.0),
+    leg(335.0, 6.5, 4.0),
+    leg(318.0, 5.0, 4.0),
+    leg(300.0, 3.2, 4.0),
+    leg(292.0, 1.2, 60.0),
+];
+
+/// Where she is when a run begins.
+const DEPARTURES: &[Departure] = &[
+    Departure { voyage: Voyage::Passage, lat: 57.742, lon: 7.512, legs: LEGS },
+    Departure { voyage: Voyage::Arrival, lat: 58.035, lon: 8.051, legs: ARRIVAL_LEGS },
+    Departure { voyage: Voyage::Anchor, lat: 58.092, lon: 8.071, legs: &[leg(225.0, 0.0, 1.0)] },
+    Departure { voyage: Voyage::Berth, lat: 58.137, lon: 7.993, legs: &[leg(118.0, 0.0, 1.0)] },
+];
+
 /// "Example Tern".
 pub(crate) const SHIP: Ship = Ship {
     id: "general-cargo",
@@ -178,7 +196,7 @@ pub(crate) const SHIP: Ship = Ship {
     subnets: SUBNETS,
     hosts: HOSTS,
     nodes: NODES,
-    departure: Departure { lat: 57.742, lon: 7.512, legs: LEGS },
+    departures: DEPARTURES,
     crew,
 };
 
@@ -271,7 +289,8 @@ const RECEIVERS: [(&str, &str, ReceiverPlan); 2] = [
 ];
 
 fn bridge(fitting: &Fitting<'_>) -> Result<Crew, SimError> {
-    let Fitting { roster, seed, start, carrier } = *fitting;
+    let Fitting { roster, seed, start, carrier, pictures, voyage } = *fitting;
+    let (moored, alongside) = (matches!(voyage, Voyage::Anchor | Voyage::Berth), voyage == Voyage::Berth);
     let wiring =
         Wiring { seed, carrier, serial_server: roster.host("serial-server")?, listener: roster.host("ecdis-1")? };
     let outlet = |id: &str, sfi: &str| Ok::<_, SimError>(Outlet::new(roster.host(id)?, sfi, &wiring));
@@ -286,13 +305,19 @@ fn bridge(fitting: &Fitting<'_>) -> Result<Crew, SimError> {
         (Sensor::EchoSounder, "echo-sounder", "SD0001"),
         (Sensor::Wind, "wind", "WI0001"),
     ] {
-        out.push(Box::new(SensorTalker::new(sensor, outlet(id, sfi)?, seed, start, SECOND)));
+        if sensor == Sensor::Wind || !alongside {
+            out.push(Box::new(SensorTalker::new(sensor, outlet(id, sfi)?, seed, start, SECOND)));
+        }
     }
     out.push(Box::new(Transponder::new(outlet("ais", "AI0001")?, SHIP.identity, seed, start)));
-    let pictures = carrier == Carrier::Groups;
-    out.push(Box::new(Radar::new(roster.host("radar-1")?, outlet("radar-1", "RA0001")?, seed, start, pictures)));
-    out.push(Box::new(Autopilot::new(outlet("autopilot", "AG0001")?, seed, start)));
-    out.push(Box::new(ChartDisplay::new(outlet("ecdis-1", "EI0001")?, "ecdis-1", seed, start, true)));
+    let pictures = pictures && carrier == Carrier::Groups;
+    if !alongside {
+        out.push(Box::new(Radar::new(roster.host("radar-1")?, outlet("radar-1", "RA0001")?, seed, start, pictures)));
+    }
+    if !moored {
+        out.push(Box::new(Autopilot::new(outlet("autopilot", "AG0001")?, seed, start)));
+    }
+    out.push(Box::new(ChartDisplay::new(outlet("ecdis-1", "EI0001")?, "ecdis-1", seed, start, !moored)));
     out.push(Box::new(ChartDisplay::new(outlet("ecdis-2", "EI0002")?, "ecdis-2", seed, start, false)));
     Ok(out)
 }
@@ -357,7 +382,7 @@ fn people(fitting: &Fitting<'_>, out: &mut Crew) -> Result<(), SimError> {
         [("master-pc", 150.0, true), ("chief-pc", 240.0, false), ("eto-laptop", 200.0, true)]
     {
         let habit =
-            Habit { name, vendor_class: "MSFT 5.0", wanted: WINDOWS_WANTS, windows: true, mean_s, fetch: 14_000.0 };
+            Habit { name, vendor_class: "MSFT 5.0", wanted: WINDOWS_WANTS, windows: true, mean_s, fetch: 12_000.0 };
         let mut sites = work.to_vec();
         if reads_antenna {
             sites.push(antenna);
@@ -372,7 +397,7 @@ fn people(fitting: &Fitting<'_>, out: &mut Crew) -> Result<(), SimError> {
             wanted: PHONE_WANTS,
             windows: false,
             mean_s: 170.0,
-            fetch: 16_000.0,
+            fetch: 13_000.0,
         };
         let on = start + 2 * SECOND + Rng::stream(seed, name, "switch-on").nanos(70 * SECOND);
         out.push(Box::new(Browser::new(habit, roster.host(name)?, resolver, play.to_vec(), seed, on)));

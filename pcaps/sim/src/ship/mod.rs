@@ -14,7 +14,7 @@ use crate::talker::Talker;
 use crate::talker::outlet::Carrier;
 use crate::wire::link::Mac;
 use crate::wire::net::{Host, Net, Subnet, Tap};
-use crate::world::Departure;
+use crate::world::{Departure, Voyage};
 
 /// A network of a ship.
 #[derive(Debug, Clone, Copy)]
@@ -73,7 +73,8 @@ pub(crate) struct Ship {
     pub(crate) subnets: &'static [SubnetPlan],
     pub(crate) hosts: &'static [HostPlan],
     pub(crate) nodes: &'static [NodePlan],
-    pub(crate) departure: Departure,
+    /// Where she is when a run begins, for each voyage she can make.
+    pub(crate) departures: &'static [Departure],
     /// Makes everyone who sends.
     pub(crate) crew: fn(&Fitting<'_>) -> Result<Crew, SimError>,
 }
@@ -89,6 +90,18 @@ pub(crate) struct Fitting<'a> {
     /// Nanoseconds since 1970.
     pub(crate) start: i64,
     pub(crate) carrier: Carrier,
+    /// The radar sends its picture to the recorder.
+    pub(crate) pictures: bool,
+    /// What she is doing, which decides what is switched on.
+    pub(crate) voyage: Voyage,
+}
+
+impl Ship {
+    /// Where a voyage begins.
+    pub(crate) fn departure(&self, voyage: Voyage) -> Result<&Departure, SimError> {
+        let found = self.departures.iter().find(|departure| departure.voyage == voyage);
+        found.ok_or_else(|| SimError::NoVoyage { ship: self.id.to_owned(), voyage: format!("{voyage:?}") })
+    }
 }
 
 /// Every ship there is.

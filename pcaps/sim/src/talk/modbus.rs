@@ -16,6 +16,7 @@ pub(crate) mod function {
     pub(crate) const READ_COILS: u8 = 1;
     pub(crate) const READ_HOLDING: u8 = 3;
     pub(crate) const READ_INPUT: u8 = 4;
+    pub(crate) const WRITE_COIL: u8 = 5;
     pub(crate) const WRITE_REGISTER: u8 = 6;
     pub(crate) const WRITE_REGISTERS: u8 = 16;
     pub(crate) const ENCAPSULATED: u8 = 43;

@@ -172,6 +172,14 @@ pub(crate) fn request(pgn: u32) -> Vec<u8> {
     fields(&[(i64::from(pgn), 3)])
 }
 
+/// 126208, command: orders engine speed (field 2 of 127488, its instance field 1 being the first engine) at the present priority.
+pub(crate) fn command_engine_speed(rpm: f64) -> Vec<u8> {
+    let mut out = vec![1];
+    // Priority 8 means "leave as it is"; the other four bits are reserved. Two pairs of field number and value follow.
+    out.extend(fields(&[(127_488, 3), (0xF8, 1), (2, 1), (1, 1), (0, 1), (2, 1), (scaled(rpm, 0.25), 2)]));
+    out
+}
+
 /// 126464: the PGNs a device sends (`received` false) or listens to.
 pub(crate) fn pgn_list(received: bool, pgns: &[u32]) -> Vec<u8> {
     let mut out = vec![u8::from(received)];

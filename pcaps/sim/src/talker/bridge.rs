@@ -10,7 +10,7 @@ use crate::talk::nmea::{self, Fix, RadarTarget};
 use crate::wire::net::{Host, MILLI, Net, SECOND};
 use crate::world::geodesy;
 use crate::world::traffic::Kind;
-use crate::world::{KNOT, World};
+use crate::world::{KNOT, ReceiverFault, World};
 
 /// How a receiver is fitted and what it sends.
 #[derive(Debug, Clone, Copy)]
@@ -39,25 +39,27 @@ impl ReceiverNoise {
         Self { rng: Rng::stream(seed, name, "noise"), error: [0.0; 3], seed, name: name.to_owned() }
     }
 
-    /// Draws the next error and makes a fix of the true place; `shift` is what an attack adds.
-    pub(crate) fn fix(&mut self, world: &World, place: (f64, f64), height: f64, shift: (f64, f64)) -> Fix {
+    /// Draws the next error and makes a fix of the true place; `fault` is what an attack adds.
+    pub(crate) fn fix(&mut self, world: &World, place: (f64, f64), height: f64, fault: ReceiverFault) -> Fix {
         for (error, deviation) in self.error.iter_mut().zip([0.75, 0.75, 2.0]) {
             // The drive is scaled so that the standing deviation is the one given.
             *error = 0.93 * *error + self.rng.normal(deviation * (1.0_f64 - 0.93 * 0.93).sqrt());
         }
         let [north, east, up] = self.error;
+        let true_velocity = world.motion.ground_velocity();
+        let velocity = (true_velocity.0 + fault.pull.0, true_velocity.1 + fault.pull.1);
         let hour = world.now.div_euclid(3_600 * SECOND).to_string();
         let weak = rng::hash(&[&self.name, &hour, &self.seed.to_string()]).is_multiple_of(50);
         let satellites = world.sky.in_view(&mut self.rng).len() as u8;
-        let (lat, lon) = geodesy::moved(place.0, place.1, north + shift.0, east + shift.1);
+        let (lat, lon) = geodesy::moved(place.0, place.1, north + fault.shift.0, east + fault.shift.1);
         let hdop = if weak { 2.6 } else { 0.7 + 1.6 / f64::from(satellites.max(1)) } + self.rng.normal(0.03);
         Fix {
-            at: world.now,
+            at: world.now + fault.late,
             lat,
             lon,
             height: height + up,
-            sog_kn: (world.motion.sog_kn() + self.rng.normal(0.04)).max(0.0),
-            cog: (world.motion.cog() + self.rng.normal(0.3)).rem_euclid(360.0),
+            sog_kn: (libm::hypot(velocity.0, velocity.1) / KNOT + self.rng.normal(0.04)).max(0.0),
+            cog: (geodesy::direction(velocity.0, velocity.1) + self.rng.normal(0.3)).rem_euclid(360.0),
             satellites: if weak { satellites.saturating_sub(4) } else { satellites },
             hdop,
         }
@@ -107,8 +109,8 @@ impl Talker for Receiver {
         while let Some(at) = self.second.due(world.now) {
             self.count += 1;
             let (forward, starboard, height) = self.plan.antenna;
-            let shift = world.effects.receiver_shift.get(&self.plan.number).copied().unwrap_or_default();
-            let fix = self.noise.fix(world, world.point(forward, starboard), height, shift);
+            let fault = world.receiver_fault(self.plan.number);
+            let fix = self.noise.fix(world, world.point(forward, starboard), height, fault);
             let at = at + self.delay + self.rng.nanos(3 * MILLI);
             if self.plan.full {
                 self.full_set(net, at, world, &fix);
@@ -205,7 +207,9 @@ impl Talker for Gyro {
     fn tick(&mut self, world: &World, net: &mut Net) {
         while let Some(at) = self.heading.due(world.now) {
             // A bias of 0.3 degrees is what a well-kept gyro has.
-            let heading = world.motion.heading + 0.3 + self.rng.normal(0.05);
+            let noise = self.rng.normal(0.05);
+            let fault = world.effects.gyro;
+            let heading = fault.frozen.unwrap_or(world.motion.heading + 0.3 + noise + fault.bias);
             let line = nmea::sentence(&format!("HEHDT,{},T", nmea::angle(heading)));
             self.outlet.send(net, at + self.rng.nanos(2 * MILLI), lwe::SATD, &[line], false);
         }

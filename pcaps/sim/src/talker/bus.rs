@@ -57,12 +57,18 @@ impl Sender {
         net.can_frame(at, self.index, id, n2k::padded(data), data.len() as u8);
     }
 
-    /// A message in fast-packet frames, 1 ms apart.
+    /// A message to everybody in fast-packet frames, 1 ms apart.
     pub(crate) fn fast(&mut self, net: &mut Net, at: i64, priority: u8, pgn: u32, data: &[u8]) {
+        self.fast_to(net, at, priority, (pgn, GLOBAL), data);
+    }
+
+    /// As [`Sender::fast`], to one address: `to` is PGN and address.
+    pub(crate) fn fast_to(&mut self, net: &mut Net, at: i64, priority: u8, to: (u32, u8), data: &[u8]) {
+        let (pgn, destination) = to;
         let sequence = self.sequences.entry(pgn).or_default();
         let frames = n2k::fast_packet(*sequence, data);
         *sequence = (*sequence + 1) % 8;
-        let id = n2k::identifier(priority, pgn, self.address, GLOBAL);
+        let id = n2k::identifier(priority, pgn, self.address, destination);
         for (number, frame) in (0..).zip(frames) {
             net.can_frame(at + number * MILLI, self.index, id, frame, 8);
         }
@@ -82,6 +88,7 @@ pub(crate) struct Node {
     outputs: Vec<(u32, Cadence)>,
     noise: ReceiverNoise,
     fix: Option<Fix>,
+    fixed_at: i64,
     sid: u8,
 }
 
@@ -115,6 +122,7 @@ impl Node {
             outputs,
             noise: ReceiverNoise::new(seed, plan.id),
             fix: None,
+            fixed_at: 0,
             sid: 0,
             rng,
         }
@@ -156,7 +164,7 @@ impl Node {
         self.sid = (self.sid + 1) % 252;
         let sid = self.sid;
         match pgn {
-            126_992 => n2k::system_time(sid, at),
+            126_992 => n2k::system_time(sid, at + world.receiver_fault(3).late),
             127_250 => {
                 let heading = (motion.heading - 0.6 + self.rng.normal(0.15)).rem_euclid(360.0);
                 n2k::heading(sid, heading.to_radians())
@@ -193,19 +201,27 @@ impl Node {
     /// The positioning messages share one fix a second; between fixes the position moves with the ship.
     fn place(&mut self, pgn: u32, sid: u8, at: i64, world: &World) -> Vec<u8> {
         let antenna = world.point(2.0, -4.0);
-        let stale = self.fix.is_none_or(|fix| world.now - fix.at >= SECOND);
+        let fault = world.receiver_fault(3);
+        let stale = self.fix.is_none() || world.now - self.fixed_at >= SECOND;
         if stale || pgn == 129_029 {
-            let shift = world.effects.receiver_shift.get(&3).copied().unwrap_or_default();
-            self.fix = Some(self.noise.fix(world, antenna, 18.0, shift));
+            self.fix = Some(self.noise.fix(world, antenna, 18.0, fault));
+            self.fixed_at = world.now;
         }
         let Some(fix) = self.fix else { return Vec::new() };
-        let since = (world.now - fix.at) as f64 / SECOND as f64;
+        let since = (world.now - self.fixed_at) as f64 / SECOND as f64;
         let (north, east) = world.motion.ground_velocity();
+        let (north, east) = (north + fault.pull.0, east + fault.pull.1);
         let (lat, lon) = crate::world::geodesy::moved(fix.lat, fix.lon, north * since, east * since);
         match pgn {
             129_025 => n2k::position(lat, lon),
             129_026 => n2k::course_speed(sid, fix.cog.to_radians(), fix.sog_kn * KNOT),
-            _ => n2k::gnss(sid, at - at.rem_euclid(100_000), (lat, lon, fix.height), fix.satellites, fix.hdop),
+            _ => n2k::gnss(
+                sid,
+                at - at.rem_euclid(100_000) + fault.late,
+                (lat, lon, fix.height),
+                fix.satellites,
+                fix.hdop,
+            ),
         }
     }
 }

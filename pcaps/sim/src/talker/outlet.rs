@@ -1,5 +1,7 @@
 //! How sentences leave a talker: IEC 61162-450 groups, plain UDP broadcast, or a serial line behind a serial server.
 
+use std::collections::BTreeMap;
+
 use crate::rng::Rng;
 use crate::talk::lwe::{self, Group, Tagger};
 use crate::wire::net::{Host, MILLI, Net};
@@ -30,7 +32,9 @@ struct Line {
 pub(crate) struct Outlet {
     host: Host,
     carrier: Carrier,
-    tagger: Tagger,
+    sfi: String,
+    /// Lines are counted for each group by itself, so that a listener to one group can tell a lost line.
+    taggers: BTreeMap<u8, Tagger>,
     line: Option<Line>,
     rng: Rng,
     free_at: i64,
@@ -59,7 +63,7 @@ impl Outlet {
             opened: false,
             tail: Vec::new(),
         });
-        Self { host, carrier: wiring.carrier, tagger: Tagger::new(sfi, sfi.starts_with("GP")), line, rng, free_at: 0 }
+        Self { host, carrier: wiring.carrier, sfi: sfi.to_owned(), taggers: BTreeMap::new(), line, rng, free_at: 0 }
     }
 
     /// Sends sentences that belong together; `linked` marks them as one group in their TAG blocks.
@@ -70,7 +74,9 @@ impl Outlet {
         let port = 50_000 + self.host.index as u16;
         match self.carrier {
             Carrier::Groups => {
-                let payload = lwe::datagram(&self.tagger.lines(at, sentences, linked));
+                let sfi = &self.sfi;
+                let tagger = self.taggers.entry(group.0).or_insert_with(|| Tagger::new(sfi, sfi.starts_with("GP")));
+                let payload = lwe::datagram(&tagger.lines(at, sentences, linked));
                 net.send_udp_to_many(at, (&self.host, port), group.endpoint(), &payload);
             }
             Carrier::Plain => {

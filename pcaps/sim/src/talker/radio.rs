@@ -9,8 +9,8 @@ use crate::rng::Rng;
 use crate::talk::ais::{self, Bits, Identity, Motion};
 use crate::talk::lwe;
 use crate::wire::net::{MILLI, Net, SECOND};
-use crate::world::World;
 use crate::world::traffic::{Kind, Target};
+use crate::world::{ReceiverFault, Voyage, World};
 
 /// When a target speaks next.
 struct Slots {
@@ -156,7 +156,7 @@ impl Talker for Transponder {
     fn tick(&mut self, world: &World, net: &mut Net) {
         while let Some(at) = self.own.due(world.now) {
             // The transponder has a receiver of its own, amidships.
-            let fix = self.noise.fix(world, world.point(-3.0, 2.0), 22.0, (0.0, 0.0));
+            let fix = self.noise.fix(world, world.point(-3.0, 2.0), 22.0, ReceiverFault::default());
             let (_, _, _, _, _, second, _) = CaptureTime(world.now).civil();
             let motion = Motion {
                 lat: fix.lat,
@@ -167,7 +167,13 @@ impl Talker for Transponder {
                 rot: world.motion.rot,
                 second,
             };
-            let report = ais::position_report(1, self.identity.mmsi, 0, &motion, radio_status(&mut self.rng));
+            // Navigational status: at anchor 1, moored 5, else under way using engine 0.
+            let status = match world.motion.voyage {
+                Voyage::Anchor => 1,
+                Voyage::Berth => 5,
+                Voyage::Passage | Voyage::Arrival => 0,
+            };
+            let report = ais::position_report(1, self.identity.mmsi, status, &motion, radio_status(&mut self.rng));
             self.send(net, at, "AIVDO", 'A', &report);
         }
         while let Some(at) = self.own_identity.due(world.now) {

@@ -44,7 +44,7 @@ impl Machinery {
         let mut rng = Rng::stream(seed, "world", "machinery");
         let rpm = 7.5 * speed_kn;
         let power_kw = POWER_FACTOR * rpm * rpm * rpm / 1e6;
-        let exhaust = 255.0 + 0.055 * power_kw;
+        let exhaust = if rpm > 5.0 { 255.0 + 0.055 * power_kw } else { 48.0 };
         let set = |running| Generator {
             running,
             load_kw: 0.0,
@@ -70,21 +70,23 @@ impl Machinery {
     }
 
     pub(super) fn step(&mut self, now: i64, speed_kn: f64) {
-        // The governor holds the speed; what is left is the noise of the pick-up.
-        self.rpm += (7.5 * speed_kn - self.rpm) * STEP_SECONDS / 6.0 + self.rng.normal(0.03);
+        // The governor holds the speed; what is left is the noise of the pick-up. A stopped engine makes none.
+        let noise = self.rng.normal(0.03);
+        self.rpm += (7.5 * speed_kn - self.rpm) * STEP_SECONDS / 6.0 + if speed_kn > 0.0 { noise } else { 0.0 };
         self.power_kw = POWER_FACTOR * self.rpm * self.rpm * self.rpm / 1e6;
         self.fuel_kg_h = 0.2 * self.power_kw;
         let lag = STEP_SECONDS / EXHAUST_LAG;
-        let goal = 255.0 + 0.055 * self.power_kw;
+        let goal = if self.rpm > 5.0 { 255.0 + 0.055 * self.power_kw } else { 48.0 };
         for (cylinder, spread) in self.exhaust_c.iter_mut().zip([-4.0, 3.0, 0.0, 6.0, -2.0, 1.0]) {
             *cylinder += (goal + spread - *cylinder) * lag + self.rng.normal(0.02);
         }
         self.oil_c += (44.0 + 0.006 * self.power_kw - self.oil_c) * lag + self.rng.normal(0.004);
-        self.oil_bar = 3.4 + 0.012 * self.rpm - 0.005 * (self.oil_c - 50.0);
+        let running = self.rpm > 5.0;
+        self.oil_bar = if running { 3.4 + 0.012 * self.rpm - 0.005 * (self.oil_c - 50.0) } else { 0.0 };
         self.coolant_c += (76.0 + 0.002 * self.power_kw - self.coolant_c) * lag + self.rng.normal(0.01);
         self.scavenge_bar = 0.2 + self.power_kw / 1_600.0;
         self.start_air_bar += (27.5 - self.start_air_bar) * lag + self.rng.normal(0.003);
-        self.run_seconds += STEP_SECONDS;
+        self.run_seconds += if running { STEP_SECONDS } else { 0.0 };
         self.share_load(now);
         for level in &mut self.tanks {
             *level = (*level + self.rng.normal(0.002)).clamp(0.0, 100.0);

@@ -23,20 +23,57 @@ pub(crate) const STEP_SECONDS: f64 = 0.1;
 /// Knots to metres a second.
 pub(crate) const KNOT: f64 = 1_852.0 / 3_600.0;
 
+/// What a deceived receiver reports.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct ReceiverFault {
+    /// Metres north and east added to its position.
+    pub(crate) shift: (f64, f64),
+    /// Metres a second north and east added to its velocity.
+    pub(crate) pull: (f64, f64),
+    /// Nanoseconds added to its time.
+    pub(crate) late: i64,
+}
+
+/// What a faulty gyro reports.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct GyroFault {
+    /// Degrees added to the heading.
+    pub(crate) bias: f64,
+    /// The heading it is stuck at.
+    pub(crate) frozen: Option<f64>,
+}
+
 /// What an attack does to what sensors report.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Effects {
-    /// Metres north and east added to a receiver's position, by receiver number from 1.
-    pub(crate) receiver_shift: BTreeMap<u8, (f64, f64)>,
+    /// What is wrong with a receiver, by its number from 1; 3 is the one on the backbone.
+    pub(crate) receivers: BTreeMap<u8, ReceiverFault>,
+    /// What is wrong with the gyro.
+    pub(crate) gyro: GyroFault,
     /// Registers that somebody has written: (host, unit, register) to value.
     pub(crate) written: BTreeMap<(&'static str, u8, u16), u16>,
     /// NMEA 2000 nodes that lost their address and fell silent.
     pub(crate) muted_nodes: Vec<u8>,
 }
 
+/// What the ship is doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Voyage {
+    /// Under way at sea.
+    #[default]
+    Passage,
+    /// From sea speed to a stop, with the helm busy.
+    Arrival,
+    /// Swinging round her anchor.
+    Anchor,
+    /// Made fast; radar, log and echo sounder are off.
+    Berth,
+}
+
 /// How a voyage starts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Departure {
+    pub(crate) voyage: Voyage,
     pub(crate) lat: f64,
     pub(crate) lon: f64,
     pub(crate) legs: &'static [Leg],
@@ -72,6 +109,11 @@ impl World {
         self.traffic.step();
     }
 
+    /// What is wrong with a receiver.
+    pub(crate) fn receiver_fault(&self, number: u8) -> ReceiverFault {
+        self.effects.receivers.get(&number).copied().unwrap_or_default()
+    }
+
     /// Position of a point of the ship, in metres forward and to starboard of the reference point.
     pub(crate) fn point(&self, forward: f64, starboard: f64) -> (f64, f64) {
         let heading = self.motion.heading.to_radians();
@@ -90,6 +132,7 @@ mod tests {
     use super::*;
 
     const DEPARTURE: Departure = Departure {
+        voyage: Voyage::Passage,
         lat: 57.6,
         lon: 8.5,
         legs: &[Leg { course: 62.0, speed_kn: 11.0, minutes: 5.0 }, Leg { course: 92.0, speed_kn: 9.0, minutes: 20.0 }],
@@ -132,6 +175,28 @@ mod tests {
         let rpm = world.machinery.rpm;
         assert!((rpm - 7.5 * world.motion.stw_kn).abs() < 4.0, "{rpm}");
         assert!((world.machinery.fuel_kg_h / world.machinery.power_kw - 0.2).abs() < 0.02);
+    }
+
+    #[test]
+    fn at_anchor_and_at_berth_the_velocity_is_that_of_the_positions() {
+        for (voyage, farthest, fastest) in [(Voyage::Anchor, 330.0, 0.5), (Voyage::Berth, 0.01, 0.01)] {
+            let legs: &[Leg] = &[Leg { course: 210.0, speed_kn: 0.0, minutes: 1.0 }];
+            let mut world = World::new(7, 0, &Departure { voyage, legs, ..DEPARTURE });
+            let begin = (world.motion.lat, world.motion.lon);
+            for _ in 0..18_000 {
+                let before = (world.motion.lat, world.motion.lon);
+                world.step();
+                let (north, east) = geodesy::offset(before.0, before.1, world.motion.lat, world.motion.lon);
+                let sog = world.motion.sog_kn();
+                assert!(
+                    (north.hypot(east) - sog * KNOT * STEP_SECONDS).abs() < 0.001 && sog < fastest,
+                    "{voyage:?} {sog}"
+                );
+                let (north, east) = geodesy::offset(begin.0, begin.1, world.motion.lat, world.motion.lon);
+                assert!(north.hypot(east) < farthest, "{voyage:?}");
+            }
+            assert!(world.machinery.power_kw < 1.0);
+        }
     }
 
     #[test]

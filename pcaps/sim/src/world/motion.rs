@@ -1,7 +1,7 @@
 //! The ship in moving water: legs of a voyage, speed, heading, current, wind and depth.
 
 use super::geodesy;
-use super::{Departure, KNOT, STEP_SECONDS};
+use super::{Departure, KNOT, STEP_SECONDS, Voyage};
 use crate::rng::Rng;
 
 /// One leg of a voyage: steer `course`, order `speed_kn`, for `minutes`. The last leg never ends.
@@ -36,6 +36,13 @@ pub(crate) struct Motion {
     leg_seconds: f64,
     /// Metres off the line of the leg, starboard positive.
     pub(crate) off_track: f64,
+    /// A course that replaces those of the legs.
+    altered: Option<f64>,
+    pub(crate) voyage: Voyage,
+    /// Where the anchor or the berth is, and how long she has been there in seconds.
+    moored: (f64, f64, f64),
+    /// Velocity over ground to north and east, metres a second, when moored.
+    swing: (f64, f64),
     rng: Rng,
 }
 
@@ -44,15 +51,23 @@ const MEAN_CURRENT: (f64, f64) = (0.36, 0.48);
 /// Time constant of the current, seconds.
 const CURRENT_CONSTANT: f64 = 6.0 * 3_600.0;
 
+/// Metres north and east from the anchor to the ship: 160 m of chain, the anchor ahead of her.
+fn behind_anchor(heading: f64) -> (f64, f64) {
+    let heading = heading.to_radians();
+    (-160.0 * libm::cos(heading), -160.0 * libm::sin(heading))
+}
+
 impl Motion {
     pub(super) fn new(seed: u64, departure: &Departure) -> Self {
         let first = departure.legs.first().copied().unwrap_or(Leg { course: 0.0, speed_kn: 0.0, minutes: 0.0 });
         let mut rng = Rng::stream(seed, "world", "motion");
         let wind = (rng.between(215.0, 255.0), rng.between(6.0, 10.0));
         let current = (MEAN_CURRENT.0 + rng.normal(0.15), MEAN_CURRENT.1 + rng.normal(0.15));
+        let (north, east) = if departure.voyage == Voyage::Anchor { behind_anchor(first.course) } else { (0.0, 0.0) };
+        let (lat, lon) = geodesy::moved(departure.lat, departure.lon, north, east);
         Self {
-            lat: departure.lat,
-            lon: departure.lon,
+            lat,
+            lon,
             heading: first.course,
             rot: 0.0,
             stw_kn: first.speed_kn,
@@ -65,12 +80,29 @@ impl Motion {
             leg: 0,
             leg_seconds: 0.0,
             off_track: 0.0,
+            altered: None,
+            voyage: departure.voyage,
+            moored: (departure.lat, departure.lon, 0.0),
+            swing: (0.0, 0.0),
             rng,
         }
     }
 
     /// The leg she is on.
     pub(crate) fn leg(&self) -> Leg {
+        let leg = self.planned_leg();
+        Leg { course: self.altered.unwrap_or(leg.course), ..leg }
+    }
+
+    /// Leaves the plan and steers this course from now on.
+    pub(crate) fn alter_course(&mut self, course: f64) {
+        if self.altered != Some(course) {
+            self.altered = Some(course);
+            self.off_track = 0.0;
+        }
+    }
+
+    fn planned_leg(&self) -> Leg {
         self.legs.get(self.leg).or(self.legs.last()).copied().unwrap_or(Leg {
             course: 0.0,
             speed_kn: 0.0,
@@ -88,8 +120,16 @@ impl Motion {
         self.legs.len().saturating_sub(self.leg)
     }
 
+    /// Held by an anchor or by ropes.
+    pub(crate) fn is_moored(&self) -> bool {
+        matches!(self.voyage, Voyage::Anchor | Voyage::Berth)
+    }
+
     /// Velocity over ground to north and east, metres a second.
     pub(crate) fn ground_velocity(&self) -> (f64, f64) {
+        if self.is_moored() {
+            return self.swing;
+        }
         let heading = self.heading.to_radians();
         let north = self.stw_kn * libm::cos(heading) + self.current.0;
         let east = self.stw_kn * libm::sin(heading) + self.current.1;
@@ -125,6 +165,10 @@ impl Motion {
     }
 
     pub(super) fn step(&mut self) {
+        if self.is_moored() {
+            self.weather();
+            return self.swing();
+        }
         self.next_leg();
         let leg = self.leg();
         let gain = 0.03 * STEP_SECONDS;
@@ -135,6 +179,23 @@ impl Motion {
         (self.lat, self.lon) = geodesy::moved(self.lat, self.lon, north * STEP_SECONDS, east * STEP_SECONDS);
         let course = leg.course.to_radians();
         self.off_track += (east * libm::cos(course) - north * libm::sin(course)) * STEP_SECONDS;
+    }
+
+    /// Swings 25 degrees to either side of the anchor in half an hour, always heading towards it; alongside she lies still.
+    fn swing(&mut self) {
+        if self.voyage == Voyage::Berth {
+            return;
+        }
+        let (lat, lon, seconds) = self.moored;
+        self.moored.2 += STEP_SECONDS;
+        let turn = std::f64::consts::TAU / 1_800.0;
+        let heading = self.leg().course + 25.0 * libm::sin(turn * self.moored.2);
+        self.rot = 60.0 * 25.0 * turn * libm::cos(turn * self.moored.2);
+        self.heading = heading.rem_euclid(360.0);
+        let before = behind_anchor(self.leg().course + 25.0 * libm::sin(turn * seconds));
+        let after = behind_anchor(heading);
+        self.swing = ((after.0 - before.0) / STEP_SECONDS, (after.1 - before.1) / STEP_SECONDS);
+        (self.lat, self.lon) = geodesy::moved(lat, lon, after.0, after.1);
     }
 
     fn next_leg(&mut self) {

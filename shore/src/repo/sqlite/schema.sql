@@ -1,4 +1,4 @@
--- Layout 1 of the register (SQLite). Times are milliseconds since 1970, UTC. Sequence numbers fit 63 bits.
+-- Layout 1 of the register (SQLite). Tables with long rows keep their rowid: without it, whole rows would lie in the key's tree. Times are milliseconds since 1970, UTC. Sequence numbers fit 63 bits.
 create table vessel (
     vessel_id text primary key, imo text not null, name text not null, enrolled_ms integer not null
 ) strict, without rowid;
@@ -24,7 +24,7 @@ create table record (
 ) strict, without rowid;
 create table quarantine (
     hash blob primary key, vessel_id text not null, received_ms integer not null, seqs text not null, bytes blob not null
-) strict, without rowid;
+) strict;
 create index quarantine_vessel on quarantine (vessel_id);
 create table definition (
     vessel_id text not null, epoch integer not null, generation integer not null, kind integer not null, number integer not null,
@@ -37,7 +37,7 @@ create table finding (
     state_epoch integer not null, state_seq integer not null,
     severity integer not null, status integer not null, last_ms integer not null, count integer not null,
     received_ms integer not null, body text not null, primary key (vessel_id, finding_id)
-) strict, without rowid;
+) strict;
 create index finding_list on finding (vessel_id, last_ms desc, finding_id desc);
 create index finding_fleet on finding (last_ms desc, finding_id desc);
 create index finding_open on finding (vessel_id, status, severity);
@@ -45,16 +45,16 @@ create table finding_update (
     vessel_id text not null, finding_id text not null, epoch integer not null, seq integer not null,
     severity integer not null, status integer not null, last_ms integer not null, count integer not null,
     primary key (vessel_id, finding_id)
-) strict, without rowid;
+) strict;
 create table finding_step (
     vessel_id text not null, finding_id text not null, epoch integer not null, seq integer not null, at_ms integer not null, body text not null,
     primary key (vessel_id, finding_id, epoch, seq)
-) strict, without rowid;
+) strict;
 
 create table asset (
     vessel_id text not null, asset_id text not null, epoch integer not null, seq integer not null, name text not null, body text not null,
     primary key (vessel_id, asset_id)
-) strict, without rowid;
+) strict;
 create index asset_list on asset (vessel_id, name, asset_id);
 create table asset_merge (
     vessel_id text not null, from_id text not null, asset_id text not null, primary key (vessel_id, from_id)
@@ -62,12 +62,12 @@ create table asset_merge (
 create table asset_change (
     vessel_id text not null, epoch integer not null, seq integer not null, asset_id text not null, at_ms integer not null, body text not null,
     primary key (vessel_id, epoch, seq)
-) strict, without rowid;
+) strict;
 create index asset_change_asset on asset_change (vessel_id, asset_id, at_ms);
 create table gap (
     vessel_id text not null, epoch integer not null, seq integer not null, dropped integer not null, body text not null,
     primary key (vessel_id, epoch, seq)
-) strict, without rowid;
+) strict;
 create table health (
     vessel_id text primary key, epoch integer not null, seq integer not null, at_ms integer not null, body text not null
-) strict, without rowid;
+) strict;

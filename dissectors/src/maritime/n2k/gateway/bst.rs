@@ -110,6 +110,8 @@ const LF: u8 = 0x0a;
 pub enum Unit<'a> {
     /// A record without its escapes.
     Record(&'a [u8]),
+    /// A record an EBL log keeps in a mark, without checksum.
+    Unsummed(&'a [u8]),
     /// A time mark of an EBL log: 100 ns since 1601.
     Time(u64),
     /// Something of the log itself.
@@ -126,7 +128,7 @@ pub enum Unit<'a> {
 pub fn next_unit<'a>(input: &[u8], is_ebl: bool, buffer: &'a mut [u8]) -> Option<(Unit<'a>, usize)> {
     match input {
         [DLE, STX, ..] => unescape(input, is_ebl, buffer),
-        [ESC, SOH, ..] if is_ebl => mark(input),
+        [ESC, SOH, ..] if is_ebl => mark(input, buffer),
         [DLE] | [ESC] | [] => None,
         _ => {
             let starts = |pair: &[u8]| matches!(pair, [DLE, STX]) || (is_ebl && matches!(pair, [ESC, SOH]));
@@ -164,8 +166,8 @@ fn unescape<'a>(input: &[u8], is_ebl: bool, buffer: &'a mut [u8]) -> Option<(Uni
     }
 }
 
-fn mark<'a>(input: &[u8]) -> Option<(Unit<'a>, usize)> {
-    let mut bytes = [0_u8; 9];
+/// Reads a mark of an EBL log: kind 3 is a time, kind 7 holds a record without its checksum.
+fn mark<'a>(input: &[u8], buffer: &'a mut [u8]) -> Option<(Unit<'a>, usize)> {
     let mut len = 0_usize;
     let mut at = 2_usize;
     loop {
@@ -174,8 +176,11 @@ fn mark<'a>(input: &[u8]) -> Option<(Unit<'a>, usize)> {
         if byte == ESC {
             match *input.get(at.saturating_add(1))? {
                 LF => {
-                    let unit = match bytes {
-                        [3, time @ ..] if len == 9 => Unit::Time(u64::from_le_bytes(time)),
+                    let unit = match buffer.get(..len)? {
+                        &[3, t0, t1, t2, t3, t4, t5, t6, t7] => {
+                            Unit::Time(u64::from_le_bytes([t0, t1, t2, t3, t4, t5, t6, t7]))
+                        }
+                        [7, record @ ..] => Unit::Unsummed(record),
                         _ => Unit::Mark,
                     };
                     return Some((unit, at.saturating_add(2)));
@@ -184,13 +189,29 @@ fn mark<'a>(input: &[u8]) -> Option<(Unit<'a>, usize)> {
                 _ => {}
             }
         }
-        if let Some(slot) = bytes.get_mut(len) {
-            *slot = byte;
-        }
+        let Some(slot) = buffer.get_mut(len) else { return Some((Unit::Overlong, at)) };
+        *slot = byte;
         len = len.saturating_add(1);
-        if len > 64 {
-            return Some((Unit::Noise, at));
-        }
         at = at.saturating_add(step);
     }
+}
+
+/// Whether the bytes hold a record with a right checksum.
+///
+/// Others frame with DLE STX too (DF1), so the frame alone proves nothing.
+pub(super) fn holds_record(bytes: &[u8], is_ebl: bool) -> bool {
+    let mut buffer = [0; 512];
+    let mut rest = bytes;
+    while let Some((unit, used)) = next_unit(rest, is_ebl, &mut buffer) {
+        let found = match unit {
+            Unit::Record(record) => parse(record, Checksum::Required).is_ok(),
+            Unit::Unsummed(record) => parse(record, Checksum::Optional).is_ok(),
+            _ => false,
+        };
+        if found {
+            return true;
+        }
+        rest = rest.get(used..).unwrap_or_default();
+    }
+    false
 }

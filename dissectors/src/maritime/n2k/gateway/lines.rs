@@ -9,8 +9,10 @@
 //! | `A173321.107 23FF7 1F513 012F3070` | Actisense N2K ASCII | message |
 //! | `!PDGY,129039,4,43,255,481.706,ErZc…` | Digital Yacht iKonvert | message, base64 |
 //! | `$PCDIN,01F119,00000000,0F,2AAF00D1067414FF*59` | Shipmodul and others | message |
-//! | `$MXPGN,01F119,2806,FF147406D100AF2A*57` | Shipmodul MiniPlex | message, bytes backwards |
+//! | `$MXPGN,01F119,2806,FF147406D100AF2A*57` | Shipmodul MiniPlex | frame, bytes backwards |
 //! | `{"pgn":127250,"payload":[147,19,…]}` | Actisense W2K-1 | a BST-93 message |
+//! | `  1)  48.6  Rx  09F11201  8  FF 50 …` | PCAN-View trace 1.1 | frame |
+//! | `0,486942,127508,Battery Status,Garmin,6,255,2,1,8,0x0175…` | Garmin plotters | message |
 //! | `< frame 18eeff01 23.424242 05a0be1c >` | socketcand | frame |
 
 use dogwatch_model::CaptureTime;
@@ -71,7 +73,11 @@ pub fn parse_line<'a>(line: &[u8], buffer: &'a mut LineBuffer) -> Option<Line<'a
         [b'<', b' ', ..] => socketcand(text, out),
         [b'<', b'0', ..] => candump_angle(text, out),
         [_, _, b':', _, _, b':', ..] => yacht_devices(text, out),
+        [b'0'..=b'9', ..] if text.ends_with(|end: char| end.is_ascii_hexdigit()) && text.contains(",0x") => {
+            garmin(text, out)
+        }
         [b'0'..=b'9', ..] if text.contains(',') => canboat(text, out),
+        [b'0'..=b'9', ..] if text.contains(") ") => pcan(text, out),
         _ => candump_console(text, out),
     }
 }
@@ -220,6 +226,34 @@ fn plain_time(text: &str) -> Option<CaptureTime> {
     CaptureTime::parse_rfc3339(std::str::from_utf8(&full).ok()?)
 }
 
+/// Garmin's list: number, time, group, … name, maker, sender, receiver, priority, single, size, `0x` and the bytes of a message.
+fn garmin<'a>(text: &str, out: &'a mut Bytes) -> Option<Line<'a>> {
+    let pgn = text.split(',').nth(2)?.parse().ok().filter(|pgn| *pgn <= 0x3_ffff)?;
+    let mut columns = text.rsplit(',');
+    let data = columns.next()?.strip_prefix("0x")?;
+    let (_size, _single) = (columns.next()?, columns.next()?);
+    let mut number = || columns.next()?.parse::<u8>().ok();
+    let (priority, destination, source) = (number()? & 7, number()?, number()?);
+    let header = Header { priority, pgn, source, destination };
+    Some(Line { at: None, header, data: hex(data, out)?, holds: Holds::Message })
+}
+
+/// PCAN-View's trace 1.1: number and `)`, milliseconds, direction, identifier, length, bytes.
+fn pcan<'a>(text: &str, out: &'a mut Bytes) -> Option<Line<'a>> {
+    let (_, rest) = text.split_once(')')?;
+    let mut words = rest.split_ascii_whitespace();
+    let (_time, direction, id, len) = (words.next()?, words.next()?, words.next()?, words.next()?);
+    if !matches!(direction, "Rx" | "Tx") || id.len() != 8 {
+        return None;
+    }
+    let mut count = 0_usize;
+    for word in words.take(len.parse().ok().filter(|len| *len <= 8)?) {
+        *out.get_mut(count)? = u8::from_str_radix(word, 16).ok()?;
+        count = count.saturating_add(1);
+    }
+    frame(None, hex_number(id)?, out.get(..count)?)
+}
+
 fn ikonvert<'a>(text: &str, out: &'a mut Bytes) -> Option<Line<'a>> {
     let mut columns = text.split(',').skip(1);
     let mut number = || columns.next()?.parse::<u32>().ok();
@@ -276,7 +310,9 @@ fn pcdin_or_mxpgn<'a>(text: &str, out: &'a mut Bytes) -> Option<Line<'a>> {
             let [.., high, address] = attribute.to_be_bytes();
             let (source, destination) = if high & 0x80 != 0 { (0, address) } else { (address, 255) };
             let header = Header { priority: high >> 4 & 7, pgn, source, destination };
-            (pgn <= 0x3_ffff).then_some(Line { at: None, header, data, holds: Holds::Message })
+            // The sentence is made for one frame: a fast packet comes as one sentence a frame.
+            let holds = if len <= 8 { Holds::Frame } else { Holds::Message };
+            (pgn <= 0x3_ffff).then_some(Line { at: None, header, data, holds })
         }
         _ => None,
     }
@@ -295,5 +331,81 @@ fn w2k_json<'a>(text: &str, out: &'a mut Bytes) -> Option<Line<'a>> {
         bst::Record::Message(header, data) => Some(Line { at: None, header, data, holds: Holds::Message }),
         bst::Record::Frame(header, data) => Some(Line { at: None, header, data, holds: Holds::Frame }),
         bst::Record::Gateway { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms() {
+        use Holds::{Either, Frame, Message};
+        for (line, priority, pgn, source, destination, first, len, holds) in [
+            (
+                "2020-08-22T13:52:36.949Z,2,130306,33,255,8,b7,3a,04,28,9e,fa,ff,ff",
+                2,
+                130_306,
+                33,
+                255,
+                0xb7,
+                8,
+                Either,
+            ),
+            (
+                "2011-04-25-10:16:43.004,2,127250,3,255,9,ff,8b,0a,ff,7f,ff,7f,fd,00",
+                2,
+                127_250,
+                3,
+                255,
+                0xff,
+                9,
+                Message,
+            ),
+            ("(1502984866.421964) slcan0 09F112CC#FF725AFF7FFF7FFD", 2, 127_250, 0xcc, 255, 0xff, 8, Frame),
+            ("  can0  09F8027F   [8]  00 FC FF FF 00 00 FF FF", 2, 129_026, 0x7f, 255, 0, 8, Frame),
+            ("<0x18eeff01> [8] 05 a0 be 1c 00 a0 a0 c0 ", 6, 60_928, 1, 255, 5, 8, Frame),
+            ("17:33:21.107 R 19F51323 01 2F 30", 6, 128_275, 0x23, 255, 1, 3, Frame),
+            ("A000057.055 09FF7 0FF00 3F9FDCFFFFFFFFFF", 7, 65_280, 9, 255, 0x3f, 8, Message),
+            ("     1)        48.6  Rx     09F11201  8  FF 50 7A FF 7F FF 7F FD ", 2, 127_250, 1, 255, 0xff, 8, Frame),
+            (
+                "1,487017,127250,Vessel Heading,Garmin,1,255,2,1,8,0xFF517AFF7FFF7FFD",
+                2,
+                127_250,
+                1,
+                255,
+                0xff,
+                8,
+                Message,
+            ),
+            ("< frame 18eeff01 23.4 05a0be1c00a0a0c0 >", 6, 60_928, 1, 255, 5, 8, Frame),
+            ("!PDGY,127251,2,3,255,536.56,+9Do1v////8=", 2, 127_251, 3, 255, 0xfb, 8, Message),
+        ] {
+            let mut buffer = LineBuffer::default();
+            let got = parse_line(line.as_bytes(), &mut buffer).unwrap_or_else(|| panic!("{line}"));
+            assert_eq!(got.header, Header { priority, pgn, source, destination }, "{line}");
+            assert_eq!((got.data.first(), got.data.len(), got.holds), (Some(&first), len, holds), "{line}");
+        }
+    }
+
+    #[test]
+    fn none_of_them() {
+        for line in [
+            "",
+            "# comment",
+            "$GPRMC,1,2",
+            "(1.0) can0 123#00",
+            "A1 2",
+            "2020-08-22T13:52:36.949Z,9,130306,33,255,1,b7",
+            "2020-08-22T13:52:36.949Z,2,130306,33,255,9,b7",
+            "2020-08-22T13:52:36.949Z,2,130306,333,255,1,b7",
+            "!PDGY,000000,4,,5,640,1,0",
+            "$PCDIN,zz,0,0,00",
+            "{\"payload\":[147]}",
+            "17:33:21.107 X 19F51323 01",
+            "\u{e9}\u{e9}",
+        ] {
+            assert_eq!(parse_line(line.as_bytes(), &mut LineBuffer::default()), None, "{line}");
+        }
     }
 }

@@ -31,14 +31,37 @@ enum Format {
     Cannelloni,
 }
 
+/// Bytes looked at for the first record or line.
+const LOOK: usize = 1_024;
+
 fn recognise(carrier: Carrier, head: &[u8]) -> Result<Format, Probe> {
-    match head {
-        [] | [bst::DLE] | [bst::ESC] => Err(Probe::NeedMore),
-        [bst::DLE, bst::STX, ..] => Ok(Format::Bst),
-        [bst::ESC, 1, ..] if carrier == Carrier::Serial => Ok(Format::Ebl),
-        _ if carrier == Carrier::Udp && cannelloni::is_datagram(head) => Ok(Format::Cannelloni),
-        _ => recognise_lines(carrier, head),
+    if head.is_empty() {
+        return Err(Probe::NeedMore);
     }
+    if carrier == Carrier::Udp && cannelloni::is_datagram(head) {
+        return Ok(Format::Cannelloni);
+    }
+    let start = head.get(..head.len().min(LOOK)).unwrap_or(head);
+    let more = if carrier.is_stream() && head.len() < LOOK { Probe::NeedMore } else { Probe::No };
+    // A tap on a serial line may begin within a record; a connection begins with one.
+    let is_serial = carrier == Carrier::Serial;
+    let is_ebl = is_serial && start.windows(2).any(|pair| pair == [bst::ESC, 1]);
+    let is_framed = match head {
+        [bst::DLE] | [bst::DLE, bst::STX, ..] | [bst::DLE, 3] | [bst::DLE, 3, bst::DLE, ..] => true,
+        _ => is_serial && !start.iter().all(|byte| is_text(*byte)),
+    };
+    if is_framed {
+        return match bst::holds_record(start, is_ebl) {
+            true if is_ebl => Ok(Format::Ebl),
+            true => Ok(Format::Bst),
+            false => Err(more),
+        };
+    }
+    recognise_lines(carrier, head)
+}
+
+const fn is_text(byte: u8) -> bool {
+    matches!(byte, 0x20..=0x7e | b'\t' | b'\r' | b'\n' | 0x80..)
 }
 
 /// Text counts when one of the first lines is of a known form and the lines before it are comments or empty.
@@ -53,7 +76,7 @@ fn recognise_lines(carrier: Carrier, head: &[u8]) -> Result<Format, Probe> {
             None => (Some(rest), None, !carrier.is_stream()),
         };
         let line = line.unwrap_or_default();
-        if !line.iter().all(|byte| matches!(byte, 0x20..=0x7e | b'\t' | b'\r' | 0x80..)) {
+        if !line.iter().all(|byte| is_text(*byte)) {
             return Err(Probe::No);
         }
         // A wrapped group may stand among the sentences of an NMEA 0183 talker, which reads it through `wrapped`.
@@ -77,6 +100,8 @@ fn is_comment(line: &[u8]) -> bool {
     let line = line.trim_ascii();
     line.is_empty()
         || matches!(line, [b'#', ..] | [b'!' | b'$', b'P', b'D', b'G', b'Y', b',', ..])
+        || line.starts_with(b";")
+        || line.starts_with(b"Sequence #,")
         || line.starts_with(b"interface = ")
         || (line.starts_with(b"< ") && line.ends_with(b" >"))
 }
@@ -164,8 +189,13 @@ impl Gateway {
             let Some((unit, taken)) = next_bst_unit(rest, is_ebl, &mut self.record[..]) else { return used };
             used = used.saturating_add(taken);
             let at = self.time.unwrap_or(chunk.at);
-            match unit {
-                BstUnit::Record(record) => match parse_bst(record, BstChecksum::Required) {
+            let record = match unit {
+                BstUnit::Record(record) => Some((record, BstChecksum::Required)),
+                BstUnit::Unsummed(record) => Some((record, BstChecksum::Optional)),
+                _ => None,
+            };
+            if let Some((record, checksum)) = record {
+                match parse_bst(record, checksum) {
                     Ok(BstRecord::Message(header, data)) => self.bus.message(at, header, data, out),
                     Ok(BstRecord::Frame(header, data)) => self.bus.frame(at, header, data, out),
                     Ok(BstRecord::Gateway { code: 0xa0, data: [command, data @ ..] }) => {
@@ -174,9 +204,12 @@ impl Gateway {
                     }
                     Ok(BstRecord::Gateway { .. }) => {}
                     Err(error) => out.error(NAME, error),
-                },
+                }
+                continue;
+            }
+            match unit {
+                BstUnit::Record(_) | BstUnit::Unsummed(_) | BstUnit::Mark => {}
                 BstUnit::Time(ticks) => self.time = filetime(ticks),
-                BstUnit::Mark => {}
                 BstUnit::Noise => {
                     out.error(NAME, ParseError::Malformed { what: "BST stream", at: 0, why: "bytes outside a record" });
                 }

@@ -1,0 +1,264 @@
+//! HTTP/1 and SSDP (the same header block over UDP).
+//!
+//! Reads header blocks: method, host, server and client software. The object of a request is the server's name, which is what a policy allows.
+//! Deliberately not read: bodies, HTTP/2 and 3. Behind an answer without a length (chunked, or until the connection closes) the rest of that
+//! direction is passed over.
+//!
+//! Specifications: RFC 9110, RFC 9112; UPnP Device Architecture 2.0 clause 1.
+
+pub(crate) mod header;
+
+use std::collections::VecDeque;
+
+use dogwatch_model::{Act, Attribute, Direction, FactValue, Object, Verb};
+
+use self::header::{Header, Start};
+use crate::acts::{Acts, Emit, Shown};
+use crate::datagram::DatagramProtocol;
+use crate::framed::{Frame, FramedProtocol, Frames};
+use crate::{Carrier, Chunk, Hint, Limits, ParseError, Probe};
+
+/// HTTP/1.
+pub(crate) static HTTP: FramedProtocol = FramedProtocol {
+    name: "http",
+    hints: &[Hint::Tcp(80), Hint::Tcp(8080), Hint::Tcp(8000)],
+    carriers: &[Carrier::Tcp],
+    probe: |_, head| answer(header::begins(head)),
+    frames: |limits| Box::new(Http::new(limits)),
+};
+
+/// Discovery by UPnP.
+pub(crate) static SSDP: DatagramProtocol = DatagramProtocol {
+    name: "ssdp",
+    hints: &[Hint::Udp(1900)],
+    carriers: &[Carrier::Udp],
+    probe: |head| match header::parse(head).map(|header| header.start) {
+        Some(Start::Request { method: "NOTIFY" | "M-SEARCH", .. }) => Probe::Yes,
+        Some(Start::Response { code: 200 }) => Probe::Yes,
+        _ => Probe::No,
+    },
+    read: ssdp,
+};
+
+const fn answer(known: Option<bool>) -> Probe {
+    match known {
+        None => Probe::NeedMore,
+        Some(true) => Probe::Yes,
+        Some(false) => Probe::No,
+    }
+}
+
+const MALFORMED: ParseError = ParseError::Malformed { what: "http header", at: 0, why: "no start line" };
+
+/// What a method does to the server.
+fn verb(method: &str) -> Verb {
+    match method {
+        "POST" | "PUT" | "PATCH" | "DELETE" | "PROPPATCH" | "MKCOL" | "COPY" | "MOVE" | "LOCK" | "UNLOCK" => {
+            Verb::Write
+        }
+        "OPTIONS" => Verb::Discover,
+        "CONNECT" => Verb::Transfer,
+        _ => Verb::Read,
+    }
+}
+
+/// One HTTP conversation.
+struct Http {
+    /// What was asked and not answered yet.
+    open: VecDeque<Verb>,
+    limit: usize,
+}
+
+impl Http {
+    fn new(limits: &Limits) -> Self {
+        Self { open: VecDeque::new(), limit: limits.open_requests.max(1) }
+    }
+
+    fn request(&mut self, header: &Header<'_>, method: &str, target: &str, emit: &mut Emit<'_>) {
+        let verb = verb(method);
+        if self.open.len() >= self.limit {
+            self.open.pop_front();
+        }
+        self.open.push_back(verb);
+        let (host, agent) = (header.field("host"), header.field("user-agent"));
+        // A name is what a policy lists; the port behind it is known from the connection.
+        let name = host.map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name));
+        let object = name.map_or(Object::Device { unit: None }, Object::Named);
+        let mut acts = Acts::new();
+        acts.request(verb, object);
+        if header.field("authorization").is_some() {
+            acts.request(Verb::Login, object);
+        }
+        acts.says_text(Attribute::ClientHint, agent, 75, "http.user-agent");
+        let fields = Shown(|visit| {
+            visit.text("request_method", method);
+            visit.text("request_uri", target);
+            visit.maybe_text("host", host);
+            visit.maybe_text("user_agent", agent);
+        });
+        emit.message("request", &mut acts, &fields);
+    }
+
+    fn response(&mut self, header: &Header<'_>, code: u16, emit: &mut Emit<'_>) {
+        let server = header.field("server");
+        let mut acts = Acts::new();
+        // 1xx comes before the answer proper.
+        if code >= 200 {
+            let verb = self.open.pop_front().unwrap_or(Verb::Read);
+            acts.reply(verb, Object::Device { unit: None }, code >= 400);
+        }
+        acts.says_text(Attribute::SoftwareVersion, server, 75, "http.server");
+        let fields = Shown(|visit| {
+            visit.number("response_code", code);
+            visit.maybe_text("server", server);
+            visit.maybe_text("www_authenticate", header.field("www-authenticate"));
+        });
+        emit.message("response", &mut acts, &fields);
+    }
+}
+
+/// Bytes of body behind a header; `None` when only the end of the connection tells.
+fn body_length(header: &Header<'_>) -> Option<usize> {
+    if header.field("transfer-encoding").is_some() {
+        return None;
+    }
+    let stated = header.field("content-length").and_then(|text| text.parse().ok());
+    match header.start {
+        Start::Request { .. } => Some(stated.unwrap_or(0)),
+        Start::Response { code: 101 } => None,
+        Start::Response { code: 100..=199 | 204 | 304 } => Some(0),
+        Start::Response { .. } => stated,
+    }
+}
+
+impl Frames for Http {
+    fn frame(&self, _carrier: Carrier, bytes: &[u8]) -> Frame {
+        match header::length(bytes) {
+            Some(need) => match bytes.get(..need).and_then(header::parse) {
+                Some(header) => {
+                    let body = body_length(&header).unwrap_or(usize::MAX);
+                    Frame::Whole { len: need.saturating_add(body), need }
+                }
+                None => Frame::Lost(MALFORMED),
+            },
+            None if bytes.len() >= header::LONGEST || header::begins(bytes) == Some(false) => Frame::Lost(MALFORMED),
+            None => Frame::More,
+        }
+    }
+
+    fn begins(&self, _carrier: Carrier, bytes: &[u8]) -> Probe {
+        answer(header::begins(bytes))
+    }
+
+    fn read(&mut self, _chunk: &Chunk<'_>, bytes: &[u8], emit: &mut Emit<'_>) -> Result<(), ParseError> {
+        let header = header::parse(bytes).ok_or(MALFORMED)?;
+        match header.start {
+            Start::Request { method, target } => self.request(&header, method, target, emit),
+            Start::Response { code } => self.response(&header, code, emit),
+        }
+        Ok(())
+    }
+
+    fn lost(&mut self, _direction: Direction) {
+        self.open.clear();
+    }
+}
+
+fn ssdp(chunk: &Chunk<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
+    let header = header::parse(chunk.bytes).ok_or(MALFORMED)?;
+    let target = header.field("nt").or_else(|| header.field("st"));
+    let object = target.map_or(Object::Device { unit: None }, Object::Named);
+    let server = header.field("server");
+    let mut acts = Acts::new();
+    let kind = match header.start {
+        Start::Request { method: "M-SEARCH", .. } => {
+            acts.request(Verb::Discover, object);
+            "search"
+        }
+        Start::Request { .. } => {
+            acts.push(Act::Publishes { object });
+            "notify"
+        }
+        Start::Response { code } => {
+            acts.reply(Verb::Discover, object, code != 200);
+            "response"
+        }
+    };
+    acts.says_text(Attribute::SoftwareVersion, server, 75, "ssdp.server");
+    if let Some(agent) = header.field("user-agent") {
+        acts.says(Attribute::ClientHint, FactValue::Text(agent), 75, "ssdp.user-agent");
+    }
+    let fields = Shown(|visit| {
+        match header.start {
+            Start::Request { method, .. } => visit.text("request_method", method),
+            Start::Response { code } => visit.number("response_code", code),
+        }
+        visit.maybe_text("server", server);
+        visit.maybe_text("location", header.field("location"));
+        visit.maybe_text("target", target);
+        visit.maybe_text("usn", header.field("usn"));
+    });
+    emit.message(kind, &mut acts, &fields);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Protocol;
+    use crate::support::{Conversation, datagram};
+    use dogwatch_model::Direction::{ToClient, ToServer};
+
+    #[test]
+    fn a_conversation() {
+        let mut conversation = Conversation::new(&HTTP, Carrier::Tcp, 80);
+        conversation.send(
+            ToServer,
+            b"GET /a HTTP/1.1\r\nHost: hmi.bridge:8080\r\nUser-Agent: curl/8\r\n\r\n\
+              POST /b HTTP/1.1\r\nHost: hmi.bridge\r\nContent-Length: 5\r\nAuthorization: Basic x\r\n\r\nhello\
+              DELETE /c HTTP/1.1\r\nHost: hmi.bridge\r\n\r\n",
+        );
+        conversation.send(
+            ToClient,
+            b"HTTP/1.1 200 OK\r\nServer: GoAhead-Webs\r\nContent-Length: 3\r\n\r\nabcHTTP/1.1 401 No\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        );
+        let acts: Vec<_> = conversation.heard.seen.iter().map(|seen| seen.acts.clone()).collect();
+        assert_eq!(
+            acts,
+            [
+                vec!["request read hmi.bridge", "says client_hint=curl/8 (http.user-agent)"],
+                vec!["request write hmi.bridge", "request login hmi.bridge"],
+                vec!["request write hmi.bridge"],
+                vec!["reply read device", "says software_version=GoAhead-Webs (http.server)"],
+                vec!["refusal write device"],
+            ]
+        );
+    }
+
+    #[test]
+    fn a_header_that_never_ends_is_let_go() {
+        let mut conversation = Conversation::new(&HTTP, Carrier::Tcp, 80);
+        conversation.send(ToServer, b"GET / HTTP/1.1\r\n");
+        for _ in 0..40 {
+            let left = conversation.send(ToServer, &[b'a'; 1_024]);
+            assert!(left <= header::LONGEST);
+        }
+        assert_eq!(conversation.heard.errors[0].kind(), "malformed");
+    }
+
+    #[test]
+    fn discovery() {
+        let heard = datagram(
+            &SSDP,
+            Carrier::Udp,
+            1900,
+            b"NOTIFY * HTTP/1.1\r\nNT: upnp:rootdevice\r\nSERVER: CE/6 UPnP/1.0\r\n\r\n",
+        );
+        assert_eq!(
+            heard.seen[0].acts,
+            ["publishes upnp:rootdevice", "says software_version=CE/6 UPnP/1.0 (ssdp.server)"]
+        );
+        assert_eq!(SSDP.probe(Carrier::Udp, ToServer, b"M-SEARCH * HTTP/1.1\r\nST: ssdp:all\r\n\r\n"), Probe::Yes);
+        assert_eq!(SSDP.probe(Carrier::Udp, ToServer, b"GET / HTTP/1.1\r\n\r\n"), Probe::No);
+    }
+}

@@ -1,0 +1,184 @@
+//! Writes the files of a run: captures, labels, policy.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use crate::capture::file::{Format, Link, Style, Writer};
+use crate::capture::select;
+use crate::error::SimError;
+use crate::run::{Run, RunOptions};
+use crate::wire::net::Tap;
+
+/// How the files are written.
+#[derive(Debug, Clone)]
+pub struct FileOptions {
+    /// Folder for the files; it is made when absent.
+    pub out: PathBuf,
+    /// Container.
+    pub format: Format,
+    /// Link type of the Ethernet side.
+    pub link: Link,
+    /// Time stamps in nanoseconds.
+    pub nanoseconds: bool,
+    /// Most significant byte first.
+    pub big_endian: bool,
+    /// One file for each mirror port, with packets between zones in both.
+    pub per_interface: bool,
+    /// Writes the NMEA 2000 backbone too.
+    pub bus: bool,
+    /// Compresses the captures; their names then end in `.gz`.
+    pub gzip: bool,
+}
+
+/// What a run left behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// Path, frames and bytes of each capture.
+    pub captures: Vec<(PathBuf, u64, u64)>,
+}
+
+/// Where bytes go: straight into a file, or through gzip. An encoder that is dropped writes its end; `finish` shows errors.
+enum Sink {
+    Plain(BufWriter<File>),
+    Gzip(GzEncoder<BufWriter<File>>),
+}
+
+impl Sink {
+    fn create(path: &Path, gzip: bool) -> std::io::Result<Self> {
+        let file = BufWriter::with_capacity(1 << 16, File::create(path)?);
+        // The encoder writes no time and no name into its header, so equal content gives equal bytes.
+        Ok(if gzip { Self::Gzip(GzEncoder::new(file, Compression::best())) } else { Self::Plain(file) })
+    }
+
+    fn finish(self) -> std::io::Result<()> {
+        match self {
+            Self::Plain(mut file) => file.flush(),
+            Self::Gzip(encoder) => encoder.finish()?.flush(),
+        }
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Plain(file) => file.write(bytes),
+            Self::Gzip(encoder) => encoder.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        match self {
+            Self::Plain(file) => file.flush(),
+            // Flushing in the middle would only cost compression.
+            Self::Gzip(_) => Ok(()),
+        }
+    }
+}
+
+/// One file and the frames that go into it.
+struct Output {
+    path: PathBuf,
+    tap: Option<Tap>,
+    writer: Writer<Sink>,
+}
+
+fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> SimError + '_ {
+    move |source| SimError::Write { path: path.to_owned(), source }
+}
+
+/// Opens the capture files of a run: the merged one or one for each mirror port, and the one of the bus.
+fn outputs(options: &RunOptions, files: &FileOptions) -> Result<Vec<Output>, SimError> {
+    let name = &options.script;
+    let container = if files.format == Format::PcapNg { "pcapng" } else { "pcap" };
+    let end = if files.gzip { format!("{container}.gz") } else { container.to_owned() };
+    let mut plans = if files.per_interface {
+        vec![
+            (format!("{name}.mir0.{end}"), Some(Tap::Bridge), files.link, vec!["mir0"]),
+            (format!("{name}.mir1.{end}"), Some(Tap::Machinery), files.link, vec!["mir1"]),
+        ]
+    } else {
+        vec![(format!("{name}.{end}"), None, files.link, vec!["mir0", "mir1"])]
+    };
+    if files.bus {
+        plans.push((format!("{name}.n2k.{end}"), Some(Tap::Bus), Link::Can, vec!["can0"]));
+    }
+    let mut out = Vec::new();
+    for (file, tap, link, interfaces) in plans {
+        let path = files.out.join(file);
+        let style = Style {
+            format: files.format,
+            link,
+            nanoseconds: files.nanoseconds,
+            big_endian: files.big_endian,
+            vlan: options.vlan,
+        };
+        let sink = Sink::create(&path, files.gzip).map_err(failed(&path))?;
+        let writer = Writer::new(sink, style, &interfaces).map_err(failed(&path))?;
+        out.push(Output { path, tap, writer });
+    }
+    Ok(out)
+}
+
+/// Whether a frame seen at `tap` belongs into a file for `wanted`; no wish means both mirror ports.
+fn belongs(tap: Tap, wanted: Option<Tap>) -> bool {
+    wanted.map_or(tap != Tap::Bus, |wanted| wanted == tap)
+}
+
+/// Plays a run and writes its captures, labels and policy.
+///
+/// # Errors
+/// When an argument names something unknown, the run is too short for its attack, or a file cannot be written.
+pub fn run(options: &RunOptions, files: &FileOptions) -> Result<Written, SimError> {
+    let (mut run, mut labels) = Run::new(options, options.vlan || files.per_interface)?;
+    std::fs::create_dir_all(&files.out).map_err(failed(&files.out))?;
+    let mut outputs = outputs(options, files)?;
+    while let Some(frames) = run.step() {
+        for output in &mut outputs {
+            for frame in frames.iter().filter(|frame| belongs(frame.tap, output.tap)) {
+                output.writer.frame(frame).map_err(failed(&output.path))?;
+            }
+        }
+    }
+    let mut captures = Vec::new();
+    for output in outputs {
+        captures.push((output.path.clone(), output.writer.frames, output.writer.bytes));
+        output.writer.finish().and_then(Sink::finish).map_err(failed(&output.path))?;
+        labels.files.extend(output.path.file_name().map(|name| name.to_string_lossy().into_owned()));
+    }
+    let path = files.out.join(format!("{}.labels.json", options.script));
+    let text = serde_json::to_string_pretty(&labels).unwrap_or_default() + "\n";
+    std::fs::write(&path, text).map_err(failed(&path))?;
+    let path = files.out.join(format!("{}.policy.toml", options.script));
+    // With tags in the capture the zones need their numbers, which stand in the text as comments.
+    let policy = if options.vlan { run.policy.replace("# trunk: ", "") } else { run.policy };
+    std::fs::write(&path, policy).map_err(failed(&path))?;
+    Ok(Written { captures })
+}
+
+/// Plays a run and writes the frames of one protocol, and nothing else, to `path`; returns frames and bytes.
+///
+/// # Errors
+/// As [`run`], and when the protocol is not one that can be picked.
+pub fn cut(options: &RunOptions, only: &str, path: &Path) -> Result<(u64, u64), SimError> {
+    if !select::KINDS.contains(&only) {
+        return Err(SimError::UnknownProtocol { name: only.to_owned(), known: select::KINDS.join(", ") });
+    }
+    let (mut run, _) = Run::new(options, options.vlan)?;
+    let gzip = path.extension().is_some_and(|end| end == "gz");
+    let link = if only == "nmea2000" { Link::Can } else { Link::Ethernet };
+    let style = Style { format: Format::Pcap, link, nanoseconds: false, big_endian: false, vlan: options.vlan };
+    let sink = Sink::create(path, gzip).map_err(failed(path))?;
+    let mut writer = Writer::new(sink, style, &["cut"]).map_err(failed(path))?;
+    while let Some(frames) = run.step() {
+        for frame in frames.iter().filter(|frame| select::is_of(only, frame)) {
+            writer.frame(frame).map_err(failed(path))?;
+        }
+    }
+    let written = (writer.frames, writer.bytes);
+    writer.finish().and_then(Sink::finish).map_err(failed(path))?;
+    Ok(written)
+}

@@ -1,0 +1,207 @@
+//! Whole runs: determinism, the byte-equal prefix of attacks, files beside the capture, and errors for wrong arguments.
+//!
+//! What other decoders say of the captures is checked by `pcaps/check.sh` with tshark, not here.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test helpers: a failure here is a failed test")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use dogwatch_model::CaptureTime;
+use dogwatch_sim::{Faults, FileOptions, Format, Link, RunOptions, Sentences, run, scripts};
+
+fn options(script: &str) -> RunOptions {
+    RunOptions {
+        ship: "cargo".into(),
+        script: script.into(),
+        seed: 7,
+        start: CaptureTime::parse_rfc3339("2027-01-10T08:00:00Z").unwrap(),
+        duration_s: 800,
+        attack_after_s: 120,
+        parameters: BTreeMap::new(),
+        sentences: Sentences::Groups,
+        pictures: true,
+        vlan: false,
+        faults: Faults::default(),
+    }
+}
+
+fn files(out: &Path) -> FileOptions {
+    FileOptions {
+        out: out.into(),
+        format: Format::Pcap,
+        link: Link::Ethernet,
+        nanoseconds: false,
+        big_endian: false,
+        per_interface: false,
+        bus: true,
+        gzip: false,
+    }
+}
+
+/// The records of a little-endian microsecond file: time in microseconds and bytes.
+fn records(path: PathBuf) -> Vec<(u64, Vec<u8>)> {
+    let all = std::fs::read(&path).unwrap();
+    let word = |at: usize| u64::from(u32::from_le_bytes([all[at], all[at + 1], all[at + 2], all[at + 3]]));
+    let mut at = 24;
+    let mut out = Vec::new();
+    while at < all.len() {
+        let length = word(at + 8) as usize;
+        out.push((word(at) * 1_000_000 + word(at + 4), all[at + 16..at + 16 + length].to_vec()));
+        at += 16 + length;
+    }
+    out
+}
+
+#[test]
+fn the_same_arguments_give_the_same_bytes_and_another_seed_does_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let play = |seed: u64, to: &str| {
+        let out = dir.path().join(to);
+        run(&RunOptions { seed, ..options("sea-day") }, &files(&out)).unwrap();
+        (std::fs::read(out.join("sea-day.pcap")).unwrap(), std::fs::read(out.join("sea-day.n2k.pcap")).unwrap())
+    };
+    let first = play(7, "a");
+    assert!(first == play(7, "b"), "two runs with equal arguments differ");
+    let other = play(8, "c");
+    assert!(first.0 != other.0 && first.1 != other.1);
+}
+
+#[test]
+fn attacks_change_nothing_before_their_window_and_something_after() {
+    let dir = tempfile::tempdir().unwrap();
+    run(&options("sea-day"), &files(dir.path())).unwrap();
+    let normal = ["", ".n2k"].map(|part| records(dir.path().join(format!("sea-day{part}.pcap"))));
+    for script in scripts().iter().filter(|script| script.attack) {
+        run(&options(script.name), &files(dir.path())).unwrap();
+        let attacked = ["", ".n2k"].map(|part| records(dir.path().join(format!("{}{part}.pcap", script.name))));
+        let labels = std::fs::read(dir.path().join(format!("{}.labels.json", script.name))).unwrap();
+        let labels: serde_json::Value = serde_json::from_slice(&labels).unwrap();
+        let from = CaptureTime::parse_rfc3339(labels["attack"]["from"].as_str().unwrap()).unwrap();
+        assert!(from.seconds() >= 1_799_568_120, "{}: less than 120 s of normal life", script.name);
+        let from = u64::try_from(from.0 / 1_000).unwrap();
+        let mut differs = false;
+        for (normal, attacked) in normal.iter().zip(&attacked) {
+            let before =
+                |all: &[(u64, Vec<u8>)]| all.iter().take_while(|(at, _)| *at < from).cloned().collect::<Vec<_>>();
+            assert!(before(normal).len() > 3_000);
+            assert!(before(normal) == before(attacked), "{} changes something before its window", script.name);
+            differs |= normal != attacked;
+        }
+        assert!(differs, "{} changes nothing at all", script.name);
+    }
+}
+
+#[test]
+fn labels_name_catalogued_detections_and_the_policy_reads_as_toml() {
+    let dir = tempfile::tempdir().unwrap();
+    for script in scripts() {
+        run(&options(script.name), &files(dir.path())).unwrap();
+        let text = std::fs::read_to_string(dir.path().join(format!("{}.labels.json", script.name))).unwrap();
+        let labels: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((labels["schema"].as_u64(), labels["scenario"].as_str()), (Some(1), Some(script.name)));
+        let expect = labels["expect"].as_array().unwrap();
+        assert_eq!(labels["kind"] == "attack", expect.iter().any(|e| e["required"] == true), "{}", script.name);
+        for item in expect {
+            for id in item["detections"].as_array().unwrap() {
+                let id = id.as_str().unwrap();
+                assert!(id.len() == 7 && id.starts_with("DW-"), "{id}");
+            }
+            let [from, to] = ["from", "to"].map(|end| item["window"][end].as_str().unwrap());
+            assert!(CaptureTime::parse_rfc3339(from).unwrap() < CaptureTime::parse_rfc3339(to).unwrap());
+        }
+        for file in labels["files"].as_array().unwrap() {
+            assert!(dir.path().join(file.as_str().unwrap()).is_file());
+        }
+        let policy = std::fs::read_to_string(dir.path().join(format!("{}.policy.toml", script.name))).unwrap();
+        assert!(toml::from_str::<toml::Table>(&policy).unwrap().contains_key("conduit"));
+    }
+}
+
+#[test]
+fn a_trunk_mirror_shows_packets_between_zones_on_both_sides_and_the_policy_knows_the_tags() {
+    let dir = tempfile::tempdir().unwrap();
+    run(&RunOptions { vlan: true, ..options("sea-day") }, &files(dir.path())).unwrap();
+    // The display polls the engine: once on VLAN 310 as it left, once on 320 from the router with one hop less.
+    let mut seen = BTreeMap::new();
+    for (_, bytes) in records(dir.path().join("sea-day.pcap")) {
+        assert_eq!(bytes[12..14], [0x81, 0], "a frame without a tag");
+        if bytes[16..18] == [8, 0] && bytes[30..38] == [10, 20, 1, 36, 10, 20, 2, 21] {
+            let vlan = u16::from_be_bytes([bytes[14], bytes[15]]) & 0xFFF;
+            *seen.entry((vlan, bytes[26])).or_insert(0) += 1;
+        }
+    }
+    assert_eq!(seen.keys().copied().collect::<Vec<_>>(), [(310, 64), (320, 63)]);
+    assert_eq!(seen[&(310, 64)], seen[&(320, 63)]);
+    let policy = std::fs::read_to_string(dir.path().join("sea-day.policy.toml")).unwrap();
+    let policy: toml::Table = toml::from_str(&policy).unwrap();
+    assert!(policy["zone"].as_array().unwrap().iter().all(|zone| zone.get("vlan").is_some()));
+}
+
+#[test]
+fn other_carriers_carry_the_same_sentences() {
+    let dir = tempfile::tempdir().unwrap();
+    let text_of = |sentences: Sentences| {
+        run(&RunOptions { sentences, ..options("sea-day") }, &files(dir.path())).unwrap();
+        let all: Vec<u8> = records(dir.path().join("sea-day.pcap")).into_iter().flat_map(|(_, bytes)| bytes).collect();
+        String::from_utf8_lossy(&all).into_owned()
+    };
+    let plain = text_of(Sentences::Plain);
+    assert!(plain.contains("$GPGGA,") && !plain.contains("UdPbC"));
+    let serial = text_of(Sentences::Serial);
+    assert!(serial.contains("$GPGGA,") && !serial.contains("UdPbC"));
+    // A serial server cuts where it likes: some segment of the lines ends inside a sentence.
+    let ends = records(dir.path().join("sea-day.pcap")).into_iter().filter_map(|(_, bytes)| {
+        let is_line = bytes[12..14] == [8, 0]
+            && bytes[23] == 6
+            && (4_001..=4_016).contains(&u16::from_be_bytes([bytes[34], bytes[35]]));
+        let text = bytes.get(54..usize::from(u16::from_be_bytes([bytes[16], bytes[17]])) + 14)?;
+        (is_line && !text.is_empty()).then(|| text.ends_with(b"\r\n"))
+    });
+    let (whole, cut): (Vec<bool>, Vec<bool>) = ends.partition(|whole| *whole);
+    assert!(!whole.is_empty() && cut.len() > whole.len(), "{} whole, {} cut", whole.len(), cut.len());
+    assert!(text_of(Sentences::Groups).contains("UdPbC\0\\s:GP0001,n:"));
+}
+
+#[test]
+fn wrong_arguments_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let fails = |options: RunOptions| run(&options, &files(dir.path())).unwrap_err().to_string();
+    assert!(
+        fails(RunOptions { ship: "yacht".into(), ..options("sea-day") })
+            .contains("no ship `yacht`; known are: general-cargo")
+    );
+    assert!(fails(options("sea-dog")).contains("no script `sea-dog`"));
+    assert!(fails(RunOptions { duration_s: 130, ..options("pos-jump") }).contains("needs at least 180 s"));
+    let parameters = BTreeMap::from([("metres".to_owned(), 1.0)]);
+    assert!(
+        fails(RunOptions { parameters, ..options("pos-jump") }).contains("has no parameter `metres`; it has: m=5000")
+    );
+    let file = dir.path().join("file");
+    std::fs::write(&file, "x").unwrap();
+    let error = run(&options("sea-day"), &files(&file.join("sub"))).unwrap_err();
+    assert!(error.to_string().starts_with("cannot write"), "{error}");
+}
+
+#[test]
+fn the_command_line_refuses_garbage_with_status_2() {
+    let dir = tempfile::tempdir().unwrap();
+    for (arguments, want) in [
+        (&["--script", "sea-day", "--duration", "soon"][..], "--duration `soon`"),
+        (&["--script", "sea-day", "--start", "yesterday"], "--start `yesterday`"),
+        (&["--script", "pos-jump", "--at", "10s"], "--at `10s`: expected at least 120s"),
+        (&["--script", "sea-day", "--loss", "150%"], "--loss `150%`"),
+        (&["--script", "pos-jump", "--set", "m"], "--set `m`"),
+        (&["--script", "nothing"], "no script `nothing`"),
+    ] {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_dogwatch-sim"))
+            .arg("run")
+            .args(arguments)
+            .arg("--out")
+            .arg(dir.path())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(want), "{want} is not in: {said}");
+    }
+}

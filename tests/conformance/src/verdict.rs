@@ -1,0 +1,237 @@
+//! Counts how cases compare, and knows the differences that are explained.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Differences one case may show in the details.
+const SHOWN: usize = 40;
+
+/// How the cases of one family compare.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) files: u64,
+    pub(crate) cases: u64,
+    pub(crate) equal: u64,
+    /// Cases all of whose differences are explained.
+    pub(crate) explained: u64,
+    pub(crate) different: u64,
+    pub(crate) not_decoded: u64,
+    /// Cases in which the oracle says nothing that could be compared.
+    pub(crate) unjudged: u64,
+    pub(crate) panics: u64,
+    pub(crate) equal_values: u64,
+    pub(crate) explained_values: u64,
+    pub(crate) different_values: u64,
+    pub(crate) reasons: BTreeMap<String, u64>,
+}
+
+impl Tally {
+    /// Share of the judged cases that are equal or differ for a known reason, in percent.
+    pub(crate) fn percent(&self) -> f64 {
+        let judged = self.equal + self.explained + self.different + self.not_decoded;
+        if judged == 0 { 100.0 } else { 100.0 * (self.equal + self.explained) as f64 / judged as f64 }
+    }
+}
+
+/// One difference of a case.
+#[derive(Debug)]
+struct Difference {
+    field: String,
+    want: Value,
+    got: Option<Value>,
+    /// What the family's comparison knows about it; rules ask for these.
+    flags: Vec<&'static str>,
+}
+
+/// One case being compared.
+#[derive(Debug)]
+pub(crate) struct Case {
+    family: String,
+    place: String,
+    input: String,
+    /// Kind of message: AIS type, formatter, parameter group.
+    pub(crate) kind: String,
+    equal: u64,
+    differences: Vec<Difference>,
+    missing: Option<Vec<&'static str>>,
+}
+
+impl Case {
+    pub(crate) fn new(family: &str, place: String, input: &str) -> Self {
+        let input = input.chars().take(300).collect();
+        let family = family.to_owned();
+        Self { family, place, input, kind: String::new(), equal: 0, differences: Vec::new(), missing: None }
+    }
+
+    pub(crate) fn equal(&mut self) {
+        self.equal += 1;
+    }
+
+    pub(crate) fn differs(&mut self, field: &str, want: &Value, got: Option<&Value>, flags: Vec<&'static str>) {
+        self.differences.push(Difference { field: field.to_owned(), want: want.clone(), got: got.cloned(), flags });
+    }
+
+    /// Counts a value whose comparison the caller has made.
+    pub(crate) fn judge(&mut self, good: bool, field: &str, want: &Value, got: Option<&Value>) {
+        if good { self.equal() } else { self.differs(field, want, got, Vec::new()) }
+    }
+
+    /// Nothing was decoded from the input.
+    pub(crate) fn missing(&mut self, flags: Vec<&'static str>) {
+        self.missing = Some(flags);
+    }
+
+    /// How many values differ so far.
+    pub(crate) fn badness(&self) -> usize {
+        if self.missing.is_some() { usize::MAX } else { self.differences.len() }
+    }
+}
+
+/// A difference that is not ours to mend, by what kind of case shows it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rule {
+    family: String,
+    /// Kinds of message; any when empty.
+    #[serde(default)]
+    kinds: Vec<String>,
+    /// Fields; any when empty. `*` at either end stands for anything.
+    #[serde(default)]
+    fields: Vec<String>,
+    /// Whether it is about a case of which nothing was decoded.
+    #[serde(default)]
+    missing: bool,
+    /// Only where we show no such field.
+    #[serde(default)]
+    absent: bool,
+    /// Only where the numbers are this close.
+    within: Option<f64>,
+    /// Only where the oracle's number is ours times this.
+    times: Option<f64>,
+    /// Only where the oracle says this.
+    want: Option<toml::Value>,
+    /// Only where the oracle's text begins with ours.
+    #[serde(default)]
+    want_begins_with_ours: bool,
+    /// Only where the family's comparison found this.
+    flag: Option<String>,
+    reason: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rules {
+    rule: Vec<Rule>,
+}
+
+fn matches(pattern: &str, text: &str) -> bool {
+    match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
+        (Some(end), None) => text.ends_with(end),
+        (None, Some(start)) => text.starts_with(start),
+        _ => pattern == text,
+    }
+}
+
+impl Rule {
+    fn is_about(&self, case: &Case, flags: &[&'static str]) -> bool {
+        (self.family == "*" || matches(&self.family, &case.family))
+            && (self.kinds.is_empty() || self.kinds.iter().any(|kind| matches(kind, &case.kind)))
+            && self.flag.as_deref().is_none_or(|flag| flags.contains(&flag))
+    }
+
+    fn explains(&self, case: &Case, difference: &Difference) -> bool {
+        let Difference { field, want, got, flags } = difference;
+        let numbers = want.as_f64().zip(got.as_ref().and_then(Value::as_f64));
+        let texts = want.as_str().zip(got.as_ref().and_then(Value::as_str));
+        !self.missing
+            && self.is_about(case, flags)
+            && (self.fields.is_empty() || self.fields.iter().any(|pattern| matches(pattern, field)))
+            && (!self.absent || got.is_none())
+            && self.within.is_none_or(|room| numbers.is_some_and(|(want, got)| (want - got).abs() <= room))
+            && self.times.is_none_or(|factor| numbers.is_some_and(|(want, got)| (want - got * factor).abs() < 1e-6))
+            && self.want.as_ref().is_none_or(|value| serde_json::to_value(value).is_ok_and(|value| value == *want))
+            && (!self.want_begins_with_ours || texts.is_some_and(|(want, got)| want.starts_with(got)))
+    }
+}
+
+/// All that was compared.
+pub(crate) struct Report {
+    pub(crate) families: BTreeMap<String, Tally>,
+    rules: Vec<Rule>,
+    details: Box<dyn Write>,
+}
+
+impl Report {
+    pub(crate) fn new(details: Box<dyn Write>) -> Result<Self> {
+        let rules: Rules = toml::from_str(include_str!("../data/explained.toml")).context("explained.toml")?;
+        Ok(Self { families: BTreeMap::new(), rules: rules.rule, details })
+    }
+
+    pub(crate) fn family(&mut self, family: &str) -> &mut Tally {
+        self.families.entry(family.to_owned()).or_default()
+    }
+
+    /// Notes a crash or hang of the program under test.
+    pub(crate) fn crash(&mut self, family: &str, place: &str, how: Option<&str>) -> Result<()> {
+        if let Some(how) = how {
+            self.family(family).panics += 1;
+            writeln!(self.details, "{family}\tPANIC\t{place}\t{how}")?;
+        }
+        Ok(())
+    }
+
+    /// Writes a remark into the details.
+    pub(crate) fn remark(&mut self, family: &str, place: &str, text: &str) -> Result<()> {
+        Ok(writeln!(self.details, "{family}\tremark\t{place}\t{text}")?)
+    }
+
+    /// Counts a finished case.
+    pub(crate) fn close(&mut self, case: Case) -> Result<()> {
+        let mut reasons: Vec<&str> = Vec::new();
+        let mut left = Vec::new();
+        for difference in &case.differences {
+            match self.rules.iter().find(|rule| rule.explains(&case, difference)) {
+                Some(rule) => reasons.push(&rule.reason),
+                None => left.push(difference),
+            }
+        }
+        let excused = case.missing.as_ref().map(|flags| {
+            let rule = self.rules.iter().find(|rule| rule.missing && rule.is_about(&case, flags));
+            rule.map(|rule| rule.reason.as_str())
+        });
+        let tally = self.families.entry(case.family.clone()).or_default();
+        tally.cases += 1;
+        tally.equal_values += case.equal;
+        tally.explained_values += reasons.len() as u64;
+        tally.different_values += left.len() as u64;
+        reasons.extend(excused.flatten());
+        for reason in &reasons {
+            *tally.reasons.entry((*reason).to_owned()).or_default() += 1;
+        }
+        let Case { family, place, kind, input, .. } = &case;
+        match excused {
+            Some(None) => {
+                tally.not_decoded += 1;
+                writeln!(self.details, "{family}\tnot decoded\t{place}\t{kind}\t{input}")?;
+            }
+            Some(Some(_)) => tally.explained += 1,
+            None if !left.is_empty() => tally.different += 1,
+            None if !reasons.is_empty() => tally.explained += 1,
+            None if case.equal == 0 => tally.unjudged += 1,
+            None => tally.equal += 1,
+        }
+        for Difference { field, want, got, .. } in left.iter().take(SHOWN) {
+            let got = got.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string);
+            writeln!(self.details, "{family}\tdifferent\t{place}\t{kind} {field}: want {want} got {got}\t{input}")?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        Ok(self.details.flush()?)
+    }
+}
