@@ -138,9 +138,13 @@ impl<F: Fn()> Keeper<F> {
     }
 
     fn keep(&mut self, parcel: Parcel) {
-        let assets = parcel.assets;
+        self.keep_assets(&parcel.assets);
+        // A finding names its devices by id. Lost in a power cut, they would come back under other ids, and each be reported as new once more.
+        let known = self.board.picture();
+        if parcel.findings.iter().any(|finding| !known.findings.contains_key(&finding.finding_id)) {
+            self.flush();
+        }
         self.keep_findings(parcel.findings);
-        self.keep_assets(&assets);
         (self.on_commit)();
     }
 
