@@ -4,6 +4,7 @@
 //! difference into a file. Mapping tables, bars and explained differences are data (`data/*.toml`) and know no file of any corpus by name.
 
 mod ais;
+mod captures;
 mod corpus;
 mod j1939;
 mod lwe;
@@ -60,6 +61,7 @@ fn run(options: &Options) -> Result<bool> {
     let file = std::fs::File::create(&options.details).with_context(|| options.details.display().to_string())?;
     let mut report = verdict::Report::new(Box::new(BufWriter::new(file)))?;
     maritime::run(&program, &options.corpus.join("maritime"), &options.only, &mut report)?;
+    captures::run(&program, &options.corpus.join("captures"), &options.only, &mut report)?;
     report.finish()?;
     table::print(&report, &options.details)
 }
