@@ -91,6 +91,10 @@ impl Name {
         let mut name = Self::empty();
         name.push(stem.as_bytes());
         name.push(separator.as_bytes());
+        if let Some(digit) = u8::try_from(number).ok().filter(|number| *number < 10) {
+            name.push(&[b'0'.wrapping_add(digit)]);
+            return name;
+        }
         let mut weight = 1_000_usize;
         while weight > 1 && number < weight {
             weight = weight.checked_div(10).unwrap_or(1);
@@ -121,8 +125,9 @@ impl Name {
 fn show(sentence: &Sentence<'_>, fields: &[Field], repeat: Option<Repeat>, visitor: &mut dyn FieldVisitor) {
     let count = usize::from(sentence.field_count);
     let plain = repeat.map_or(fields.len(), |repeat| repeat.from);
+    let mut in_sign = false;
     for (index, field) in fields.iter().take(plain).enumerate() {
-        one(sentence, index, field, field.name, visitor);
+        one(sentence, index, field, field.name, &mut in_sign, visitor);
     }
     let Some(Repeat { from, len }) = repeat else {
         return numbered(sentence, fields.len(), visitor);
@@ -134,13 +139,15 @@ fn show(sentence: &Sentence<'_>, fields: &[Field], repeat: Option<Repeat>, visit
     let tail = if len == 4 && rest == 1 && is_gsv(sentence) { 1 } else { 0 };
     for cell in 0..cells.saturating_sub(tail) {
         let (number, within) = (cell.checked_div(len).unwrap_or(0).wrapping_add(1), cell.checked_rem(len).unwrap_or(0));
-        if let Some(field) = group.get(within) {
-            one(sentence, from.wrapping_add(cell), field, Name::new(field.name, "", number).as_str(), visitor);
+        let index = from.wrapping_add(cell);
+        if let Some(field) = group.get(within).filter(|_| !sentence.field(index).is_empty()) {
+            let name = Name::new(field.name, "", number);
+            one(sentence, index, field, name.as_str(), &mut in_sign, visitor);
         }
     }
     if tail == 1 {
         let field = Field { name: "signal_id", kind: Kind::Hex, unit: "" };
-        one(sentence, count.saturating_sub(1), &field, field.name, visitor);
+        one(sentence, count.saturating_sub(1), &field, field.name, &mut in_sign, visitor);
     }
 }
 
@@ -166,10 +173,18 @@ fn raw(name: &str, bytes: &[u8], visitor: &mut dyn FieldVisitor) {
     }
 }
 
-/// Shows one field by its kind.
-fn one(sentence: &Sentence<'_>, index: usize, field: &Field, name: &str, visitor: &mut dyn FieldVisitor) {
+/// Shows one field by its kind. `in_sign` says whether it follows a position that was read with its hemisphere, and is left so for the next.
+fn one(
+    sentence: &Sentence<'_>,
+    index: usize,
+    field: &Field,
+    name: &str,
+    in_sign: &mut bool,
+    visitor: &mut dyn FieldVisitor,
+) {
+    let follows_position = std::mem::take(in_sign);
     let bytes = sentence.field(index);
-    let next = sentence.field(index.wrapping_add(1));
+    let next = || sentence.field(index.wrapping_add(1));
     if bytes.is_empty() {
         return;
     }
@@ -177,13 +192,17 @@ fn one(sentence: &Sentence<'_>, index: usize, field: &Field, name: &str, visitor
         Kind::Number => value::number(bytes).map(FieldValue::Number),
         Kind::Integer => value::unsigned(bytes).map(FieldValue::Unsigned).or_else(|| integer(bytes)),
         Kind::Hex => value::hex(bytes).map(FieldValue::Unsigned),
-        Kind::Lat => value::latitude(bytes, next).map(FieldValue::Number),
-        Kind::Lon => value::longitude(bytes, next).map(FieldValue::Number),
+        Kind::Lat | Kind::Lon => {
+            let read = if field.kind == Kind::Lat { value::latitude } else { value::longitude };
+            let degrees = read(bytes, next());
+            *in_sign = degrees.is_some();
+            degrees.map(FieldValue::Number)
+        }
         Kind::Time => return clock(name, bytes, visitor),
         Kind::Date => return day(name, bytes, visitor),
         Kind::Text => return escaped(name, bytes, visitor),
-        // Already in the sign of the position before it, unless that could not be read.
-        Kind::Hemisphere if hemisphere_is_used(sentence, index) => return,
+        // Already in the sign of the position before it.
+        Kind::Hemisphere if follows_position => return,
         Kind::Hemisphere | Kind::Code | Kind::SixBit => None,
     };
     match converted {
@@ -197,14 +216,6 @@ fn integer(bytes: &[u8]) -> Option<FieldValue<'static>> {
     #[expect(clippy::cast_possible_truncation, reason = "the range is checked first")]
     let whole = (libm::trunc(value) == value && value.abs() < 9e15).then_some(value as i64);
     Some(whole.map_or(FieldValue::Number(value), FieldValue::Signed))
-}
-
-fn hemisphere_is_used(sentence: &Sentence<'_>, index: usize) -> bool {
-    let (position, letter) = (sentence.field(index.wrapping_sub(1)), sentence.field(index));
-    match letter {
-        b"N" | b"S" => value::latitude(position, letter).is_some(),
-        _ => value::longitude(position, letter).is_some(),
-    }
 }
 
 /// `hh:mm:ss` with the fraction as it stood on the wire.

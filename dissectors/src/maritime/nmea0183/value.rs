@@ -11,8 +11,17 @@ use dogwatch_model::CaptureTime;
 const POWERS: [f64; 20] =
     [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19];
 
-/// A decimal number with optional sign and fraction, e.g. `+000.05`. Blanks around it are tolerated, exponents are not.
-pub(crate) fn number(text: &[u8]) -> Option<f64> {
+/// A decimal number as it was written: `mantissa` over ten to the power of `places`.
+#[derive(Clone, Copy)]
+struct Decimal {
+    negative: bool,
+    mantissa: u64,
+    places: usize,
+}
+
+/// Reads a decimal number with optional sign and fraction. Blanks around it are tolerated, exponents are not.
+#[inline]
+fn decimal(text: &[u8]) -> Option<Decimal> {
     let text = text.trim_ascii();
     let (negative, digits) = match text.split_first()? {
         (b'-', rest) => (true, rest),
@@ -41,9 +50,12 @@ pub(crate) fn number(text: &[u8]) -> Option<f64> {
             _ => return None,
         }
     }
-    if !seen {
-        return None;
-    }
+    seen.then_some(Decimal { negative, mantissa, places })
+}
+
+/// A decimal number with optional sign and fraction, e.g. `+000.05`.
+pub(crate) fn number(text: &[u8]) -> Option<f64> {
+    let Decimal { negative, mantissa, places } = decimal(text)?;
     #[expect(clippy::cast_precision_loss, reason = "the mantissa stays below 2^53")]
     let value = mantissa as f64 / POWERS.get(places)?;
     Some(if negative { -value } else { value })
@@ -94,11 +106,15 @@ fn degrees(text: &[u8], hemisphere: &[u8], limit: f64, letters: [u8; 2]) -> Opti
         [letter] if *letter == negative => true,
         _ => return None,
     };
-    let packed = number(text).filter(|packed| *packed >= 0.0)?;
-    let whole = libm::trunc(packed / 100.0);
-    // Minutes are read from their own digits: 4808.1234 - 4800 would lose the last ones.
-    let point = text.iter().position(|byte| *byte == b'.').unwrap_or(text.trim_ascii_end().len());
-    let minutes = number(text.get(point.saturating_sub(2)..)?)?;
+    let Decimal { negative, mantissa, places } = decimal(text)?;
+    if negative && mantissa > 0 {
+        return None;
+    }
+    // Degrees and minutes are taken apart as whole numbers: 4808.1234 - 4800 would lose the last digits.
+    let degree = 10_u64.checked_pow(u32::try_from(places).ok()?)?.checked_mul(100)?;
+    let (whole, rest) = (mantissa.checked_div(degree)?, mantissa.checked_rem(degree)?);
+    #[expect(clippy::cast_precision_loss, reason = "the mantissa stays below 2^53")]
+    let (whole, minutes) = (whole as f64, rest as f64 / POWERS.get(places)?);
     let value = whole + minutes / 60.0;
     // Exactly 60 comes from receivers that round 59.9999… when printing.
     if minutes > 60.0 || value > limit {
