@@ -6,6 +6,7 @@ use anyhow::Context;
 use dogwatch_rules::policy::{Checked, Level, Policy, check};
 
 use crate::clock;
+use crate::settings::SettingsError;
 
 /// Reads and checks a policy file.
 ///
@@ -22,11 +23,10 @@ pub fn read(file: &Path) -> anyhow::Result<Checked> {
 /// When it cannot be read or has errors: all of them, with line, column and what would be right.
 pub fn load(file: &Path) -> anyhow::Result<Policy> {
     let checked = read(file)?;
-    let problems: Vec<String> = checked
-        .diagnostics
-        .iter()
-        .filter(|diagnostic| diagnostic.severity == Level::Error)
-        .map(ToString::to_string)
-        .collect();
-    checked.policy.with_context(|| format!("the policy {} has errors:\n{}", file.display(), problems.join("\n")))
+    let Some(policy) = checked.policy else {
+        let errors = checked.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Level::Error);
+        let problems = errors.map(ToString::to_string).collect();
+        return Err(SettingsError::Policy { file: file.to_owned(), problems }.into());
+    };
+    Ok(policy)
 }

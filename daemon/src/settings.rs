@@ -26,6 +26,14 @@ pub enum SettingsError {
         /// Line, column, key and what was expected.
         message: String,
     },
+    /// The zone policy they name is wrong; every problem with line, column and what would be right.
+    #[error("the policy {} has errors:\n{}", .file.display(), .problems.join("\n"))]
+    Policy {
+        /// The policy file.
+        file: PathBuf,
+        /// Each problem.
+        problems: Vec<String>,
+    },
     /// Keys that do not fit together; all of them at once.
     #[error("{}: {}", .file.display(), .problems.join("; "))]
     Relations {

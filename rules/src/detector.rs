@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use dogwatch_model::{Asset, CaptureTime, Event, Mac, Severity, ShipState};
 
-use crate::findings::FindingTable;
+use crate::findings::{Cause, FindingTable};
 use crate::policy::Policy;
 use crate::seen::{FlowSeen, HealthSeen, Party, Source};
 
@@ -114,6 +114,33 @@ impl Context<'_> {
     /// Raises a finding. `key` says what makes it the same one when it comes again; `make` is called only when words are needed.
     pub fn raise(&mut self, key: &[u8], card: &'static Card, at: CaptureTime, make: impl FnOnce() -> Raise) {
         self.findings.raise(key, card, at, self.source.label, self.state, self.policy, self.directory, make);
+    }
+
+    /// Like [`Context::raise`] for what may come with every packet: a repeat is known by its `cause`, and `key` is not asked for.
+    pub fn raise_again(
+        &mut self,
+        cause: Cause,
+        card: &'static Card,
+        at: CaptureTime,
+        key: impl FnOnce() -> String,
+        make: impl FnOnce() -> Raise,
+    ) {
+        if let Some(row) = self.findings.row_of(&cause) {
+            return self.findings.again(row, at, self.source.label, make);
+        }
+        let row = self.findings.raise(
+            key().as_bytes(),
+            card,
+            at,
+            self.source.label,
+            self.state,
+            self.policy,
+            self.directory,
+            make,
+        );
+        if let Some(row) = row {
+            self.findings.remember(cause, row);
+        }
     }
 
     /// Notes that the policy has spoken on what is being looked at, so that learned rules stay quiet.

@@ -2,7 +2,7 @@
 
 use dogwatch_model::{
     AttackRef, CaptureTime, Evidence, Finding, FindingEnd, FindingStatus, IdKind, Mac, Position, Severity, ShipState,
-    fingerprint, stable_id,
+    Transport, fingerprint, stable_id,
 };
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 use crate::catalogue;
 use crate::detector::{Card, Directory, Raise};
 use crate::policy::Policy;
-use crate::seen::Party;
+use crate::seen::{Identity, Party};
 
 /// Pieces of evidence kept of one finding: the first ones and the latest.
 const EVIDENCE: usize = 5;
@@ -18,12 +18,34 @@ const EVIDENCE: usize = 5;
 const PER_DETECTION: usize = 200;
 /// Seconds between two notices of a finding that only goes on.
 const NOTICE_SECONDS: u64 = 60;
+/// Causes whose row is remembered: more than there are rows, as several causes share the one that counts further cases.
+const CAUSES: usize = 4_096;
+
+/// What makes a finding the same one again, as plain values. Whoever floods the ship with the same offence makes thousands of these a second,
+/// so a repeat must not cost the making of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Cause {
+    /// Which detection.
+    pub id: &'static str,
+    /// Who, with the network card where that makes a difference.
+    pub from: (Identity, Mac),
+    /// To whom.
+    pub to: Option<(Identity, Mac)>,
+    /// Over what.
+    pub transport: Option<Transport>,
+    /// Port, unit, function id: whatever else tells two causes apart.
+    pub number: u64,
+    /// The same as fixed words.
+    pub words: [&'static str; 2],
+}
 
 /// Every finding of this run.
 #[derive(Debug, Default)]
 pub struct FindingTable {
     rows: Vec<Row>,
     by_key: HashMap<u128, usize, RandomState>,
+    /// Rows by cause, for repeats; only a shortcut, so it may forget.
+    by_cause: HashMap<Cause, usize, foldhash::quality::RandomState>,
     per_detection: HashMap<&'static str, usize, RandomState>,
     /// Rows to be told of, in the order they changed.
     changed: Vec<usize>,
@@ -94,20 +116,22 @@ impl FindingTable {
         policy: Option<&Policy>,
         directory: &dyn Directory,
         make: impl FnOnce() -> Raise,
-    ) {
+    ) -> Option<usize> {
         let mut whole = Vec::with_capacity(card.id.len().saturating_add(key.len()).saturating_add(1));
         whole.extend(card.id.as_bytes());
         whole.push(b'|');
         whole.extend(key);
         let mut print = fingerprint(&whole);
-        if let Some(index) = self.by_key.get(&print) {
-            return self.again(*index, at, source, make);
+        if let Some(index) = self.by_key.get(&print).copied() {
+            self.again(index, at, source, make);
+            return Some(index);
         }
         let of_detection = self.per_detection.entry(card.id).or_default();
         if *of_detection >= PER_DETECTION {
             print = fingerprint(card.id.as_bytes());
-            if let Some(index) = self.by_key.get(&print) {
-                return self.again(*index, at, source, make);
+            if let Some(index) = self.by_key.get(&print).copied() {
+                self.again(index, at, source, make);
+                return Some(index);
             }
         } else {
             *of_detection = of_detection.saturating_add(1);
@@ -118,7 +142,7 @@ impl FindingTable {
             && is_accepted(policy, &raise)
         {
             self.suppressed = self.suppressed.saturating_add(1);
-            return;
+            return None;
         }
         let mut finding = self.worded(&raise, print, source, state, policy, directory);
         if is_overflow {
@@ -127,12 +151,28 @@ impl FindingTable {
                 finding.title
             );
         }
-        self.by_key.insert(print, self.rows.len());
-        self.changed.push(self.rows.len());
+        let index = self.rows.len();
+        self.by_key.insert(print, index);
+        self.changed.push(index);
         self.rows.push(Row { finding, told_at: at, is_changed: true, next_evidence: 2 });
+        Some(index)
     }
 
-    fn again(&mut self, index: usize, at: CaptureTime, source: &str, make: impl FnOnce() -> Raise) {
+    /// The row of a cause that was raised before.
+    pub(crate) fn row_of(&self, cause: &Cause) -> Option<usize> {
+        self.by_cause.get(cause).copied()
+    }
+
+    /// Remembers the row of a cause.
+    pub(crate) fn remember(&mut self, cause: Cause, row: usize) {
+        if self.by_cause.len() >= CAUSES {
+            self.by_cause.clear();
+        }
+        self.by_cause.insert(cause, row);
+    }
+
+    /// Counts a repeat; `make` is called only when it is worth a piece of evidence.
+    pub(crate) fn again(&mut self, index: usize, at: CaptureTime, source: &str, make: impl FnOnce() -> Raise) {
         let Some(row) = self.rows.get_mut(index) else { return };
         let finding = &mut row.finding;
         finding.count = finding.count.saturating_add(1);

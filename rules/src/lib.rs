@@ -16,5 +16,5 @@ mod seen;
 
 pub use detector::{Card, Context, Detector, Directory, Raise, Wants};
 pub use engine::{Rules, RulesCounters, Settings};
-pub use findings::FindingTable;
+pub use findings::{Cause, FindingTable};
 pub use seen::{FlowSeen, FlowStage, HealthSeen, Party, Source};

@@ -230,7 +230,7 @@ impl Engine {
         how: impl FnOnce(&mut Entry, &mut Counters, &mut Context<'_, O>),
     ) {
         let Self { table, catalogue, limits, counters, held, clocks, .. } = self;
-        let Some(entry) = table.get_mut(slot).filter(|entry| entry.stream.is_some()) else { return };
+        let Some(entry) = table.get_mut(slot).filter(|entry| entry.waits()) else { return };
         let sender = entry.first_side();
         let flow = entry.flow_from(sender);
         let at = clocks.get(usize::from(flow.source.0)).map_or(entry.last, |clock| clock.now);

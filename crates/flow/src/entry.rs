@@ -232,6 +232,12 @@ impl Entry {
         }
     }
 
+    /// Whether a stream holds bytes that wait for others: time and endings mean nothing to any other.
+    #[inline]
+    pub(crate) fn waits(&self) -> bool {
+        self.stream.as_deref().is_some_and(|stream| stream.cost() > 0)
+    }
+
     /// Lets time pass in its streams.
     pub(crate) fn tick<O: Observer>(&mut self, counters: &mut Counters, cx: &mut Context<'_, O>) {
         self.each_half(cx, |half, at, limits, out| half.tick(at, limits, counters, out));

@@ -29,14 +29,18 @@ pub(crate) enum Taken {
 
 /// Puts a value into the row, best first: by source, then confidence, then recency.
 pub(crate) fn take(asset: &mut Asset, incoming: Incoming<'_>, limits: &Limits, dropped: &mut u64) -> Taken {
+    // Nearly every fact is an old one told again: what is kept is trimmed, short and clean, so what equals it needs no cleaning.
+    if let Some(values) = asset.attributes.get_mut(&incoming.attribute)
+        && is_known(values, incoming.value.trim(), &incoming)
+    {
+        return Taken::Known;
+    }
     let text: String = incoming.value.trim().chars().filter(|c| !c.is_control()).take(limits.value_chars).collect();
     if text.is_empty() {
         return Taken::Known;
     }
     let values = asset.attributes.entry(incoming.attribute).or_default();
-    if let Some(known) = values.iter_mut().find(|known| known.value == text && known.method == incoming.method) {
-        known.last_seen = known.last_seen.max(incoming.at);
-        known.confidence = known.confidence.max(incoming.confidence);
+    if is_known(values, &text, &incoming) {
         return Taken::Known;
     }
     let shown_before = values.first().map(|best| best.value.clone());
@@ -62,6 +66,16 @@ pub(crate) fn take(asset: &mut Asset, incoming: Incoming<'_>, limits: &Limits, d
         asset.device_class = shown_now.as_deref().map(device_class).unwrap_or_default();
     }
     if shown_now == shown_before { Taken::Beside } else { Taken::Shown(shown_before) }
+}
+
+/// Looks for a value told before by the same means, and notes that it was told again.
+fn is_known(values: &mut [AttributeValue], text: &str, incoming: &Incoming<'_>) -> bool {
+    let Some(known) = values.iter_mut().find(|known| known.value == text && known.method == incoming.method) else {
+        return false;
+    };
+    known.last_seen = known.last_seen.max(incoming.at);
+    known.confidence = known.confidence.max(incoming.confidence);
+    true
 }
 
 /// Whether several values are true at once rather than rival.

@@ -307,6 +307,7 @@ impl Inventory {
         if let Some(row) = self.by_mac.get(&mac) {
             return Some(self.resolve(*row));
         }
+        self.room()?;
         let interface = Interface {
             mac: Some(mac),
             vlan: seen.vlan,
@@ -323,6 +324,7 @@ impl Inventory {
         if let Some(row) = self.by_ip.get(&ip) {
             return Some(self.resolve(*row));
         }
+        self.room()?;
         let interface = Interface {
             ips: vec![ip],
             vlan: seen.vlan,
@@ -523,11 +525,17 @@ impl Inventory {
         Some(row)
     }
 
-    fn create(&mut self, key: &[u8], interface: Interface, seen: &Sighting<'_>) -> Option<u32> {
+    /// Whether there is room for another row; asked before anything is made for it, so that a flood of addresses stays cheap.
+    fn room(&mut self) -> Option<()> {
         if self.rows.len() >= self.limits.assets {
             self.counters.assets_refused = self.counters.assets_refused.saturating_add(1);
             return None;
         }
+        Some(())
+    }
+
+    fn create(&mut self, key: &[u8], interface: Interface, seen: &Sighting<'_>) -> Option<u32> {
+        self.room()?;
         let row = u32::try_from(self.rows.len()).ok()?;
         let asset_id = stable_id(IdKind::Asset, seen.at, key);
         self.note(AssetChange::Appeared { asset_id: asset_id.clone(), at: seen.at });

@@ -1,6 +1,5 @@
 //! Who talked to whom over what, added up: flows come and go, a connection stays.
 
-use std::collections::hash_map::RandomState;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
@@ -8,6 +7,7 @@ use dogwatch_flow::{FlowSummary, Traffic};
 use dogwatch_inventory::{AssetIx, Inventory};
 use dogwatch_model::{CaptureTime, Connection, Flow, IdKind, Mac, SourceId, Transport, stable_id};
 use dogwatch_rules::policy::Policy;
+use foldhash::quality::RandomState;
 
 use crate::capture::SourceInfo;
 
@@ -102,23 +102,25 @@ impl Connections {
             port: flow.dst_port,
             protocol: summary.protocol,
         };
-        if self.rows.len() >= LIMIT && !self.rows.contains_key(&key) {
+        if let Some(totals) = self.rows.get_mut(&key) {
+            totals.bytes_ab += moved.forward.bytes;
+            totals.bytes_ba += moved.backward.bytes;
+            totals.packets += moved.packets();
+            totals.first = totals.first.min(summary.first);
+            totals.last = totals.last.max(summary.last);
+        } else if self.rows.len() >= LIMIT {
             self.refused += 1;
-            return;
+        } else {
+            let totals = Totals {
+                vlan: flow.vlans.innermost(),
+                bytes_ab: moved.forward.bytes,
+                bytes_ba: moved.backward.bytes,
+                packets: moved.packets(),
+                first: summary.first,
+                last: summary.last,
+            };
+            self.rows.insert(key, totals);
         }
-        let totals = self.rows.entry(key).or_insert(Totals {
-            vlan: flow.vlans.innermost(),
-            bytes_ab: 0,
-            bytes_ba: 0,
-            packets: 0,
-            first: summary.first,
-            last: summary.last,
-        });
-        totals.bytes_ab += moved.forward.bytes;
-        totals.bytes_ba += moved.backward.bytes;
-        totals.packets += moved.packets();
-        totals.first = totals.first.min(summary.first);
-        totals.last = totals.last.max(summary.last);
     }
 
     /// Every connection as a record, in the order of first sight.

@@ -166,7 +166,7 @@ impl Watch {
     }
 
     fn tell(&mut self, id: FlowId, at: CaptureTime, frame: u64, stage: FlowStage, packets: u64) {
-        let Some(state) = self.flows.get(id.slot()).copied().flatten() else { return };
+        let Some(state) = self.flows.get(id.slot()).and_then(Option::as_ref) else { return };
         let seen = FlowSeen {
             at,
             frame,
@@ -181,29 +181,15 @@ impl Watch {
         self.rules.flow(&seen, &Rows(&self.inventory));
     }
 
-    /// A card that answers ARP or neighbour discovery for the address of a declared gateway is that gateway's. Policies list gateways by address.
-    fn learn_gateways(&mut self, event: &Event<'_>) {
-        let Some(policy) = self.rules.policy() else { return };
-        for act in event.message.acts {
-            if let Act::Says(fact) = act
-                && let (Attribute::IpAddress, FactValue::Ip(ip), Subject::Mac(mac)) =
-                    (fact.attribute, fact.value, fact.about)
-                && self.gateways.len() < MOST_GATEWAYS
-                && policy.is_gateway_ip(ip)
-            {
-                self.gateways.insert(mac);
-            }
-        }
-    }
-
     /// Takes the flow as it is seen now; turns the two ends when the other side turns out to have opened it.
     fn reorient(&mut self, id: FlowId, flow: &Flow) {
-        let Some(before) = self.flows.get(id.slot()).copied().flatten() else { return };
+        let Some(before) = self.flows.get(id.slot()).and_then(Option::as_ref) else { return };
         let is_turned =
             (before.flow.src, before.flow.src_port, before.flow.src_mac) != (flow.src, flow.src_port, flow.src_mac);
         if !is_turned && before.flow.initiator == flow.initiator {
             return;
         }
+        let before = *before;
         let (was_a, was_b) = if is_turned { (before.b, before.a) } else { (before.a, before.b) };
         let (mut a, mut b) = self.parties(flow, was_a.row.map(AssetIx), was_b.row.map(AssetIx));
         for (end, was) in [(&mut a, was_a), (&mut b, was_b)] {
@@ -237,26 +223,6 @@ impl Watch {
         self.connections.add(summary, &moved);
         moved.packets()
     }
-
-    /// The ends of an event: who said it, to whom.
-    fn speakers(&mut self, id: FlowId, event: &Event<'_>) -> Option<(Party, Party)> {
-        let state = self.flows.get(id.slot()).copied().flatten()?;
-        let is_forward = (event.flow.src, event.flow.src_port, event.flow.src_mac)
-            == (state.flow.src, state.flow.src_port, state.flow.src_mac);
-        let (mut from, to) = if is_forward { (state.a, state.b) } else { (state.b, state.a) };
-        match event.message.speaker {
-            Speaker::Sender => {}
-            Speaker::Sfi(_) => from.speaker = event.message.speaker,
-            Speaker::Name { .. } | Speaker::BusAddress(_) => {
-                from.speaker = event.message.speaker;
-                let source =
-                    self.sources.get(usize::from(event.flow.source.0)).map_or("", |source| source.label.as_str());
-                let row = self.inventory.bus_speaker(event.at, event.frame, event.flow, event.message.speaker, source);
-                from.row = row.map(|ix| ix.0);
-            }
-        }
-        Some((from, to))
-    }
 }
 
 /// The capture source of a flow, as people and as the policy call it.
@@ -287,6 +253,21 @@ impl Selectors {
             _ => interface.clone(),
         };
         Self { interface, bus }
+    }
+}
+
+/// A card that answers ARP or neighbour discovery for the address of a declared gateway is that gateway's. Policies list gateways by address.
+fn learn_gateways(event: &Event<'_>, policy: Option<&Policy>, gateways: &mut BTreeSet<Mac>) {
+    let Some(policy) = policy else { return };
+    for act in event.message.acts {
+        if let Act::Says(fact) = act
+            && let (Attribute::IpAddress, FactValue::Ip(ip), Subject::Mac(mac)) =
+                (fact.attribute, fact.value, fact.about)
+            && gateways.len() < MOST_GATEWAYS
+            && policy.is_gateway_ip(ip)
+        {
+            gateways.insert(mac);
+        }
     }
 }
 
@@ -372,17 +353,32 @@ impl Observer for Watch {
     }
 
     fn event(&mut self, id: FlowId, event: &Event<'_>) {
-        let Some((from, to)) = self.speakers(id, event) else { return };
-        if let Some(state) = self.flows.get_mut(id.slot()).and_then(Option::as_mut) {
-            self.messages.count(event.message.protocol, &mut state.count_hint);
-        }
-        let label = self.sources.get(usize::from(event.flow.source.0)).map_or("", |source| source.label.as_str());
+        let Self { flows, sources, selectors, inventory, rules, messages, gateways, .. } = self;
+        let Some(state) = flows.get_mut(id.slot()).and_then(Option::as_mut) else { return };
+        messages.count(event.message.protocol, &mut state.count_hint);
+        let is_forward = (event.flow.src_port, event.flow.src, event.flow.src_mac)
+            == (state.flow.src_port, state.flow.src, state.flow.src_mac);
+        let (sender, to) = if is_forward { (&state.a, &state.b) } else { (&state.b, &state.a) };
+        let source = source_of(sources, selectors, event.flow);
+        let speaker = event.message.speaker;
+        let named;
+        let from = match speaker {
+            Speaker::Sender => sender,
+            Speaker::Sfi(_) => {
+                named = Party { speaker, ..*sender };
+                &named
+            }
+            Speaker::Name { .. } | Speaker::BusAddress(_) => {
+                let row = inventory.bus_speaker(event.at, event.frame, event.flow, speaker, source.label);
+                named = Party { speaker, row: row.map(|ix| ix.0), ..*sender };
+                &named
+            }
+        };
         if event.message.acts.iter().any(|act| matches!(act, Act::Says(_))) {
-            self.inventory.event(event, from.row.map(AssetIx), label);
-            self.learn_gateways(event);
+            inventory.event(event, from.row.map(AssetIx), source.label);
+            learn_gateways(event, rules.policy(), gateways);
         }
-        let source = source_of(&self.sources, &self.selectors, event.flow);
-        self.rules.event(event, &from, &to, source, &Rows(&self.inventory));
+        rules.event(event, from, to, source, &Rows(inventory));
     }
 
     fn parse_error(&mut self, _id: FlowId, protocol: &'static str, error: ParseError) {

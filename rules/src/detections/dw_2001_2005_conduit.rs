@@ -5,11 +5,11 @@
 //! conduit from the zone to itself is needed for OT zones, and for others as soon as the policy has one. A connection whose opening was not seen is
 //! judged both ways round: either will do.
 
-use dogwatch_model::{Initiator, Severity, Transport};
+use dogwatch_model::{Initiator, Mac, Severity, Transport};
 
 use crate::detector::{Card, Context, Detector, Raise, Wants};
-use crate::findings::call;
-use crate::policy::{Ask, Class, Function, Importance, Mode, Policy, Reason, Verdict, ZoneIx};
+use crate::findings::{Cause, call};
+use crate::policy::{Ask, Class, ConduitIx, Function, Importance, Mode, Policy, Reason, Verdict, ZoneIx};
 use crate::seen::{FlowSeen, FlowStage, Party};
 
 const NO_CONDUIT: Card = Card {
@@ -63,13 +63,7 @@ impl Detector for Conduit {
         {
             return;
         }
-        self.raise(
-            seen,
-            policy,
-            &ask,
-            denial.conduit.and_then(|conduit| policy.conduit(conduit)).map(|conduit| conduit.id.clone()),
-            cx,
-        );
+        self.raise(seen, policy, &ask, denial.conduit, cx);
     }
 }
 
@@ -79,7 +73,7 @@ impl Conduit {
         seen: &FlowSeen<'_>,
         policy: &Policy,
         ask: &Ask<'_>,
-        conduit: Option<String>,
+        conduit: Option<ConduitIx>,
         cx: &mut Context<'_>,
     ) {
         let is_untrusted = is_untrusted_into_protected(policy, seen.from.end.zone, seen.to.end.zone);
@@ -91,17 +85,20 @@ impl Conduit {
             (true, _) | (false, false) => Severity::High,
             (false, true) => Severity::Medium,
         };
-        let key = format!(
-            "{:?}|{:?}|{:?}|{}",
-            seen.from.identity(),
-            seen.to.identity(),
-            seen.flow.transport,
-            seen.flow.dst_port
-        );
-        let (who, whom) = (call(&seen.from, cx.policy, cx.directory), call(&seen.to, cx.policy, cx.directory));
-        let zones = (policy.zone_id(seen.from.end.zone).to_owned(), policy.zone_id(seen.to.end.zone).to_owned());
-        let proposal = if is_untrusted { None } else { policy.policy_line_for(ask) };
-        cx.raise(key.as_bytes(), card, seen.at, || Raise {
+        let (from, to) = (seen.from.identity(), seen.to.identity());
+        let key = || format!("{from:?}|{to:?}|{:?}|{}", seen.flow.transport, seen.flow.dst_port);
+        let cause = Cause {
+            id: card.id,
+            from: (from, Mac::NONE),
+            to: Some((to, Mac::NONE)),
+            transport: Some(seen.flow.transport),
+            number: u64::from(seen.flow.dst_port),
+            words: [""; 2],
+        };
+        let directory = cx.directory;
+        let name = |party| call(party, Some(policy), directory);
+        let zones = (policy.zone_id(seen.from.end.zone), policy.zone_id(seen.to.end.zone));
+        cx.raise_again(cause, card, seen.at, key, || Raise {
             card,
             severity: Some(severity),
             confidence: 0.9,
@@ -111,16 +108,18 @@ impl Conduit {
             to: Some(seen.to),
             service: seen.service(),
             summary: format!(
-                "{who} ({}) {} {whom} ({}) by {}; the zone plan has no path for that",
+                "{} ({}) {} {} ({}) by {}; the zone plan has no path for that",
+                name(&seen.from),
                 zones.0,
                 if is_attempt { "tries to reach" } else { "talks to" },
+                name(&seen.to),
                 zones.1,
                 seen.service()
             ),
-            fields: vec![("from_zone".to_owned(), zones.0.clone()), ("to_zone".to_owned(), zones.1.clone())],
+            fields: vec![("from_zone".to_owned(), zones.0.to_owned()), ("to_zone".to_owned(), zones.1.to_owned())],
             expected: format!("no traffic from {} to {} but what its conduits list", zones.0, zones.1),
-            conduit,
-            proposal,
+            conduit: conduit.and_then(|conduit| policy.conduit(conduit)).map(|conduit| conduit.id.clone()),
+            proposal: if is_untrusted { None } else { policy.policy_line_for(ask) },
         });
     }
 }

@@ -1,10 +1,10 @@
 //! DW-2002, DW-2003 and their neighbours DW-2006, DW-2010, DW-4004: the two may talk, but not do this. The judge of the policy says which field of
 //! the nearest line failed; that field decides on the detection.
 
-use dogwatch_model::{Act, Event, FieldValue, FieldVisitor, Object, Severity, Verb};
+use dogwatch_model::{Act, Event, FieldValue, FieldVisitor, Mac, Object, Severity, Verb};
 
 use crate::detector::{Card, Context, Detector, Raise, Wants};
-use crate::findings::call;
+use crate::findings::{Cause, call};
 use crate::policy::{Ask, Denial, Mode, Policy, Verdict};
 use crate::seen::{Party, service};
 
@@ -114,11 +114,21 @@ fn deny(
         Object::Device { unit } => unit,
         _ => None,
     };
-    let key = format!("{:?}|{:?}|{unit:?}|{}|{}", from.identity(), to.identity(), verb.as_str(), denial.failed_field);
-    let (who, whom) = (call(from, cx.policy, cx.directory), call(to, cx.policy, cx.directory));
-    let nearest = denial.nearest.map(|line| policy.line_name(line)).unwrap_or_default();
-    let conduit = denial.conduit.and_then(|conduit| policy.conduit(conduit)).map(|conduit| conduit.id.clone());
-    cx.raise(key.as_bytes(), card, event.at, || {
+    let key =
+        || format!("{:?}|{:?}|{unit:?}|{}|{}", from.identity(), to.identity(), verb.as_str(), denial.failed_field);
+    let cause = Cause {
+        id: card.id,
+        from: (from.identity(), Mac::NONE),
+        to: Some((to.identity(), Mac::NONE)),
+        transport: None,
+        number: unit.map_or(u64::MAX, u64::from),
+        words: [verb.as_str(), denial.failed_field],
+    };
+    let directory = cx.directory;
+    cx.raise_again(cause, card, event.at, key, || {
+        let (who, whom) = (call(from, Some(policy), directory), call(to, Some(policy), directory));
+        let nearest = denial.nearest.map(|line| policy.line_name(line)).unwrap_or_default();
+        let conduit = denial.conduit.and_then(|conduit| policy.conduit(conduit)).map(|conduit| conduit.id.clone());
         let mut fields = Fields(
             vec![("operation".to_owned(), verb.as_str().to_owned()), ("object".to_owned(), object.to_string())],
             0,

@@ -3,11 +3,11 @@
 //! The answer for a source and what it says is worked out once and remembered: sentences come ten times a second. Two of the kind are needed, a
 //! single stray line is noise.
 
-use dogwatch_model::{Act, Event, Object, Severity, Sfi, Speaker};
+use dogwatch_model::{Act, Event, Mac, Object, Severity, Sfi, Speaker};
 
 use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
-use crate::findings::call;
+use crate::findings::{Cause, call};
 use crate::policy::{Mode, N2kRefusal, N2kVerdict, NmeaAsk, NmeaRefusal, NmeaVerdict, Policy};
 use crate::seen::{Identity, Party, service};
 
@@ -116,13 +116,21 @@ fn raise(
 ) {
     let severity = severity(object, refusal);
     // one finding for one source: a false receiver sends half a dozen sentences, and the officer needs one line
-    let key = format!("{:?}|{:?}|{refusal}", from.identity(), from.sfi());
-    let mut who = call(from, cx.policy, cx.directory);
-    if let Some(sfi) = from.sfi() {
-        who = format!("{who} as {sfi}");
-    }
-    let (bus, end) = (cx.source.selector.to_owned(), (from.end, to.end));
-    cx.raise(key.as_bytes(), &CARD, event.at, || Raise {
+    let key = || format!("{:?}|{:?}|{refusal}", from.identity(), from.sfi());
+    let cause = Cause {
+        id: CARD.id,
+        from: (from.identity(), Mac::NONE),
+        to: None,
+        transport: None,
+        number: from.sfi().map_or(u64::MAX, number),
+        words: [refusal, ""],
+    };
+    let (bus, end, directory) = (cx.source.selector, (from.end, to.end), cx.directory);
+    let who = || match from.sfi() {
+        Some(sfi) => format!("{} as {sfi}", call(from, Some(policy), directory)),
+        None => call(from, Some(policy), directory),
+    };
+    cx.raise_again(cause, &CARD, event.at, key, || Raise {
         card: &CARD,
         severity: Some(severity),
         confidence: 0.9,
@@ -131,7 +139,7 @@ fn raise(
         from: *from,
         to: None,
         service: service(Some(event.message.protocol), event.flow),
-        summary: format!("{who} sends {object}: {refusal}"),
+        summary: format!("{} sends {object}: {refusal}", who()),
         fields: vec![("says".to_owned(), object.to_string())],
         expected: "only what the policy lists for this source".to_owned(),
         conduit: None,
@@ -139,7 +147,7 @@ fn raise(
             (Object::Sentence { talker, formatter }, _) => {
                 policy.nmea_line_for(&NmeaAsk { from: end.0, to: end.1, sfi: from.sfi(), talker, formatter })
             }
-            (Object::Pgn { pgn, .. }, Speaker::Name { name, .. }) => Some(policy.n2k_line_for(&bus, name, pgn)),
+            (Object::Pgn { pgn, .. }, Speaker::Name { name, .. }) => Some(policy.n2k_line_for(bus, name, pgn)),
             _ => None,
         },
     });
@@ -160,6 +168,12 @@ fn severity(object: Object<'_>, refusal: &str) -> Severity {
         Object::Pgn { pgn, .. } if HIGH_PGNS.contains(&pgn) => Severity::High,
         _ => Severity::Medium,
     }
+}
+
+/// A function id as a number.
+const fn number(sfi: Sfi) -> u64 {
+    let [a, b, c, d, e, f] = sfi.0;
+    u64::from_be_bytes([0, 0, a, b, c, d, e, f])
 }
 
 /// What is said as a fixed-size key; `None` for what no allowance speaks of.

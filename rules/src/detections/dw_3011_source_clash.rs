@@ -10,9 +10,9 @@ use dogwatch_model::{CaptureTime, Event, Mac, Sfi, Speaker};
 
 use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
-use crate::findings::call;
+use crate::findings::{Cause, call};
 use crate::policy::{NmeaAllowance, Policy};
-use crate::seen::{Party, service};
+use crate::seen::{Identity, Party, service};
 
 /// Both senders must have spoken within this time.
 const WINDOW: Duration = Duration::from_secs(30);
@@ -80,11 +80,29 @@ impl Detector for SourceClash {
         }
         let other = from.neighbour(before.ip.and_then(|ip| cx.directory.row_of_ip(ip)), before.mac, before.ip);
         let (intruder, owner) = if is_rightful { (other, *from) } else { (*from, other) };
-        let mut ends = [format!("{:?}|{}", before.ip, before.mac), format!("{:?}|{}", now.ip, now.mac)];
-        ends.sort();
-        let key = format!("{sfi}|{}|{}", ends[0], ends[1]);
-        let (first, second) = (call(&owner, cx.policy, cx.directory), call(&intruder, cx.policy, cx.directory));
-        cx.raise(key.as_bytes(), &CARD, event.at, || Raise {
+        let key = || {
+            let mut ends = [format!("{:?}|{}", before.ip, before.mac), format!("{:?}|{}", now.ip, now.mac)];
+            ends.sort();
+            format!("{sfi}|{}|{}", ends[0], ends[1])
+        };
+        // either order of the two is the same clash; as a cause each order counts for itself and leads to the same row
+        let end = |sender: Sender| (sender.ip.map_or(Identity::Mac(sender.mac), Identity::Ip), sender.mac);
+        let [a, b, c, d, e, f] = sfi.0;
+        let cause = Cause {
+            id: CARD.id,
+            from: end(before),
+            to: Some(end(now)),
+            transport: None,
+            number: u64::from_be_bytes([0, 0, a, b, c, d, e, f]),
+            words: [""; 2],
+        };
+        let (policy, directory) = (cx.policy, cx.directory);
+        let names = || (call(&owner, policy, directory), call(&intruder, policy, directory));
+        let summary = || {
+            let (first, second) = names();
+            format!("Two senders speak as {sfi}: {first} and {second}")
+        };
+        cx.raise_again(cause, &CARD, event.at, key, || Raise {
             card: &CARD,
             severity: None,
             confidence: 0.9,
@@ -93,7 +111,7 @@ impl Detector for SourceClash {
             from: intruder,
             to: Some(owner),
             service: service(Some(event.message.protocol), event.flow),
-            summary: format!("Two senders speak as {sfi}: {first} and {second}"),
+            summary: summary(),
             fields: vec![
                 ("sfi".to_owned(), sfi.to_string()),
                 ("first_sender".to_owned(), format!("{} {}", address(before.ip), before.mac)),

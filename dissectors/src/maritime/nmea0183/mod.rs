@@ -78,8 +78,8 @@ const PATIENCE: usize = 4 * LINE_LIMIT;
 /// Looks for a sentence. A datagram must begin with one (or with a TAG block); a stream may begin in the middle of a line.
 pub(crate) fn recognise(carrier: Carrier, head: &[u8]) -> Probe {
     if !carrier.is_stream() {
-        let convincing = head.split(|byte| is_line_end(*byte)).take(4).any(holds_sentence);
-        return if begins_like_text(head) && convincing { Probe::Yes } else { Probe::No };
+        let convincing = || head.split(|byte| is_line_end(*byte)).take(4).any(holds_sentence);
+        return if begins_like_text(head) && convincing() { Probe::Yes } else { Probe::No };
     }
     let window = head.get(..PATIENCE).unwrap_or(head);
     let mut lines = window.split(|byte| is_line_end(*byte)).peekable();
@@ -119,7 +119,7 @@ fn begins_like_text(head: &[u8]) -> bool {
 /// Whether a line holds a sentence one can believe in: its checksum matches, or it has none but formatter and field count are known.
 fn holds_sentence(line: &[u8]) -> bool {
     let mut rest = line;
-    while let Some(start) = rest.iter().position(|byte| matches!(byte, b'$' | b'!')) {
+    while let Some(start) = memchr::memchr2(b'$', b'!', rest) {
         rest = rest.get(start..).unwrap_or_default();
         match Sentence::parse(rest) {
             Ok((sentence, _)) if convinces(&sentence) => return true,
