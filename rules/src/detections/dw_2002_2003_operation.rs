@@ -146,7 +146,7 @@ fn deny(
             from: *from,
             to: Some(*to),
             service: service(Some(event.message.protocol), event.flow),
-            summary: format!("{who} {} {object} of {whom}; not allowed: {}", past(verb), denial.failed_field),
+            summary: format!("{who} {} {object} of {whom}; {}", past(verb), in_words(denial.failed_field)),
             fields: fields.0,
             expected: if nearest.is_empty() {
                 "nothing that allows it".to_owned()
@@ -161,6 +161,19 @@ fn deny(
 
 fn base_severity(id: &str) -> Severity {
     crate::catalogue::row(id).map_or(Severity::Medium, |row| row.severity)
+}
+
+/// What the zone plan does not allow about it.
+fn in_words(failed_field: &str) -> &'static str {
+    match failed_field {
+        "op" => "the zone plan does not allow this operation",
+        "unit" => "this unit is not on the zone plan's list",
+        "table" | "addr" => "these registers are not on the zone plan's list",
+        "value" => "the value is outside its range",
+        "when" => "not allowed in this state of the ship",
+        "until" => "the leave for it has ended",
+        _ => "this is not on the zone plan's list",
+    }
 }
 
 const fn past(verb: Verb) -> &'static str {

@@ -39,10 +39,14 @@ fn probe(head: &[u8]) -> Probe {
 /// Mode 6: a count that fits the datagram.
 fn control(head: &[u8]) -> Probe {
     match head {
-        [flags, code, _, _, _, _, _, _, _, _, c0, c1, data @ ..]
+        [flags, code, _, _, s0, s1, _, _, o0, o1, c0, c1, data @ ..]
             if flags & 7 == 6 && (2..=4).contains(&(flags >> 3 & 7)) && code & 0x1f <= 12 && flags & 0xc0 == 0 =>
         {
             let count = usize::from(u16::from_be_bytes([*c0, *c1]));
+            // A question has neither a status nor an offset yet (RFC 9327, clause 2).
+            if code & 0x80 == 0 && [s0, s1, o0, o1].iter().any(|byte| **byte != 0) {
+                return Probe::No;
+            }
             let padded = count.next_multiple_of(4);
             if data.len() == count || data.len() == padded { Probe::Yes } else { Probe::No }
         }
