@@ -397,10 +397,11 @@ impl Inventory {
     }
 
     fn add_ip(&mut self, row: u32, ip: IpAddr) {
-        let limit = self.limits.addresses_per_asset;
+        // A router with many addresses still shows the one it has on its own link.
+        let limit = self.limits.addresses_per_asset.saturating_mul(if is_link_local(ip) { 2 } else { 1 });
         let Some(asset) = self.rows.get_mut(row as usize) else { return };
         let held: usize = asset.interfaces.iter().map(|interface| interface.ips.len()).sum();
-        if held >= limit && !is_link_local(ip) {
+        if held >= limit {
             self.counters.addresses_refused = self.counters.addresses_refused.saturating_add(1);
             return;
         }

@@ -182,6 +182,30 @@ fn every_bound_holds_and_counts() {
 }
 
 #[test]
+fn link_local_addresses_are_bounded_too() {
+    let limits = Limits { addresses_per_asset: 2, ..Limits::default() };
+    let mut inventory = Inventory::new(limits);
+    for last in 1..100 {
+        see(&mut inventory, 0, A, Some(&format!("fe80::{last:x}")), 255);
+    }
+    let held = inventory.assets().map(|asset| asset.interfaces.iter().map(|i| i.ips.len()).sum::<usize>()).max();
+    assert_eq!((inventory.len(), held), (1, Some(4)));
+    assert_eq!(inventory.counters().addresses_refused, 95);
+}
+
+#[test]
+fn a_fact_told_again_only_moves_its_last_sighting() {
+    let mut inventory = Inventory::default();
+    let row = see(&mut inventory, 0, A, Some("10.0.0.5"), 64);
+    for (second, text) in [(1, "EPIRB \u{7}1"), (2, "EPIRB 1"), (3, " EPIRB 1 ")] {
+        say(&mut inventory, second, Subject::Speaker, Attribute::Name, FactValue::Text(text), row);
+    }
+    let values = &inventory.get(row.unwrap()).unwrap().attributes[&Attribute::Name];
+    assert_eq!(values.len(), 1);
+    assert_eq!((values[0].value.as_str(), values[0].first_seen, values[0].last_seen), ("EPIRB 1", at(1), at(3)));
+}
+
+#[test]
 fn a_replay_gives_the_same_ids() {
     let run = || {
         let mut inventory = Inventory::default();
