@@ -182,6 +182,24 @@ fn every_bound_holds_and_counts() {
 }
 
 #[test]
+fn the_values_of_all_devices_together_are_bounded() {
+    let limits = Limits { value_bytes: 1_000, ..Limits::default() };
+    let mut inventory = Inventory::new(limits);
+    for device in 0..50 {
+        let row = see(&mut inventory, 0, Mac([2, 0, 0, 0, 0, device]), None, 0);
+        say(&mut inventory, 1, Subject::Speaker, Attribute::Name, FactValue::Text(&format!("name {device}")), row);
+    }
+    let named = inventory.assets().filter(|asset| asset.shown(Attribute::Name).is_some()).count();
+    // a value with its provenance takes more than fifty bytes and less than five hundred
+    assert!((2..20).contains(&named), "{named}");
+    assert_eq!(inventory.counters().values_dropped, 50 - named as u64);
+    // what is known goes on: its last sighting moves
+    let first = inventory.by_mac(Mac([2, 0, 0, 0, 0, 0]));
+    say(&mut inventory, 9, Subject::Speaker, Attribute::Name, FactValue::Text("name 0"), first);
+    assert_eq!(inventory.get(first.unwrap()).unwrap().attributes[&Attribute::Name][0].last_seen, at(9));
+}
+
+#[test]
 fn link_local_addresses_are_bounded_too() {
     let limits = Limits { addresses_per_asset: 2, ..Limits::default() };
     let mut inventory = Inventory::new(limits);
