@@ -37,6 +37,10 @@ impl Protocol for DatagramProtocol {
         self.carriers
     }
 
+    fn probes_by_direction(&self) -> bool {
+        false
+    }
+
     fn probe(&self, carrier: Carrier, _direction: Direction, head: &[u8]) -> Probe {
         if self.carriers.contains(&carrier) { (self.probe)(head) } else { Probe::No }
     }

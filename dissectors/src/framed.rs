@@ -82,6 +82,10 @@ impl Protocol for FramedProtocol {
         self.carriers
     }
 
+    fn probes_by_direction(&self) -> bool {
+        false
+    }
+
     fn probe(&self, carrier: Carrier, _direction: Direction, head: &[u8]) -> Probe {
         if self.carriers.contains(&carrier) { (self.probe)(carrier, head) } else { Probe::No }
     }

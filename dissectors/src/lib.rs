@@ -43,6 +43,10 @@ pub trait Protocol: Sync {
     fn hints(&self) -> &'static [Hint];
     /// What can carry it at all.
     fn carriers(&self) -> &'static [Carrier];
+    /// Whether `probe` looks at the direction; where it does not, asking for the other direction as well is saved.
+    fn probes_by_direction(&self) -> bool {
+        true
+    }
     /// Looks at the first bytes.
     fn probe(&self, carrier: Carrier, direction: Direction, head: &[u8]) -> Probe;
     /// Starts per-flow state within `limits`.

@@ -156,6 +156,14 @@ impl Rules {
             }
         }
         let mut policy_raised = false;
+        let mut cx = Context {
+            policy: self.policy.as_ref(),
+            state: self.state,
+            directory,
+            findings: &mut self.findings,
+            source,
+            policy_raised: &mut policy_raised,
+        };
         for (wanted, list) in [
             (requests, &self.requests),
             (published, &self.published),
@@ -168,16 +176,9 @@ impl Rules {
             }
             self.counters.events = self.counters.events.wrapping_add(1);
             for index in list {
-                let Some(detector) = self.detectors.get_mut(*index) else { continue };
-                let mut cx = Context {
-                    policy: self.policy.as_ref(),
-                    state: self.state,
-                    directory,
-                    findings: &mut self.findings,
-                    source,
-                    policy_raised: &mut policy_raised,
-                };
-                detector.event(event, from, to, &mut cx);
+                if let Some(detector) = self.detectors.get_mut(*index) {
+                    detector.event(event, from, to, &mut cx);
+                }
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What detectors are shown: who talks to whom, at which stage, and how well the monitor itself sees.
 
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use dogwatch_model::{CaptureTime, Flow, Mac, Sfi, Speaker, Transport};
@@ -54,7 +55,7 @@ impl Party {
 }
 
 /// What one end is told apart by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Identity {
     /// ISO 11783-5 NAME.
     Name(u64),
@@ -64,6 +65,32 @@ pub enum Identity {
     Ip(IpAddr),
     /// MAC address.
     Mac(Mac),
+}
+
+impl Hash for Identity {
+    /// Two words instead of the derived half dozen of small pieces: detectors look up somebody with every message.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let (kind, word) = match *self {
+            Self::Name(name) => (1, name),
+            Self::BusAddress(address) => (2, u64::from(address)),
+            Self::Ip(IpAddr::V4(ip)) => (3, u64::from(ip.to_bits())),
+            Self::Ip(IpAddr::V6(ip)) => return state.write_u128(ip.to_bits()),
+            Self::Mac(mac) => {
+                let [a, b, c, d, e, f] = mac.0;
+                (4, u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+            }
+        };
+        state.write_u64(kind);
+        state.write_u64(word);
+    }
+}
+
+/// A system function id as a number that sorts like it; 0 for none.
+pub(crate) fn sfi_number(sfi: Option<Sfi>) -> u64 {
+    sfi.map_or(0, |sfi| {
+        let [a, b, c, d, e, f] = sfi.0;
+        u64::from_be_bytes([0, 0, a, b, c, d, e, f])
+    })
 }
 
 /// A capture source: what people call it, and what selectors of the policy call it.

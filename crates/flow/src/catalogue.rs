@@ -136,7 +136,7 @@ impl Catalogue {
         if first == Probe::Yes {
             return yes(direction);
         }
-        if !look.is_direction_known && by_port.is_none() {
+        if !look.is_direction_known && by_port.is_none() && protocol.probes_by_direction() {
             // Nothing tells who serves: these may as well be the other side's bytes.
             let turned = direction.reversed();
             match protocol.probe(look.carrier, turned, look.head) {

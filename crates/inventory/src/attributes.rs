@@ -27,8 +27,14 @@ pub(crate) enum Taken {
     Shown(Option<String>),
 }
 
-/// Puts a value into the row, best first: by source, then confidence, then recency.
-pub(crate) fn take(asset: &mut Asset, incoming: Incoming<'_>, limits: &Limits, dropped: &mut u64) -> Taken {
+/// Puts a value into the row, best first: by source, then confidence, then recency. `held` is what the values of all rows take.
+pub(crate) fn take(
+    asset: &mut Asset,
+    incoming: Incoming<'_>,
+    limits: &Limits,
+    held: &mut usize,
+    dropped: &mut u64,
+) -> Taken {
     // Nearly every fact is an old one told again: what is kept is trimmed, short and clean, so what equals it needs no cleaning.
     if let Some(values) = asset.attributes.get_mut(&incoming.attribute)
         && is_known(values, incoming.value.trim(), &incoming)
@@ -39,10 +45,18 @@ pub(crate) fn take(asset: &mut Asset, incoming: Incoming<'_>, limits: &Limits, d
     if text.is_empty() {
         return Taken::Known;
     }
-    let values = asset.attributes.entry(incoming.attribute).or_default();
-    if is_known(values, &text, &incoming) {
+    if let Some(values) = asset.attributes.get_mut(&incoming.attribute)
+        && is_known(values, &text, &incoming)
+    {
         return Taken::Known;
     }
+    let cost = cost(text.len(), incoming.method.len());
+    if held.saturating_add(cost) > limits.value_bytes {
+        *dropped = dropped.saturating_add(1);
+        return Taken::Beside;
+    }
+    let values = asset.attributes.entry(incoming.attribute).or_default();
+    *held = held.saturating_add(cost);
     let shown_before = values.first().map(|best| best.value.clone());
     values.push(AttributeValue {
         value: text,
@@ -58,7 +72,8 @@ pub(crate) fn take(asset: &mut Asset, incoming: Incoming<'_>, limits: &Limits, d
         values.sort_by_key(|value| std::cmp::Reverse((value.source, value.confidence, value.first_seen)));
     }
     if values.len() > limits.values_per_attribute {
-        values.truncate(limits.values_per_attribute);
+        let going = values.split_off(limits.values_per_attribute);
+        *held = going.iter().fold(*held, |held, value| held.saturating_sub(cost_of(value)));
         *dropped = dropped.saturating_add(1);
     }
     let shown_now = values.first().map(|best| best.value.clone());
@@ -66,6 +81,15 @@ pub(crate) fn take(asset: &mut Asset, incoming: Incoming<'_>, limits: &Limits, d
         asset.device_class = shown_now.as_deref().map(device_class).unwrap_or_default();
     }
     if shown_now == shown_before { Taken::Beside } else { Taken::Shown(shown_before) }
+}
+
+/// What keeping a value takes, in bytes.
+pub(crate) fn cost_of(value: &AttributeValue) -> usize {
+    cost(value.value.len(), value.method.len())
+}
+
+const fn cost(value: usize, method: usize) -> usize {
+    size_of::<AttributeValue>().saturating_add(value).saturating_add(method)
 }
 
 /// Looks for a value told before by the same means, and notes that it was told again.

@@ -13,6 +13,8 @@ pub struct Limits {
     pub protocols_per_asset: usize,
     /// Characters kept of one value.
     pub value_chars: usize,
+    /// Bytes that the values of all devices may take. When full, new values are refused and counted.
+    pub value_bytes: usize,
     /// Changes kept until somebody takes them.
     pub pending_changes: usize,
 }
@@ -25,6 +27,7 @@ impl Default for Limits {
             values_per_attribute: 8,
             protocols_per_asset: 64,
             value_chars: 256,
+            value_bytes: 64 * 1024 * 1024,
             pending_changes: 65_536,
         }
     }

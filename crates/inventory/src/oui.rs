@@ -13,25 +13,39 @@ pub fn vendor(mac: Mac) -> Option<&'static str> {
     if mac.is_group() || mac.is_local() || mac.is_none() {
         return None;
     }
-    let digits = mac.to_string().replace(':', "");
-    [9, 7, 6].into_iter().find_map(|length| exact(digits.get(..length)?))
+    let [a, b, c, d, e, f] = mac.0;
+    let digits = format!("{:012x}", u64::from_be_bytes([0, 0, a, b, c, d, e, f]));
+    let digits = digits.get(..9)?;
+    let (nearest, name) = at_or_before(digits)?;
+    if digits.starts_with(nearest) {
+        return Some(name);
+    }
+    // A shorter prefix of these digits sorts before them, and all lines between the two begin with it: so does the one found.
+    let shorter = [7, 6].into_iter().filter_map(|length| digits.get(..length));
+    shorter.filter(|prefix| nearest.starts_with(prefix)).find_map(|prefix| {
+        let (found, name) = at_or_before(prefix)?;
+        (found == prefix).then_some(name)
+    })
 }
 
-/// Binary search by byte position: half-way points are moved back to the start of their line.
-fn exact(prefix: &str) -> Option<&'static str> {
+/// The last line whose prefix is `wanted` or sorts before it. Binary search by byte position: half-way points are moved back to the start of
+/// their line.
+fn at_or_before(wanted: &str) -> Option<(&'static str, &'static str)> {
     let (mut low, mut high) = (0, TABLE.len());
+    let mut best = None;
     while low < high {
         let middle = low.midpoint(high);
         let start = TABLE.as_bytes().get(..middle)?.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let line = TABLE.get(start..)?.lines().next()?;
         let (key, vendor) = line.split_once('\t')?;
-        match key.cmp(prefix) {
-            std::cmp::Ordering::Equal => return Some(vendor),
-            std::cmp::Ordering::Less => low = start + line.len() + 1,
-            std::cmp::Ordering::Greater => high = start,
+        if key <= wanted {
+            best = Some((key, vendor));
+            low = start + line.len() + 1;
+        } else {
+            high = start;
         }
     }
-    None
+    best
 }
 
 #[cfg(test)]
@@ -52,12 +66,30 @@ mod tests {
     }
 
     #[test]
+    fn the_search_agrees_with_reading_the_whole_table() {
+        let rows: std::collections::BTreeMap<&str, &str> =
+            TABLE.lines().filter_map(|line| line.split_once('\t')).collect();
+        // cards in every listed block and right beside it
+        for key in rows.keys().step_by(53) {
+            let base = u64::from_str_radix(&format!("{key:0<12}"), 16).unwrap();
+            for number in [base, base + 1, base.wrapping_sub(1), base + (1 << 12), base + (1 << 24)] {
+                let [_, _, a, b, c, d, e, f] = number.to_be_bytes();
+                let mac = Mac([a, b, c, d, e, f]);
+                let digits = format!("{:012x}", number & 0xffff_ffff_ffff);
+                let listed = [9, 7, 6].into_iter().find_map(|length| rows.get(&digits[..length]).copied());
+                let want = listed.filter(|_| !mac.is_group() && !mac.is_local() && !mac.is_none());
+                assert_eq!(vendor(mac), want, "{mac}");
+            }
+        }
+    }
+
+    #[test]
     fn table_is_sorted_and_every_row_is_found() {
         let keys: Vec<&str> = TABLE.lines().filter_map(|line| Some(line.split_once('\t')?.0)).collect();
         assert!(keys.len() > 30_000, "{} rows", keys.len());
         assert!(keys.is_sorted());
         for key in keys.iter().step_by(97) {
-            assert!(exact(key).is_some(), "{key}");
+            assert_eq!(at_or_before(key).map(|found| found.0), Some(*key));
         }
     }
 }

@@ -10,7 +10,7 @@ use dogwatch_model::{
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use crate::attributes::{Incoming, Taken, take};
+use crate::attributes::{Incoming, Taken, cost_of, take};
 use crate::identity::{is_device_address, is_from_own_link, is_link_local};
 use crate::{Counters, Limits, oui};
 
@@ -34,6 +34,8 @@ pub struct Inventory {
     by_name: Map<u64, u32>,
     by_bus_address: Map<(SourceId, u8), u32>,
     changes: Vec<AssetChange>,
+    /// Bytes that the values of all rows take.
+    value_bytes: usize,
 }
 
 impl Inventory {
@@ -65,6 +67,8 @@ impl Inventory {
                     self.by_name.insert(name, row);
                 }
             }
+            let values = asset.attributes.values().flatten();
+            self.value_bytes = values.fold(self.value_bytes, |sum, value| sum.saturating_add(cost_of(value)));
             self.rows.push(asset);
         }
     }
@@ -263,7 +267,8 @@ impl Inventory {
 
     fn put(&mut self, row: u32, incoming: Incoming<'_>) {
         let Some(asset) = self.rows.get_mut(row as usize) else { return };
-        if let Taken::Shown(old) = take(asset, incoming, &self.limits, &mut self.counters.values_dropped) {
+        let (held, dropped) = (&mut self.value_bytes, &mut self.counters.values_dropped);
+        if let Taken::Shown(old) = take(asset, incoming, &self.limits, held, dropped) {
             let new = asset.shown(incoming.attribute).unwrap_or_default().to_owned();
             let change = AssetChange::Attribute {
                 asset_id: asset.asset_id.clone(),
@@ -567,7 +572,9 @@ impl Inventory {
         if into == from {
             return into;
         }
-        let Some(gone) = self.rows.get(from as usize).cloned() else { return into };
+        let Some(left) = self.rows.get_mut(from as usize) else { return into };
+        let gone = left.clone();
+        left.attributes.clear();
         self.moved.insert(from, into);
         for ip in gone.interfaces.iter().flat_map(|interface| &interface.ips) {
             self.by_ip.insert(*ip, into);
@@ -594,11 +601,14 @@ impl Inventory {
         for (attribute, values) in gone.attributes {
             let list = asset.attributes.entry(attribute).or_default();
             for value in values {
-                if !list.iter().any(|known| known.value == value.value && known.method == value.method) {
+                if list.iter().any(|known| known.value == value.value && known.method == value.method) {
+                    self.value_bytes = self.value_bytes.saturating_sub(cost_of(&value));
+                } else {
                     list.push(value);
                 }
             }
-            list.truncate(self.limits.values_per_attribute);
+            let going = list.split_off(self.limits.values_per_attribute.min(list.len()));
+            self.value_bytes = going.iter().fold(self.value_bytes, |sum, value| sum.saturating_sub(cost_of(value)));
         }
         let change = AssetChange::Merged { asset_id: asset.asset_id.clone(), from: gone.asset_id, at: seen.at };
         self.note(change);

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 /// Bytes asked from the source at a time.
-const CHUNK: usize = 1 << 20;
+const CHUNK: usize = 1 << 18;
 
 /// A window over `source`.
 pub(super) struct Window {

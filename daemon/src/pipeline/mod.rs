@@ -27,8 +27,8 @@ pub struct Pipeline {
     engine: Engine,
     watch: Watch,
     sources: Vec<SourceState>,
-    /// The second of capture time that was last ticked.
-    second: i64,
+    /// The second of capture time that was last ticked: from, and up to but without.
+    second: (CaptureTime, CaptureTime),
 }
 
 /// What is counted of one capture source.
@@ -65,7 +65,7 @@ impl Pipeline {
             engine: Engine::new(Limits::default(), PROTOCOLS),
             watch: Watch::new(Inventory::default(), Rules::new(policy, rules)),
             sources: Vec::new(),
-            second: i64::MIN,
+            second: (CaptureTime(i64::MAX), CaptureTime(i64::MIN)),
         }
     }
 
@@ -92,14 +92,15 @@ impl Pipeline {
             source.last = Some(frame.at);
         }
         self.engine.frame(frame, &mut self.watch);
-        if frame.at.seconds() != self.second {
+        if frame.at < self.second.0 || frame.at >= self.second.1 {
             self.tick(frame.at);
         }
     }
 
     /// Time goes by, with or without frames.
     pub fn tick(&mut self, at: CaptureTime) {
-        self.second = at.seconds();
+        let start = CaptureTime::from_parts(at.seconds(), 0);
+        self.second = (start, start.plus(std::time::Duration::from_secs(1)));
         self.watch.place_changed();
         let counters = *self.engine.counters();
         for (index, source) in self.sources.iter().enumerate() {
@@ -190,6 +191,12 @@ impl Pipeline {
     #[must_use]
     pub fn connections(&self) -> Vec<Connection> {
         self.watch.connections.records(&self.watch.inventory, self.watch.rules.policy(), self.watch.sources())
+    }
+
+    /// Inventory changes let go because nobody took them: the history has a hole, the inventory has not.
+    #[must_use]
+    pub const fn changes_dropped(&self) -> u64 {
+        self.watch.changes_dropped.saturating_add(self.watch.inventory.counters().changes_dropped)
     }
 
     /// How many connections.

@@ -21,6 +21,9 @@ use crate::mirror::MirrorSeen;
 /// Cards remembered as gateways'. A ship has a handful; whoever claims a gateway's address adds one.
 const MOST_GATEWAYS: usize = 64;
 
+/// Changes kept until somebody takes them: nobody does while a capture is analysed, and names on the wire can change with every packet.
+const MOST_CHANGES: usize = 65_536;
+
 /// Everything behind the engine.
 pub(super) struct Watch {
     sources: Vec<SourceInfo>,
@@ -33,6 +36,8 @@ pub(super) struct Watch {
     pub(super) errors: Vec<ErrorCount>,
     /// Changes already placed, waiting to be taken.
     pub(super) changes: Vec<AssetChange>,
+    /// Changes let go because nobody took them.
+    pub(super) changes_dropped: u64,
     flows: Vec<Option<FlowState>>,
     /// Cards that answer for the address of a declared gateway: what they send for others is routed.
     gateways: BTreeSet<Mac>,
@@ -65,6 +70,7 @@ impl Watch {
             messages: MessageCounts::default(),
             errors: Vec::new(),
             changes: Vec::new(),
+            changes_dropped: 0,
             flows: Vec::new(),
             gateways: BTreeSet::new(),
         }
@@ -140,7 +146,9 @@ impl Watch {
                 self.inventory.declare(ix, zone.as_deref(), declared.as_deref());
             }
         }
-        self.changes.extend(changes);
+        let room = MOST_CHANGES.saturating_sub(self.changes.len());
+        self.changes_dropped += changes.len().saturating_sub(room) as u64;
+        self.changes.extend(changes.into_iter().take(room));
     }
 
     /// The two ends of a flow by the policy, seen from the flow's sender.

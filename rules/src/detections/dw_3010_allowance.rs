@@ -3,13 +3,13 @@
 //! The answer for a source and what it says is worked out once and remembered: sentences come ten times a second. Two of the kind are needed, a
 //! single stray line is noise.
 
-use dogwatch_model::{Act, Event, Mac, Object, Severity, Sfi, Speaker};
+use dogwatch_model::{Act, Event, Mac, Object, Severity, Speaker};
 
 use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::findings::{Cause, call};
 use crate::policy::{Mode, N2kRefusal, N2kVerdict, NmeaAsk, NmeaRefusal, NmeaVerdict, Policy};
-use crate::seen::{Identity, Party, service};
+use crate::seen::{Identity, Party, service, sfi_number};
 
 /// Times a thing must be said before it counts.
 const MIN_TIMES: u32 = 2;
@@ -23,8 +23,8 @@ const CARD: Card = Card {
     e26: &["4.2.1", "4.3.1"],
 };
 
-/// What is said, packed into one word: talker and formatter letters, or the parameter group.
-type Said = (Identity, Option<Sfi>, [u8; 16]);
+/// Who, under which function id, and what: talker and formatter letters, or the parameter group, packed into one word.
+type Said = (Identity, u64, u128);
 
 #[derive(Debug, Clone, Copy)]
 struct Answer {
@@ -60,7 +60,7 @@ impl Detector for Allowance {
         for act in event.message.acts {
             let Act::Publishes { object } = *act else { continue };
             let Some(said) = packed(object) else { continue };
-            let key = (from.identity(), from.sfi(), said);
+            let key = (from.identity(), sfi_number(from.sfi()), said);
             let answer = match self.answers.touch(key, event.at) {
                 Some(answer) => answer,
                 None => {
@@ -122,7 +122,7 @@ fn raise(
         from: (from.identity(), Mac::NONE),
         to: None,
         transport: None,
-        number: from.sfi().map_or(u64::MAX, number),
+        number: sfi_number(from.sfi()),
         words: [refusal, ""],
     };
     let (bus, end, directory) = (cx.source.selector, (from.end, to.end), cx.directory);
@@ -170,31 +170,30 @@ fn severity(object: Object<'_>, refusal: &str) -> Severity {
     }
 }
 
-/// A function id as a number.
-const fn number(sfi: Sfi) -> u64 {
-    let [a, b, c, d, e, f] = sfi.0;
-    u64::from_be_bytes([0, 0, a, b, c, d, e, f])
-}
-
 /// What is said as a fixed-size key; `None` for what no allowance speaks of.
-fn packed(object: Object<'_>) -> Option<[u8; 16]> {
-    let mut key = [0; 16];
+fn packed(object: Object<'_>) -> Option<u128> {
     match object {
         Object::Sentence { talker, formatter } => {
-            let letters = talker.bytes().chain([b'.']).chain(formatter.bytes());
-            key.iter_mut().zip(letters).for_each(|(slot, letter)| *slot = letter);
+            let (mut key, mut room) = (0_u128, 128_u32);
+            for part in [talker.as_bytes(), b".", formatter.as_bytes()] {
+                for byte in part.iter().take(room as usize / 8) {
+                    key = key << 8 | u128::from(*byte);
+                    room -= 8;
+                }
+            }
+            // the first letter stands highest, so that numbers sort like names
+            Some(key << room)
         }
-        Object::Pgn { pgn, .. } => {
-            let [_, a, b, c] = pgn.to_be_bytes();
-            key = [0, a, b, c, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-        }
-        _ => return None,
+        // no letter is zero: the two kinds cannot meet
+        Object::Pgn { pgn, .. } => Some(u128::from(pgn) << 96),
+        _ => None,
     }
-    Some(key)
 }
 
 #[cfg(test)]
 mod tests {
+    use dogwatch_model::Sfi;
+
     use super::*;
     use crate::detections::bench::Bench;
 
@@ -247,5 +246,39 @@ role = "position"
     #[test]
     fn one_stray_line_is_noise() {
         assert!(told("10.0.1.11", b"GP0001", "GP", "HDT", 1).is_empty());
+    }
+
+    #[test]
+    fn what_is_said_is_told_apart() {
+        let said = |talker, formatter| packed(Object::Sentence { talker, formatter });
+        let group = |pgn| packed(Object::Pgn { pgn, destination: 255 });
+        let all = [
+            said("GP", "GGA"),
+            said("GP", "GGB"),
+            said("P", "GGA"),
+            said("P", "UBX,00"),
+            said("P", "A-MAKER-WITH-A-LONG-NAME"),
+            group(129_029),
+            group(129_025),
+        ];
+        let different: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(different.len(), all.len());
+        assert!(all.iter().all(Option::is_some) && packed(Object::Named("x")).is_none());
+    }
+
+    #[test]
+    fn a_flood_of_liars_is_counted_to_the_last() {
+        // more senders than causes are remembered, and far more than findings are made
+        let mut bench = Bench::new(Some(POLICY), Box::<Allowance>::default());
+        bench.at(1.0);
+        for sender in 0..5_000_u32 {
+            for _ in 0..MIN_TIMES + 1 {
+                let from = format!("10.0.{}.{}", 2 + sender / 250, 1 + sender % 250);
+                bench.sentence(&from, Speaker::Sfi(Sfi::from_bytes(b"GP0001").unwrap()), "GP", "GGA");
+            }
+        }
+        let counts: Vec<u64> = bench.findings().iter().map(|finding| finding.count).collect();
+        assert_eq!(counts.iter().sum::<u64>(), 2 * 5_000);
+        assert!(counts.len() < 300, "{}", counts.len());
     }
 }

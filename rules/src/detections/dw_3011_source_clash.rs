@@ -12,7 +12,7 @@ use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::findings::{Cause, call};
 use crate::policy::{NmeaAllowance, Policy};
-use crate::seen::{Identity, Party, service};
+use crate::seen::{Identity, Party, service, sfi_number};
 
 /// Both senders must have spoken within this time.
 const WINDOW: Duration = Duration::from_secs(30);
@@ -36,7 +36,8 @@ struct Sender {
 
 /// See the file's head.
 pub(super) struct SourceClash {
-    owners: Remembered<Sfi, Sender>,
+    /// By function id.
+    owners: Remembered<u64, Sender>,
 }
 
 impl Default for SourceClash {
@@ -57,8 +58,8 @@ impl Detector for SourceClash {
     fn event(&mut self, event: &Event<'_>, from: &Party, _to: &Party, cx: &mut Context<'_>) {
         let Speaker::Sfi(sfi) = event.message.speaker else { return };
         let now = Sender { ip: event.flow.src, mac: event.flow.src_mac, ttl: event.flow.ttl, last: event.at };
-        let Some(owner) = self.owners.touch(sfi, event.at) else {
-            self.owners.put(sfi, event.at, now);
+        let Some(owner) = self.owners.touch(sfi_number(Some(sfi)), event.at) else {
+            self.owners.put(sfi_number(Some(sfi)), event.at, now);
             return;
         };
         // the same packet seen again behind a router has another card and a smaller time to live, but the same address
@@ -87,13 +88,12 @@ impl Detector for SourceClash {
         };
         // either order of the two is the same clash; as a cause each order counts for itself and leads to the same row
         let end = |sender: Sender| (sender.ip.map_or(Identity::Mac(sender.mac), Identity::Ip), sender.mac);
-        let [a, b, c, d, e, f] = sfi.0;
         let cause = Cause {
             id: CARD.id,
             from: end(before),
             to: Some(end(now)),
             transport: None,
-            number: u64::from_be_bytes([0, 0, a, b, c, d, e, f]),
+            number: sfi_number(Some(sfi)),
             words: [""; 2],
         };
         let (policy, directory) = (cx.policy, cx.directory);

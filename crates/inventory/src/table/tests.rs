@@ -206,6 +206,24 @@ fn a_card_that_speaks_for_many_hides_none_of_them() {
 }
 
 #[test]
+fn the_values_of_all_devices_together_are_bounded() {
+    let limits = Limits { value_bytes: 1_000, ..Limits::default() };
+    let mut inventory = Inventory::new(limits);
+    for device in 0..50 {
+        let row = see(&mut inventory, 0, Mac([2, 0, 0, 0, 0, device]), None, 0);
+        say(&mut inventory, 1, Subject::Speaker, Attribute::Name, FactValue::Text(&format!("name {device}")), row);
+    }
+    let named = inventory.assets().filter(|asset| asset.shown(Attribute::Name).is_some()).count();
+    // a value with its provenance takes more than fifty bytes and less than five hundred
+    assert!((2..20).contains(&named), "{named}");
+    assert_eq!(inventory.counters().values_dropped, 50 - named as u64);
+    // what is known goes on: its last sighting moves
+    let first = inventory.by_mac(Mac([2, 0, 0, 0, 0, 0]));
+    say(&mut inventory, 9, Subject::Speaker, Attribute::Name, FactValue::Text("name 0"), first);
+    assert_eq!(inventory.get(first.unwrap()).unwrap().attributes[&Attribute::Name][0].last_seen, at(9));
+}
+
+#[test]
 fn link_local_addresses_are_bounded_too() {
     let mut inventory = Inventory::default();
     for host in 0..1_000 {
@@ -223,6 +241,18 @@ fn the_loopback_address_is_a_device_only_where_there_are_no_cards() {
     let here = see(&mut inventory, 1, Mac::NONE, Some("127.0.0.1"), 64).unwrap();
     assert_ne!(card, here);
     assert_eq!(see(&mut inventory, 2, Mac::NONE, Some("::1"), 64).map(|_| inventory.len()), Some(3));
+}
+
+#[test]
+fn a_fact_told_again_only_moves_its_last_sighting() {
+    let mut inventory = Inventory::default();
+    let row = see(&mut inventory, 0, A, Some("10.0.0.5"), 64);
+    for (second, text) in [(1, "EPIRB \u{7}1"), (2, "EPIRB 1"), (3, " EPIRB 1 ")] {
+        say(&mut inventory, second, Subject::Speaker, Attribute::Name, FactValue::Text(text), row);
+    }
+    let values = &inventory.get(row.unwrap()).unwrap().attributes[&Attribute::Name];
+    assert_eq!(values.len(), 1);
+    assert_eq!((values[0].value.as_str(), values[0].first_seen, values[0].last_seen), ("EPIRB 1", at(1), at(3)));
 }
 
 #[test]

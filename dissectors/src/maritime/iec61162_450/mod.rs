@@ -61,6 +61,10 @@ impl Protocol for Iec61162450 {
         &[Carrier::Udp]
     }
 
+    fn probes_by_direction(&self) -> bool {
+        false
+    }
+
     fn probe(&self, _carrier: Carrier, _direction: Direction, head: &[u8]) -> Probe {
         if Token::of(head).is_some() { Probe::Yes } else { Probe::No }
     }

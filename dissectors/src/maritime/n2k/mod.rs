@@ -71,6 +71,10 @@ impl Protocol for Nmea2000 {
         &[Carrier::Can, Carrier::Tcp, Carrier::Udp, Carrier::Serial]
     }
 
+    fn probes_by_direction(&self) -> bool {
+        false
+    }
+
     fn probe(&self, carrier: Carrier, _direction: Direction, head: &[u8]) -> Probe {
         match (carrier, can::parse(head)) {
             (Carrier::Can, Some(Frame::Data(..))) => Probe::Yes,

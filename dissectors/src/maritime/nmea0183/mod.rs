@@ -63,6 +63,10 @@ impl Protocol for Nmea0183 {
         &[Carrier::Udp, Carrier::Tcp, Carrier::Serial]
     }
 
+    fn probes_by_direction(&self) -> bool {
+        false
+    }
+
     fn probe(&self, carrier: Carrier, _direction: Direction, head: &[u8]) -> Probe {
         recognise(carrier, head)
     }

@@ -97,12 +97,12 @@ impl<'a> Tags<'a> {
                 return;
             }
         };
-        let text = std::str::from_utf8(value).ok();
+        let text = || std::str::from_utf8(value).ok();
         match letter {
-            b's' => self.source = text,
-            b'd' => self.destination = text,
-            b't' => self.text = text,
-            b'i' | b'x' => self.local = text,
+            b's' => self.source = text(),
+            b'd' => self.destination = text(),
+            b't' => self.text = text(),
+            b'i' | b'x' => self.local = text(),
             b'n' => self.line_count = number(value),
             b'c' => self.unix_time = unsigned(value),
             b'r' => self.relative_time = unsigned(value),
