@@ -7,10 +7,6 @@
 
 use dogwatch_dissectors::{Carrier, Chunk, Limits, PROTOCOLS, ParseError, Progress, Sink};
 use dogwatch_model::{CaptureTime, Direction, Flow, Initiator, Mac, Message, SourceId, Transport, Vlans};
-use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-
-#[global_allocator]
-static ALLOCATOR: &StatsAlloc<std::alloc::System> = &INSTRUMENTED_SYSTEM;
 
 /// Counts what it is given.
 #[derive(Default)]
@@ -53,13 +49,7 @@ fn sentence(body: &str) -> String {
     format!("{body}*{sum:02X}\r\n")
 }
 
-/// One test for both: the counters are those of the whole process, and tests run side by side.
 #[test]
-fn sentences_allocate_nothing() {
-    single_sentences();
-    parts_of_messages_use_their_buffers_again();
-}
-
 fn single_sentences() {
     let bodies = [
         "$GPGGA,101530.00,5130.1234,N,00007.5678,W,2,10,0.9,12.3,M,47.0,M,3.0,0120",
@@ -86,21 +76,22 @@ fn single_sentences() {
             })
             .collect();
         let mut count = Count::default();
-        let region = Region::new(ALLOCATOR);
-        for round in 0..1_000 {
-            for bytes in &datagrams {
-                let at = CaptureTime::from_millis(round * 10);
-                let chunk = Chunk { at, flow: &flow, direction: Direction::ToServer, carrier: Carrier::Udp, bytes };
-                assert!(matches!(dissector.data(&chunk, &mut count), Progress::Used(_)));
+        let used = allocation_counter::measure(|| {
+            for round in 0..1_000 {
+                for bytes in &datagrams {
+                    let at = CaptureTime::from_millis(round * 10);
+                    let chunk = Chunk { at, flow: &flow, direction: Direction::ToServer, carrier: Carrier::Udp, bytes };
+                    assert!(matches!(dissector.data(&chunk, &mut count), Progress::Used(_)));
+                }
             }
-        }
-        let used = region.change();
-        println!("{protocol}: {} messages, {} acts, {} allocations", count.messages, count.acts, used.allocations);
+        });
+        println!("{protocol}: {} messages, {} acts, {} allocations", count.messages, count.acts, used.count_total);
         assert_eq!(count.messages, 12_000, "ten sentences and two AIS messages a round");
-        assert_eq!((used.allocations, used.reallocations), (0, 0));
+        assert_eq!(used.count_total, 0, "{used:?}");
     }
 }
 
+#[test]
 fn parts_of_messages_use_their_buffers_again() {
     let known = PROTOCOLS.iter().find(|known| known.name() == "nmea0183").unwrap();
     let mut dissector = known.open(&Limits::default());
@@ -119,11 +110,11 @@ fn parts_of_messages_use_their_buffers_again() {
         }
     };
     feed(0, &mut count);
-    let region = Region::new(ALLOCATOR);
-    for round in 1..500 {
-        feed(round * 10, &mut count);
-    }
-    let used = region.change();
+    let used = allocation_counter::measure(|| {
+        for round in 1..500 {
+            feed(round * 10, &mut count);
+        }
+    });
     assert_eq!((count.messages, count.errors), (1_500, 0));
-    assert_eq!((used.allocations, used.reallocations), (0, 0));
+    assert_eq!(used.count_total, 0, "{used:?}");
 }
