@@ -1,6 +1,7 @@
 //! What listens to the flow engine: keeps who the two ends of each flow are, and passes what they say to inventory and rules.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
 
 use dogwatch_dissectors::ParseError;
 use dogwatch_flow::{FlowId, FlowSummary, Observer};
@@ -41,6 +42,8 @@ pub(super) struct Watch {
     flows: Vec<Option<FlowState>>,
     /// Cards that answer for the address of a declared gateway: what they send for others is routed.
     gateways: BTreeSet<Mac>,
+    /// Tagged flows through a gateway, by what both their sights have in common: the slot of the sight that counts.
+    routed: HashMap<Routed, usize>,
 }
 
 /// What is remembered of a live flow: the two ends, seen from the side `flow` is seen from.
@@ -56,7 +59,12 @@ struct FlowState {
     told: Moved,
     /// Whether the mirror's account has it.
     is_in_mirror: bool,
+    /// The other side of a router shows the same packets: counted there, not here.
+    is_twin: bool,
 }
+
+/// What the two sights of a routed flow have in common: the capture source and the ends, in an order of their own.
+type Routed = (SourceId, Transport, (Option<IpAddr>, u16), (Option<IpAddr>, u16));
 
 impl Watch {
     pub(super) fn new(inventory: Inventory, rules: Rules) -> Self {
@@ -73,6 +81,7 @@ impl Watch {
             changes_dropped: 0,
             flows: Vec::new(),
             gateways: BTreeSet::new(),
+            routed: HashMap::new(),
         }
     }
 
@@ -174,7 +183,9 @@ impl Watch {
     }
 
     fn tell(&mut self, id: FlowId, at: CaptureTime, frame: u64, stage: FlowStage, packets: u64) {
-        let Some(state) = self.flows.get(id.slot()).and_then(Option::as_ref) else { return };
+        let Some(state) = self.flows.get(id.slot()).and_then(Option::as_ref).filter(|state| !state.is_twin) else {
+            return;
+        };
         let seen = FlowSeen {
             at,
             frame,
@@ -187,6 +198,25 @@ impl Watch {
             packets,
         };
         self.rules.flow(&seen, &Rows(&self.inventory));
+    }
+
+    /// Whether a trunk mirror shows this flow a second time, on the other side of a router: the same ends in another VLAN, through a card that is known
+    /// to be a gateway's. (A stranger who borrows the ends of a flow has another card, and is heard.)
+    fn is_seen_elsewhere(&mut self, id: FlowId, flow: &Flow) -> bool {
+        let is_gateway = |mac: Mac| {
+            self.gateways.contains(&mac) || self.rules.policy().is_some_and(|policy| policy.is_gateway_mac(mac))
+        };
+        let is_routed = flow.src.is_some() && (is_gateway(flow.src_mac) || is_gateway(flow.dst_mac));
+        if flow.vlans.outer.is_none() || !is_routed {
+            return false;
+        }
+        let key = routed(flow);
+        let first = self.routed.get(&key).and_then(|slot| self.flows.get(*slot)).and_then(Option::as_ref);
+        if first.is_some_and(|first| first.flow.vlans != flow.vlans) {
+            return true;
+        }
+        self.routed.insert(key, id.slot());
+        false
     }
 
     /// Takes the flow as it is seen now; turns the two ends when the other side turns out to have opened it.
@@ -222,6 +252,9 @@ impl Watch {
             if let Some(mirror) = self.mirrors.get_mut(usize::from(summary.flow.source.0)) {
                 mirror.heard(summary);
             }
+        }
+        if state.is_twin {
+            return 0;
         }
         for (row, traffic) in [(state.a.row, moved.forward), (state.b.row, moved.backward)] {
             if let Some(row) = row.filter(|_| traffic.packets > 0) {
@@ -264,6 +297,11 @@ impl Selectors {
     }
 }
 
+fn routed(flow: &Flow) -> Routed {
+    let (a, b) = ((flow.src, flow.src_port), (flow.dst, flow.dst_port));
+    (flow.source, flow.transport, a.min(b), a.max(b))
+}
+
 /// A card that answers ARP or neighbour discovery for the address of a declared gateway is that gateway's. Policies list gateways by address.
 fn learn_gateways(event: &Event<'_>, policy: Option<&Policy>, gateways: &mut BTreeSet<Mac>) {
     let Some(policy) = policy else { return };
@@ -291,6 +329,7 @@ impl Observer for Watch {
         if self.flows.len() <= id.slot() {
             self.flows.resize(id.slot() + 1, None);
         }
+        let is_twin = self.is_seen_elsewhere(id, flow);
         if let Some(slot) = self.flows.get_mut(id.slot()) {
             *slot = Some(FlowState {
                 flow: *flow,
@@ -300,6 +339,7 @@ impl Observer for Watch {
                 count_hint: 0,
                 told: Moved::default(),
                 is_in_mirror: false,
+                is_twin,
             });
         }
         self.tell(id, at, frame, FlowStage::Started, 1);
@@ -358,11 +398,16 @@ impl Observer for Watch {
         if let Some(slot) = self.flows.get_mut(id.slot()) {
             *slot = None;
         }
+        if summary.flow.vlans.outer.is_some() && self.routed.get(&routed(&summary.flow)) == Some(&id.slot()) {
+            self.routed.remove(&routed(&summary.flow));
+        }
     }
 
     fn event(&mut self, id: FlowId, event: &Event<'_>) {
         let Self { flows, sources, selectors, inventory, rules, messages, gateways, .. } = self;
-        let Some(state) = flows.get_mut(id.slot()).and_then(Option::as_mut) else { return };
+        let Some(state) = flows.get_mut(id.slot()).and_then(Option::as_mut).filter(|state| !state.is_twin) else {
+            return;
+        };
         messages.count(event.message.protocol, &mut state.count_hint);
         let is_forward = (event.flow.src_port, event.flow.src, event.flow.src_mac)
             == (state.flow.src_port, state.flow.src, state.flow.src_mac);
