@@ -48,6 +48,7 @@ impl Plan {
                 attack_after_s: 180,
                 parameters: BTreeMap::new(),
                 sentences: Sentences::default(),
+                pictures: true,
                 vlan: false,
                 faults: Faults { loss: 0.0, duplicates: 0.0, reorder: 0, half: false },
             },
@@ -58,6 +59,8 @@ impl Plan {
                 nanoseconds: false,
                 big_endian: false,
                 per_interface: false,
+                bus: true,
+                gzip: false,
             },
         })
     }
