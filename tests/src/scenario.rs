@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use dogwatch_model::CaptureTime;
-use dogwatch_sim::{Faults, FileOptions, Format, Link, RunOptions, Sentences};
+use dogwatch_sim::{Faults, FileOptions, Format, Link, RunOptions, Sentences, SimError};
 
 use crate::expectation::Labels;
 
@@ -70,7 +70,14 @@ impl Plan {
     /// # Errors
     /// When the simulator refuses or its labels cannot be read.
     pub fn play(&self) -> anyhow::Result<Scenario> {
-        let written = dogwatch_sim::run(&self.run, &self.files)?;
+        // some attacks need more time than others to be seen
+        let written = match dogwatch_sim::run(&self.run, &self.files) {
+            Err(SimError::TooShort { need_s, .. }) => {
+                let duration_s = u32::try_from(need_s)?;
+                dogwatch_sim::run(&RunOptions { duration_s, ..self.run.clone() }, &self.files)?
+            }
+            other => other?,
+        };
         let beside = |end: &str| self.files.out.join(format!("{}.{end}", self.run.script));
         let labels = serde_json::from_slice(&std::fs::read(beside("labels.json"))?)?;
         Ok(Scenario {
