@@ -161,12 +161,17 @@ pub(crate) fn file(program: &Program, mapping: &Mapping, path: &Path, name: &str
         }
         // The upstream list and its output drift apart for a stretch: the values then belong to a sentence beside.
         let mut best = compare(mapping, entry, own, place.clone());
+        let mut is_beside = false;
         let beside = messages.iter().skip(at.saturating_sub(2)).take(5).filter_map(|list| list.first());
         for row in beside {
             let other = compare(mapping, entry, Some(row), place.clone());
             if other.badness() < best.badness() {
                 best = other;
+                is_beside = true;
             }
+        }
+        if is_beside {
+            best.differs("sentence", &Value::from("own"), Some(&Value::from("beside")), vec!["paired-beside"]);
         }
         report.close(best)?;
     }

@@ -44,11 +44,17 @@ pub(crate) fn file(program: &Program, path: &Path, name: &str, report: &mut Repo
             Some(row) if entry["expect_header"].is_object() => identifier(&mut case, entry, row),
             Some(_) if entry["expect"]["pdus"].is_array() => transport(&mut case, entry, &said),
             Some(row) => asserted(&mut case, &entry["expect"], row),
-            None => case.missing(Vec::new()),
+            None => case.missing(if is_part(entry) { vec!["part-of-message"] } else { Vec::new() }),
         }
         report.close(case)?;
     }
     Ok(())
+}
+
+/// Whether a case is one frame of the transport protocol (SAE J1939-21, 5.10) or of a proprietary fast packet (data page 1).
+fn is_part(entry: &Value) -> bool {
+    let id = entry["can_id"].as_str().and_then(|id| u32::from_str_radix(id, 16).ok());
+    id.is_some_and(|id| matches!(id >> 16 & 0xff, 0xeb | 0xec) || id >> 24 & 1 == 1)
 }
 
 /// The header, and the values the other decoder gives as numbers with a unit.

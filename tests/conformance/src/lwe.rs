@@ -91,11 +91,12 @@ fn shows(rows: &[&Row], odd: &str) -> bool {
 /// A case written for the corpus: token, group, lines and their TAG parameters, or a planted fault.
 fn made(mapping: &Mapping, case: &mut Case, expect: &Value, rows: &[&Row]) {
     match expect["anomaly"].as_str() {
-        Some(fault) => match mapping.faults.get(fault) {
-            Some(odd) => case.judge(shows(rows, odd), "anomaly", &json!(odd), None),
-            // what only several flows together show is no oddity of a message
-            None => {}
-        },
+        Some(fault) => {
+            // what only several flows together show is no oddity of a message, and has no entry
+            if let Some(odd) = mapping.faults.get(fault) {
+                case.judge(shows(rows, odd), "anomaly", &json!(odd), None);
+            }
+        }
         None => {
             let odd = rows.iter().filter_map(|row| row.value["odd"].as_array()).flatten();
             let odd: Vec<_> = odd.filter(|odd| !mapping.harmless.iter().any(|known| *odd == known)).collect();

@@ -10,7 +10,7 @@ use crate::n2k::{self, Places};
 use crate::nmea0183::{self, How, Names};
 use crate::program::Program;
 use crate::verdict::Report;
-use crate::{ais, corpus, j1939, lwe};
+use crate::{ais, corpus, j1939, lwe, radar};
 
 /// Endings of inputs that are only replayed: their expectations stand in another file, or there are none.
 const INPUTS: [&str; 11] = ["pcap", "pcapng", "log", "nmea", "txt", "raw", "ebl", "in", "aivdm", "gz", "nmea0183"];
@@ -36,11 +36,30 @@ pub(crate) fn run(program: &Program, folder: &Path, only: &str, report: &mut Rep
             "ais" if is_cases => ais::file(program, &ais, &path, name, report)?,
             "iec61162-450" if is_cases => lwe::file(program, &lwe, &path, name, report)?,
             "nmea0183" if is_cases => sentences(program, &names, &path, name, report)?,
+            "asterix" if is_cases => radar::asterix(program, &path, name, report)?,
+            "radar" if is_cases => echoes(program, folder, name, report)?,
             "n2k" | "j1939" => bus(program, &places, folder, row, report)?,
             _ => replay(program, &path, name, family, report)?,
         }
     }
     Ok(())
+}
+
+/// Radar: layers of the frames of a capture, or counts of the sentences in it. Packet counts by flow are of no message and are not compared.
+fn echoes(program: &Program, folder: &Path, name: &str, report: &mut Report) -> Result<()> {
+    let path = folder.join(name);
+    let stem = |end: &str| name.strip_suffix(end).map(|stem| folder.join(stem));
+    if let Some(stem) = stem(".nmea-counts.jsonl") {
+        let captures = ["pcap", "pcapng"].map(|end| PathBuf::from(format!("{}.{end}", stem.display())));
+        return match captures.iter().find(|capture| capture.is_file()) {
+            Some(capture) => radar::counts(program, capture, &path, name, report),
+            None => report.remark("radar", name, "no capture for these counts"),
+        };
+    }
+    match stem(".jsonl").filter(|capture| capture.is_file()) {
+        Some(capture) => radar::layers(program, &capture, &path, name, report),
+        None => Ok(()),
+    }
 }
 
 /// NMEA 0183: what a file of cases holds shows in its first case.

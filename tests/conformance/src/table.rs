@@ -48,13 +48,15 @@ pub(crate) fn print(report: &Report, details: &Path) -> Result<bool> {
         let Tally { files, cases, equal, explained, different, not_decoded, unjudged, panics, .. } = tally;
         let bar = bars.of(family);
         let percent = tally.percent();
-        let met = *panics == 0 && bar.is_none_or(|bar| percent >= bar);
+        // where nothing was judged nothing is claimed: the bar is not met, it is not asked
+        let met = *panics == 0 && bar.zip(percent).is_none_or(|(bar, percent)| percent >= bar);
+        let percent = percent.map_or_else(|| "-".to_owned(), |percent| format!("{percent:.2}"));
         good &= met;
         let bar = bar.map_or_else(|| "-".to_owned(), |bar| format!("{bar}"));
         let mark = if met { "" } else { "  below the bar" };
         writeln!(
             out,
-            "{family:<26} {files:>6} {cases:>7} {equal:>7} {explained:>9} {different:>9} {not_decoded:>11} {unjudged:>8} {panics:>6} {percent:>7.2} {bar:>6}{mark}"
+            "{family:<26} {files:>6} {cases:>7} {equal:>7} {explained:>9} {different:>9} {not_decoded:>11} {unjudged:>8} {panics:>6} {percent:>7} {bar:>6}{mark}"
         )?;
     }
     writeln!(out)?;

@@ -30,10 +30,10 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Share of the judged cases that are equal or differ for a known reason, in percent.
-    pub(crate) fn percent(&self) -> f64 {
+    /// Share of the judged cases that are equal or differ for a known reason, in percent; `None` when none could be judged.
+    pub(crate) fn percent(&self) -> Option<f64> {
         let judged = self.equal + self.explained + self.different + self.not_decoded;
-        if judged == 0 { 100.0 } else { 100.0 * (self.equal + self.explained) as f64 / judged as f64 }
+        (judged > 0).then(|| 100.0 * (self.equal + self.explained) as f64 / judged as f64)
     }
 }
 
