@@ -53,4 +53,6 @@ pub struct Page<'a> {
     pub shell: Shell<'a>,
     /// The rendered body: HTML.
     pub body: &'a str,
+    /// Tag of the body ([`crate::tag`]): the page asks for its fragment with it and is told when there is nothing new.
+    pub tag: &'a str,
 }

@@ -8,7 +8,7 @@ const regions = () => document.querySelectorAll("[data-live]");
 // Seconds between two fetches: what people watch every second, what they read every five.
 const pace = () => 1000 * Math.min(60, ...Array.from(regions(), (region) => Number(region.dataset.live) || 5));
 
-let tag = "";
+let tag = `"${document.body.dataset.tag}"`;
 let busy = false;
 let timer = 0;
 let last = 0;

@@ -1,6 +1,7 @@
 //! The console against hand-made pictures: every page answers, nothing from the wire becomes markup, nothing comes from outside.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::sync::Arc;
 
 use axum::Router;
@@ -217,11 +218,32 @@ async fn every_page_answers_whole_and_as_a_fragment() {
         assert_eq!(fragment.status, StatusCode::OK, "{path}");
         assert!(!fragment.text.contains("<html") && fragment.text.contains("data-live"), "{path}");
         assert!(whole.text.contains(fragment.text.trim()), "{path}: the fragment is the body of the page");
+        let tag = whole.text.split("data-tag=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+        assert_eq!(fragment.headers.get(header::ETAG).unwrap().to_str().unwrap(), format!("\"{tag}\""), "{path}");
         // asked again with its tag, it costs nothing
         let tag = fragment.headers.get(header::ETAG).unwrap();
         let again = Request::get(format!("{path}?fragment=1")).header(header::IF_NONE_MATCH, tag);
         let again = ask(&app, again.body(Body::empty()).unwrap()).await;
         assert_eq!((again.status, again.text.len()), (StatusCode::NOT_MODIFIED, 0), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_is_packed_only_for_those_who_take_it() {
+    let app = app(picture("calm"));
+    let plain = get(&app, "/zones").await.text;
+    for (takes, is_packed) in [("gzip, deflate", true), ("br", false), ("gzip;q=0", false), ("br, gzip;q=0.5", true)] {
+        let request = Request::get("/zones").header(header::ACCEPT_ENCODING, takes).body(Body::empty()).unwrap();
+        let response = TowerToHyperService::new(app.clone()).call(request).await.unwrap();
+        assert_eq!(response.headers().get(header::CONTENT_ENCODING).is_some(), is_packed, "{takes}");
+        assert_eq!(response.headers().get(header::CONTENT_TYPE).unwrap(), "text/html; charset=utf-8");
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        let mut text = String::new();
+        match is_packed {
+            true => flate2::read::GzDecoder::new(&bytes[..]).read_to_string(&mut text).unwrap(),
+            false => (&bytes[..]).read_to_string(&mut text).unwrap(),
+        };
+        assert_eq!(text, plain, "{takes}");
     }
 }
 
