@@ -115,6 +115,24 @@ fn a_trunk_mirror_with_vlan_tags_shows_the_same() {
 }
 
 #[test]
+fn a_packet_seen_on_both_sides_of_a_router_counts_once() {
+    let counts = |vlan: bool| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut plan = Plan::new("modbus-write", 7, MINUTES, folder.path()).unwrap();
+        plan.run.vlan = vlan;
+        let scenario = plan.play().unwrap();
+        let analysed = analyse(&scenario.captures, Some(policy(&scenario.policy).unwrap())).unwrap();
+        let findings: Vec<_> =
+            analysed.findings().iter().map(|finding| (finding.rule_id.clone(), finding.count)).collect();
+        (scenario.frames, analysed.pipeline.messages().sorted().get("modbus").copied(), findings)
+    };
+    let ((near, near_messages, near_findings), (trunk, trunk_messages, trunk_findings)) = (counts(false), counts(true));
+    assert!(trunk > near, "the trunk shows routed packets twice: {trunk} frames against {near}");
+    assert_eq!(trunk_messages, near_messages);
+    assert_eq!(trunk_findings, near_findings);
+}
+
+#[test]
 fn pcapng_shows_the_same() {
     let (table, wrong) = every_script(&[7], |plan| plan.files.format = Format::PcapNg);
     println!("{table}");
