@@ -1,9 +1,5 @@
 //! A sentence costs no allocation: reading one, with its TAG block, its acts and its AIS payload, touches no heap once the flow is open.
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a test: what is wrong must stop it, and says what it measured"
-)]
+#![expect(clippy::unwrap_used, reason = "a test: what is wrong must stop it")]
 
 use dogwatch_dissectors::{Carrier, Chunk, Limits, PROTOCOLS, ParseError, Progress, Sink};
 use dogwatch_model::{CaptureTime, Direction, Flow, Initiator, Mac, Message, SourceId, Transport, Vlans};
