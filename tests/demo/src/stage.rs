@@ -5,6 +5,8 @@ use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -34,12 +36,13 @@ pub(crate) struct Stage {
     folder: PathBuf,
     children: Vec<(String, Child)>,
     has_namespace: bool,
+    interrupted: Arc<AtomicBool>,
 }
 
 impl Stage {
     pub(crate) fn new(programs: PathBuf, folder: PathBuf) -> anyhow::Result<Self> {
         let folder = std::fs::canonicalize(folder)?;
-        Ok(Self { programs, folder, children: Vec::new(), has_namespace: false })
+        Ok(Self { programs, folder, children: Vec::new(), has_namespace: false, interrupted: listen_for_interrupt()? })
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -159,16 +162,17 @@ impl Stage {
 
     /// Whether the console still answers: a daemon that died must not look like a slow one.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(!self.interrupted.load(Ordering::Relaxed), "interrupted");
         let log = self.folder.join("dogwatch.log");
         let panicked = std::fs::read_to_string(&log).is_ok_and(|text| text.contains("panicked"));
         anyhow::ensure!(!panicked, "the daemon panicked; see {}", log.display());
         Ok(())
     }
 
-    /// Keeps the stage until Ctrl-C, which reaches all programs of it as well.
-    pub(crate) fn wait_for_interrupt(&mut self) {
-        if let Some((_, daemon)) = self.children.iter_mut().find(|(name, _)| name == "dogwatch") {
-            let _ = daemon.wait();
+    /// Keeps the stage until Ctrl-C; dropping it then stops every program and takes the cables away.
+    pub(crate) fn wait_for_interrupt(&self) {
+        while !self.interrupted.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(200));
         }
     }
 }
@@ -191,6 +195,19 @@ impl Drop for Stage {
             remove_cables();
         }
     }
+}
+
+/// Catches Ctrl-C, so that the stage is cleared before the program ends.
+fn listen_for_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&interrupted);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::spawn(move || {
+        if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
+            flag.store(true, Ordering::Relaxed);
+        }
+    });
+    Ok(interrupted)
 }
 
 fn lay_cables() -> anyhow::Result<()> {
