@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use dogwatch_model::{Asset, CaptureTime, Event, Mac, Severity, ShipState};
 
 use crate::findings::{Cause, FindingTable};
+use crate::learning::Learning;
 use crate::policy::Policy;
 use crate::seen::{FlowSeen, HealthSeen, Party, Source};
 
@@ -52,6 +53,17 @@ pub trait Detector: Send {
     fn health(&mut self, _seen: &HealthSeen<'_>, _cx: &mut Context<'_>) {}
     /// A second of capture time went by.
     fn tick(&mut self, _at: CaptureTime, _cx: &mut Context<'_>) {}
+    /// What it learned and wants to know again after a restart or in the next analysis; bounded like its state.
+    fn learned(&self) -> Option<serde_json::Value> {
+        None
+    }
+    /// Takes up what it learned earlier.
+    ///
+    /// # Errors
+    /// When `learned` is not what [`Detector::learned`] gave; the detector then stands as before.
+    fn recall(&mut self, _learned: serde_json::Value) -> Result<(), serde_json::Error> {
+        Ok(())
+    }
 }
 
 /// What detections may ask about devices.
@@ -70,6 +82,8 @@ pub struct Context<'a> {
     pub policy: Option<&'a Policy>,
     /// What the ship is doing.
     pub state: ShipState,
+    /// Whether what is seen for the first time is learned or judged.
+    pub learning: Learning,
     /// The inventory.
     pub directory: &'a dyn Directory,
     pub(crate) findings: &'a mut FindingTable,
@@ -141,6 +155,12 @@ impl Context<'_> {
         if let Some(row) = row {
             self.findings.remember(cause, row);
         }
+    }
+
+    /// Whether what passes between the two is being learned at `at`, so that nothing learned may be raised on.
+    #[must_use]
+    pub fn is_learning(&self, at: CaptureTime, from: &Party, to: &Party) -> bool {
+        self.learning.is_on(at, self.policy, from.end.zone, to.end.zone)
     }
 
     /// Notes that the policy has spoken on what is being looked at, so that learned rules stay quiet.

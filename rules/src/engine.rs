@@ -5,6 +5,7 @@ use dogwatch_model::{Act, CaptureTime, Event, Finding, Of, Position, Quantity, S
 use crate::detections;
 use crate::detector::{Context, Detector, Directory};
 use crate::findings::FindingTable;
+use crate::learning::{Baseline, Learning};
 use crate::policy::{Policy, StateTracker};
 use crate::seen::{FlowSeen, HealthSeen, Party, Source};
 
@@ -39,6 +40,7 @@ pub struct Rules {
     findings: FindingTable,
     state: ShipState,
     tracker: Option<StateTracker>,
+    learning: Learning,
     last_tick: Option<CaptureTime>,
     counters: RulesCounters,
 }
@@ -77,6 +79,7 @@ impl Rules {
             findings: FindingTable::default(),
             state: ShipState::Unknown,
             tracker,
+            learning: Learning::default(),
             last_tick: None,
             counters: RulesCounters::default(),
         }
@@ -99,6 +102,29 @@ impl Rules {
         self.findings.restore(findings);
     }
 
+    /// What the detectors learned so far.
+    #[must_use]
+    pub fn baseline(&self) -> Baseline {
+        let learned = self.detectors.iter().filter_map(|detector| Some((key_of(&**detector)?, detector.learned()?)));
+        Baseline::new(self.learning, self.last_tick, learned.collect())
+    }
+
+    /// Takes up what an earlier run learned; gives the ids of detectors that could not read theirs.
+    pub fn recall(&mut self, baseline: Baseline) -> Vec<String> {
+        let mut learned = baseline.learned;
+        let mut unread = Vec::new();
+        for detector in &mut self.detectors {
+            let Some(key) = key_of(&**detector) else { continue };
+            if let Some(learned) = learned.remove(&key)
+                && detector.recall(learned).is_err()
+            {
+                unread.push(key);
+            }
+        }
+        self.learning.has_baseline();
+        unread
+    }
+
     /// Findings that are new or changed since the last call.
     pub fn take_changed(&mut self) -> Vec<Finding> {
         self.findings.take_changed()
@@ -118,12 +144,14 @@ impl Rules {
 
     /// A flow reached a stage.
     pub fn flow(&mut self, seen: &FlowSeen<'_>, directory: &dyn Directory) {
+        self.learning.seen(seen.at);
         let mut policy_raised = false;
         for index in &self.flows {
             let Some(detector) = self.detectors.get_mut(*index) else { continue };
             let mut cx = Context {
                 policy: self.policy.as_ref(),
                 state: self.state,
+                learning: self.learning,
                 directory,
                 findings: &mut self.findings,
                 source: seen.source,
@@ -142,6 +170,7 @@ impl Rules {
         source: Source<'_>,
         directory: &dyn Directory,
     ) {
+        self.learning.seen(event.at);
         let (mut requests, mut published, mut facts, mut measures, mut oddities) = (false, false, false, false, false);
         for act in event.message.acts {
             match act {
@@ -159,6 +188,7 @@ impl Rules {
         let mut cx = Context {
             policy: self.policy.as_ref(),
             state: self.state,
+            learning: self.learning,
             directory,
             findings: &mut self.findings,
             source,
@@ -191,6 +221,7 @@ impl Rules {
             let mut cx = Context {
                 policy: self.policy.as_ref(),
                 state: self.state,
+                learning: self.learning,
                 directory,
                 findings: &mut self.findings,
                 source: Source { label: seen.source, selector: "" },
@@ -211,6 +242,7 @@ impl Rules {
             let mut cx = Context {
                 policy: self.policy.as_ref(),
                 state: self.state,
+                learning: self.learning,
                 directory,
                 findings: &mut self.findings,
                 source: Source::default(),
@@ -234,4 +266,9 @@ impl Rules {
             _ => {}
         }
     }
+}
+
+/// What a detector's part of a baseline is filed under.
+fn key_of(detector: &dyn Detector) -> Option<String> {
+    detector.cards().first().map(|card| card.id.to_owned())
 }

@@ -11,10 +11,12 @@ pub mod detections;
 mod detector;
 mod engine;
 mod findings;
+mod learning;
 pub mod policy;
 mod seen;
 
 pub use detector::{Card, Context, Detector, Directory, Raise, Wants};
 pub use engine::{Rules, RulesCounters, Settings};
 pub use findings::{Cause, FindingTable};
+pub use learning::{Baseline, Learning};
 pub use seen::{FlowSeen, FlowStage, HealthSeen, Party, Source};

@@ -55,7 +55,7 @@ impl Party {
 }
 
 /// What one end is told apart by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum Identity {
     /// ISO 11783-5 NAME.
     Name(u64),

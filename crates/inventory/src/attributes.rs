@@ -116,6 +116,11 @@ const fn is_list(attribute: Attribute) -> bool {
             | Attribute::ClientHint
             | Attribute::PortVlan
             | Attribute::SwitchPort
+            | Attribute::Account
+            | Attribute::TlsFingerprint
+            | Attribute::StationAddress
+            | Attribute::Publication
+            | Attribute::MulticastGroup
     )
 }
 

@@ -241,6 +241,36 @@ pub enum Attribute {
     ClientHint,
     /// What it does on the ship's network: position, heading, ais, radar …
     NavigationRole,
+    /// An account that logs in from it or on it; never a password.
+    Account,
+    /// Workgroup, domain or realm it belongs to.
+    Domain,
+    /// Subject of the certificate it shows.
+    CertificateSubject,
+    /// SHA-256 of the certificate or host key it shows, hexadecimal.
+    CertificateHash,
+    /// JA4-style fingerprint of how it opens TLS or QUIC.
+    TlsFingerprint,
+    /// HASSH fingerprint of its SSH key exchange.
+    SshFingerprint,
+    /// Project or program loaded into a controller.
+    ProjectName,
+    /// Operating mode of a controller: run, stop, program, key switch.
+    OperatingMode,
+    /// Its address in its own protocol: IEC 104 common address, DNP3 link address, BACnet instance, AMS Net Id, rack and slot.
+    StationAddress,
+    /// URI of the application it runs (OPC UA).
+    ApplicationUri,
+    /// URI of the product it is (OPC UA).
+    ProductUri,
+    /// A stream, data set, control block or topic it publishes.
+    Publication,
+    /// A multicast group it joined.
+    MulticastGroup,
+    /// Identity of the clock it is (PTP, EUI-64).
+    ClockIdentity,
+    /// What it takes its time from.
+    TimeSource,
 }
 
 /// Of whom or what a quantity is.

@@ -1,20 +1,14 @@
 //! DW-3001: a station writes to a controller it never wrote to before.
 //!
-//! Works without a policy: who writes is learned first. A station that wrote during learning, or whose write the policy allows, is known. Learning
-//! ends when the mode says so (watch, enforce) or after the learning time below; without a policy it always takes that time.
-
-use std::time::Duration;
+//! Works without a policy: who writes is learned first. A station that wrote while learning, or whose write the policy allows, is known.
 
 use dogwatch_model::{Act, CaptureTime, Event, Object, Severity, Verb};
 
 use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::findings::call;
-use crate::policy::Mode;
 use crate::seen::{Identity, Party, service};
 
-/// How long writers are learned where no policy says otherwise (catalogue: at least 24 h).
-const LEARNING: Duration = Duration::from_secs(24 * 3_600);
 /// Writers remembered.
 const REMEMBERED: usize = 16_384;
 
@@ -26,19 +20,18 @@ const CARD: Card = Card {
 };
 
 /// Who writes to whom, behind which unit.
-type Pair = (Identity, Identity, Option<u8>, &'static str);
+type Pair = (Identity, Identity, Option<u8>);
 
 /// See the file's head.
 pub(super) struct FirstWrite {
     writers: Remembered<Pair, ()>,
     /// Stations that write to anything.
     stations: Remembered<Identity, ()>,
-    first: Option<CaptureTime>,
 }
 
 impl Default for FirstWrite {
     fn default() -> Self {
-        Self { writers: Remembered::new(REMEMBERED), stations: Remembered::new(REMEMBERED), first: None }
+        Self { writers: Remembered::new(REMEMBERED), stations: Remembered::new(REMEMBERED) }
     }
 }
 
@@ -52,7 +45,6 @@ impl Detector for FirstWrite {
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {
-        let first = *self.first.get_or_insert(event.at);
         for act in event.message.acts {
             let Act::Request { verb: Verb::Write, object } = act else { continue };
             // parameter groups on a bus are judged by who may command whom
@@ -63,17 +55,14 @@ impl Detector for FirstWrite {
                 Object::Sentence { .. } | Object::Pgn { .. } => continue,
             };
             let is_of_a_controller = matches!(object, Object::Registers { .. });
-            let pair = (from.identity(), to.identity(), unit, event.message.protocol);
+            let pair = (from.identity(), to.identity(), unit);
             if !is_of_a_controller || self.writers.touch(pair, event.at).is_some() {
                 continue;
             }
             let is_known_station = self.stations.touch(pair.0, event.at).is_some();
             self.writers.put(pair, event.at, ());
             self.stations.put(pair.0, event.at, ());
-            let is_learning = cx.policy.map_or(event.at.since(first) < LEARNING, |policy| {
-                policy.mode_between(from.end.zone, to.end.zone) == Mode::Learn
-            });
-            if is_learning || cx.has_policy_spoken() {
+            if cx.is_learning(event.at, from, to) || cx.has_policy_spoken() {
                 continue;
             }
             let severity = if is_known_station { Severity::Medium } else { Severity::High };
@@ -95,6 +84,17 @@ impl Detector for FirstWrite {
                 proposal: None,
             });
         }
+    }
+
+    fn learned(&self) -> Option<serde_json::Value> {
+        serde_json::to_value(self.writers.entries()).ok()
+    }
+
+    fn recall(&mut self, learned: serde_json::Value) -> Result<(), serde_json::Error> {
+        let writers: Vec<(Pair, CaptureTime, ())> = serde_json::from_value(learned)?;
+        self.stations.recall(writers.iter().map(|(pair, at, ())| (pair.0, *at, ())).collect());
+        self.writers.recall(writers);
+        Ok(())
     }
 }
 
@@ -127,6 +127,21 @@ mod tests {
         let told =
             writes(&[(0.0, "10.0.2.10", 1), (day, "10.0.2.10", 1), (day, "10.0.2.66", 1), (day, "10.0.2.10", 2)]);
         assert_eq!(told, [("DW-3001".to_owned(), Severity::High), ("DW-3001".to_owned(), Severity::Medium)]);
+    }
+
+    #[test]
+    fn who_wrote_in_an_earlier_run_is_known() {
+        let mut first = FirstWrite::default();
+        let pair = |from: &str| {
+            let ip = |text: &str| Identity::Ip(text.parse().unwrap());
+            (ip(from), ip("10.0.2.21"), Some(1))
+        };
+        first.writers.put(pair("10.0.2.10"), CaptureTime(7), ());
+        let mut next = FirstWrite::default();
+        next.recall(first.learned().unwrap()).unwrap();
+        assert!(next.writers.get(&pair("10.0.2.10")).is_some() && next.writers.get(&pair("10.0.2.11")).is_none());
+        assert!(next.stations.get(&pair("10.0.2.10").0).is_some());
+        assert!(next.recall(serde_json::json!({"not": "it"})).is_err());
     }
 
     #[test]

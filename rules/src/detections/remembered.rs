@@ -46,6 +46,20 @@ impl<K: Hash + Eq + Copy + Ord, V> Remembered<K, V> {
         self.entries.insert(key, (at, value));
     }
 
+    /// Every entry with the time it was last touched, by key: the form kept in a baseline.
+    pub(crate) fn entries(&self) -> Vec<(K, CaptureTime, &V)> {
+        let mut entries: Vec<_> = self.entries.iter().map(|(key, (touched, value))| (*key, *touched, value)).collect();
+        entries.sort_unstable_by_key(|(key, ..)| *key);
+        entries
+    }
+
+    /// Puts entries of an earlier run back.
+    pub(crate) fn recall(&mut self, entries: Vec<(K, CaptureTime, V)>) {
+        for (key, touched, value) in entries {
+            self.put(key, touched, value);
+        }
+    }
+
     /// How many entries.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {

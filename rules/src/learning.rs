@@ -1,0 +1,92 @@
+//! Learned or judged: what detectors do with something they see for the first time, and what they take along to the next run.
+//!
+//! Learning is on where the policy's mode says so. Where it says watch or enforce, a monitor that begins without a baseline still only looks for
+//! the first two minutes (the catalogue's grace after a start); without a policy it looks for a day.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use dogwatch_model::CaptureTime;
+use serde::{Deserialize, Serialize};
+
+use crate::policy::{Mode, Policy, ZoneIx};
+
+/// How long is learned where no policy says otherwise (catalogue: at least 24 h).
+const WITHOUT_POLICY: Duration = Duration::from_secs(24 * 3_600);
+/// How long a monitor without a baseline only looks (catalogue: `grace.monitor_start_s`).
+const WITHOUT_BASELINE: Duration = Duration::from_secs(120);
+/// The form this build writes.
+const SCHEMA: u32 = 1;
+
+/// Whether what is seen for the first time is learned or judged.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Learning {
+    /// First thing seen.
+    started: Option<CaptureTime>,
+    has_baseline: bool,
+}
+
+impl Learning {
+    /// Takes the time of something seen; the first one starts the clock.
+    pub(crate) fn seen(&mut self, at: CaptureTime) {
+        self.started.get_or_insert(at);
+    }
+
+    /// Knows what an earlier run learned.
+    pub(crate) const fn has_baseline(&mut self) {
+        self.has_baseline = true;
+    }
+
+    /// Whether learning is on at `at` between two zones.
+    #[must_use]
+    pub fn is_on(&self, at: CaptureTime, policy: Option<&Policy>, from: Option<ZoneIx>, to: Option<ZoneIx>) -> bool {
+        let grace = match policy {
+            Some(policy) if policy.mode_between(from, to) == Mode::Learn => return true,
+            Some(_) => WITHOUT_BASELINE,
+            None => WITHOUT_POLICY,
+        };
+        !self.has_baseline && self.started.is_none_or(|started| at.since(started) < grace)
+    }
+}
+
+/// What the detectors of a run learned, for the next one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Baseline {
+    /// Form of this record.
+    pub schema: u32,
+    /// First thing seen by the run that wrote it.
+    pub first: Option<CaptureTime>,
+    /// Last thing seen.
+    pub last: Option<CaptureTime>,
+    /// What each detector learned, by the first id it raises.
+    pub learned: BTreeMap<String, serde_json::Value>,
+}
+
+impl Baseline {
+    /// A baseline of what was learned between `learning`'s start and `last`.
+    pub(crate) fn new(
+        learning: Learning,
+        last: Option<CaptureTime>,
+        learned: BTreeMap<String, serde_json::Value>,
+    ) -> Self {
+        Self { schema: SCHEMA, first: learning.started, last, learned }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_policy_a_day_is_learned_unless_there_is_a_baseline() {
+        let at = |seconds: i64| CaptureTime::from_parts(1_800_000_000 + seconds, 0);
+        let mut learning = Learning::default();
+        assert!(learning.is_on(at(0), None, None, None), "nothing was seen yet");
+        learning.seen(at(0));
+        learning.seen(at(50));
+        assert!(learning.is_on(at(86_399), None, None, None));
+        assert!(!learning.is_on(at(86_400), None, None, None));
+        learning.has_baseline();
+        assert!(!learning.is_on(at(1), None, None, None));
+    }
+}
