@@ -19,7 +19,7 @@ use crate::pipeline::Pipeline;
 /// What to analyse.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
-    /// Captures: pcap or pcapng, plain or gzip; Ethernet, Linux cooked, raw IP, BSD loopback, SocketCAN
+    /// Captures: pcap or pcapng, plain or gzip; Ethernet, Linux cooked, raw IP, BSD loopback, SocketCAN, 802.11, token ring, ARCNET, PPP
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// The vessel's zone policy
@@ -72,6 +72,7 @@ struct Summary {
     schema: u32,
     files: Vec<String>,
     frames: u64,
+    records_without_frame: u64,
     bytes: u64,
     capture_first: Option<CaptureTime>,
     capture_last: Option<CaptureTime>,
@@ -176,6 +177,7 @@ fn summarise(options: &Options, pipeline: &Pipeline, replayed: Replayed, seconds
         schema: 1,
         files: options.files.iter().map(|file| file.display().to_string()).collect(),
         frames: replayed.frames,
+        records_without_frame: replayed.records_without_frame,
         bytes: pipeline.sources().map(|(_, source)| source.bytes).sum(),
         capture_first: first,
         capture_last: last,
@@ -211,6 +213,13 @@ fn write_folder(folder: &Path, pipeline: &Pipeline, summary: &Summary) -> anyhow
 
 fn print(summary: &Summary, pipeline: &Pipeline, out: &mut dyn Write) -> std::io::Result<()> {
     writeln!(out, "{} frames, {} bytes from {} file(s)", summary.frames, summary.bytes, summary.files.len())?;
+    if summary.records_without_frame > 0 {
+        writeln!(
+            out,
+            "of these {} are records without a frame (journal, custom blocks)",
+            summary.records_without_frame
+        )?;
+    }
     if let (Some(first), Some(last)) = (summary.capture_first, summary.capture_last) {
         writeln!(out, "captured {first} to {last}")?;
     }
