@@ -45,7 +45,7 @@ fn say(talker: &OwnedFd, text: &str) {
 
 fn source(port: u16) -> Option<Value> {
     let health: Value = http::get(port, "/api/health").ok()?;
-    health["sources"].as_array()?.first().cloned()
+    health.get("sources")?.as_array()?.first().cloned()
 }
 
 #[test]
