@@ -8,23 +8,16 @@ use dogwatch_model::Direction::{ToClient, ToServer};
 const CLIENT: &str = "0a0000010101";
 const SERVER: &str = "0a0000020101";
 
-fn ams(
-    to: &str,
-    to_port: u16,
-    from: &str,
-    from_port: u16,
-    head: [u16; 2],
-    error: u32,
-    invoke: u32,
-    data: &str,
-) -> Vec<u8> {
+/// A message between the two by command and flags; the server holds `port`.
+fn ams(port: u16, head: [u16; 2], error: u32, invoke: u32, data: &str) -> Vec<u8> {
     let data = hex(data);
+    let (server, client) = (
+        [hex(SERVER), port.to_le_bytes().to_vec()].concat(),
+        [hex(CLIENT), 32_905_u16.to_le_bytes().to_vec()].concat(),
+    );
     let mut bytes = vec![0, 0];
     bytes.extend(u32::try_from(data.len() + 32).unwrap().to_le_bytes());
-    bytes.extend(hex(to));
-    bytes.extend(to_port.to_le_bytes());
-    bytes.extend(hex(from));
-    bytes.extend(from_port.to_le_bytes());
+    bytes.extend(if head[1] & 1 == 0 { [server, client].concat() } else { [client, server].concat() });
     bytes.extend(head.map(u16::to_le_bytes).concat());
     bytes.extend(u32::try_from(data.len()).unwrap().to_le_bytes());
     bytes.extend(error.to_le_bytes());
@@ -34,11 +27,11 @@ fn ams(
 }
 
 fn ask(port: u16, command: u16, invoke: u32, data: &str) -> Vec<u8> {
-    ams(SERVER, port, CLIENT, 32_905, [command, 4], 0, invoke, data)
+    ams(port, [command, 4], 0, invoke, data)
 }
 
 fn answer(port: u16, command: u16, invoke: u32, data: &str) -> Vec<u8> {
-    ams(CLIENT, 32_905, SERVER, port, [command, 5], 0, invoke, data)
+    ams(port, [command, 5], 0, invoke, data)
 }
 
 #[test]
@@ -101,7 +94,7 @@ fn identity_and_state() {
 fn a_router_refuses_for_others() {
     let mut conversation = Conversation::new(&ADS, Carrier::Tcp, 48_898);
     conversation.send(ToServer, &ask(851, 4, 3, ""));
-    conversation.send(ToClient, &ams(CLIENT, 32_905, SERVER, 851, [4, 5], 7, 3, ""));
+    conversation.send(ToClient, &ams(851, [4, 5], 7, 3, ""));
     assert_eq!(conversation.heard.seen[1].acts, ["refusal diagnose port 851"]);
 }
 
