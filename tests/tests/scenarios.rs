@@ -15,8 +15,18 @@ use dogwatch_tests::scenario::{Plan, Scenario};
 const NORMAL_S: u32 = 480;
 /// Scripts of every family, for runs that differ in how the capture is written.
 const SAMPLE: &[&str] = &[
-    "sea-day", "rogue-device", "ip-takeover", "crew-to-bridge", "modbus-write", "modbus-range", "pos-jump", "sfi-clash", "n2k-claim", "window-overrun",
-    "setpoint", "mirror-loss",
+    "sea-day",
+    "rogue-device",
+    "ip-takeover",
+    "crew-to-bridge",
+    "modbus-write",
+    "modbus-range",
+    "pos-jump",
+    "sfi-clash",
+    "n2k-claim",
+    "window-overrun",
+    "setpoint",
+    "mirror-loss",
 ];
 
 /// Whether a detector for this stands in the build. The labels ask for the whole catalogue; what has no detector yet is shown in the table and not

@@ -16,7 +16,13 @@ pub(super) const SCRIPTS: &[Script] = &[
     attack("jam", "a jammer takes the satellite signals away, decibel by decibel", &[("db", 15.0)], 150, jam),
     attack("fix-lost", "every receiver loses its fix", &[], 150, fix_lost),
     attack("datum", "the first receiver changes to another datum", &[], 150, datum),
-    attack("sog-limit", "the first receiver reports a speed that no such ship can make", &[("kn", 38.0)], 60, sog_limit),
+    attack(
+        "sog-limit",
+        "the first receiver reports a speed that no such ship can make",
+        &[("kn", 38.0)],
+        60,
+        sog_limit,
+    ),
     attack("depth", "the echo sounder jumps to a shoal and back, then stands still", &[("factor", 0.3)], 240, depth),
     attack(
         "ais-own",

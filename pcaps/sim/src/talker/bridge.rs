@@ -60,7 +60,10 @@ impl ReceiverNoise {
             lat,
             lon,
             height: height + up,
-            sog_kn: fault.speed_kn.unwrap_or(libm::hypot(velocity.0, velocity.1) / KNOT + self.rng.normal(0.04)).max(0.0),
+            sog_kn: fault
+                .speed_kn
+                .unwrap_or(libm::hypot(velocity.0, velocity.1) / KNOT + self.rng.normal(0.04))
+                .max(0.0),
             cog: (geodesy::direction(velocity.0, velocity.1) + self.rng.normal(0.3)).rem_euclid(360.0),
             satellites: if weak { satellites.saturating_sub(4) } else { satellites },
             hdop,

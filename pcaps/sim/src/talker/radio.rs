@@ -170,7 +170,8 @@ impl Talker for Transponder {
                 rot: world.motion.rot,
                 second,
             };
-            let motion = if fix.valid { motion } else { Motion { heading: motion.heading, rot: motion.rot, ..ais::NOWHERE } };
+            let motion =
+                if fix.valid { motion } else { Motion { heading: motion.heading, rot: motion.rot, ..ais::NOWHERE } };
             // Navigational status: at anchor 1, moored 5, else under way using engine 0.
             let status = match world.motion.voyage {
                 Voyage::Anchor => 1,
