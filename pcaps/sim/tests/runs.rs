@@ -38,8 +38,11 @@ fn files(out: &Path) -> FileOptions {
     }
 }
 
-/// The records of a little-endian microsecond file: time in microseconds and bytes.
-fn records(path: PathBuf) -> Vec<(u64, Vec<u8>)> {
+/// Time in microseconds and bytes.
+type Record = (u64, Vec<u8>);
+
+/// The records of a little-endian microsecond file.
+fn records(path: PathBuf) -> Vec<Record> {
     let all = std::fs::read(&path).unwrap();
     let word = |at: usize| u64::from(u32::from_le_bytes([all[at], all[at + 1], all[at + 2], all[at + 3]]));
     let mut at = 24;
@@ -69,7 +72,7 @@ fn the_same_arguments_give_the_same_bytes_and_another_seed_does_not() {
 #[test]
 fn attacks_change_nothing_before_their_window_and_something_after() {
     let dir = tempfile::tempdir().unwrap();
-    let mut normal: BTreeMap<&str, [Vec<(u64, Vec<u8>)>; 2]> = BTreeMap::new();
+    let mut normal: BTreeMap<&str, [Vec<Record>; 2]> = BTreeMap::new();
     for script in scripts().iter().filter(|script| script.attack) {
         let play = |name: &str, duration_s| {
             // Pictures are a third of the bytes and no attack touches them.
@@ -87,7 +90,7 @@ fn attacks_change_nothing_before_their_window_and_something_after() {
         let from = u64::try_from(from.0 / 1_000).unwrap();
         let mut differs = false;
         for (normal, attacked) in normal.iter().zip(&attacked) {
-            let before = |all: &[(u64, Vec<u8>)]| all.partition_point(|(at, _)| *at < from);
+            let before = |all: &[Record]| all.partition_point(|(at, _)| *at < from);
             let (count, same) = (before(normal), before(attacked));
             assert!(count > 3_000 && count == same, "{}: {count} frames before, then {same}", script.name);
             assert!(normal[..count] == attacked[..same], "{} changes something before its window", script.name);
