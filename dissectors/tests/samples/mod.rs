@@ -1,5 +1,7 @@
 //! One short conversation a protocol, built from its specification, for the tests that run over every protocol.
 
+mod enterprise;
+
 use dogwatch_dissectors::Carrier;
 use dogwatch_model::Direction::{self, ToClient, ToServer};
 
@@ -29,6 +31,12 @@ fn text(protocol: &'static str, carrier: Carrier, port: u16, parts: &[(Direction
 
 /// All samples.
 pub(crate) fn samples() -> Vec<Sample> {
+    let mut all = first_samples();
+    all.extend(enterprise::samples());
+    all
+}
+
+fn first_samples() -> Vec<Sample> {
     let dns = "0007 0100 0001 0000 0000 0000 036e7470 06627269646765 00 0001 0001";
     vec![
         sample(
