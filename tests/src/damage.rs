@@ -87,6 +87,12 @@ impl Numbers {
     }
 }
 
+impl Numbers {
+    fn one_of<T: Copy + Default>(&mut self, choices: &[T]) -> T {
+        choices.get(self.below(choices.len())).copied().unwrap_or_default()
+    }
+}
+
 /// Damages bytes in one of seven ways.
 fn damaged(bytes: &[u8], numbers: &mut Numbers) -> Vec<u8> {
     let mut out = bytes.to_vec();
@@ -119,7 +125,7 @@ fn damaged(bytes: &[u8], numbers: &mut Numbers) -> Vec<u8> {
         // a number at its end: lengths and counts are what parsers trust
         5 => {
             let at = any(numbers, &out);
-            let value = [0x00, 0x01, 0x7f, 0x80, 0xff, 0xfe][numbers.below(6)];
+            let value = numbers.one_of(&[0x00, 0x01, 0x7f, 0x80, 0xff, 0xfe]);
             for byte in out.iter_mut().skip(at).take(1 + numbers.below(4)) {
                 *byte = value;
             }
@@ -128,7 +134,7 @@ fn damaged(bytes: &[u8], numbers: &mut Numbers) -> Vec<u8> {
         _ => {
             for _ in 0..=numbers.below(4) {
                 let at = any(numbers, &out);
-                let value = b"0123456789,*$!\\\r\n#-.\x10\x1b\0"[numbers.below(23)];
+                let value = numbers.one_of(b"0123456789,*$!\\\r\n#-.\x10\x1b\0");
                 if let Some(byte) = out.get_mut(at) {
                     *byte = value;
                 }
@@ -407,7 +413,7 @@ fn one_file(input: &Input, index: u64, pass: u64, share: usize, report: &mut Rep
     let mut number = 0;
     for (place, unit) in input.units.iter().enumerate().skip(from).take(share) {
         let variant = unit.with(damaged(unit.bytes(), &mut numbers));
-        let step = [1, 20, 200, 1_000][numbers.below(4)];
+        let step = numbers.one_of(&[1, 20, 200, 1_000]);
         let result = catch_unwind(AssertUnwindSafe(|| {
             // before the damaged one its intact self, or after it, or not at all
             let order = numbers.below(3);
