@@ -26,6 +26,7 @@ mod framed;
 mod industrial;
 pub mod maritime;
 mod once;
+mod pending;
 mod reader;
 mod sides;
 mod text;
@@ -192,12 +193,16 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &industrial::goose::GOOSE,
     &industrial::sv::SV,
     &industrial::profinet::PROFINET_DCP,
+    &industrial::ptp::PTP,
+    &industrial::synchrophasor::SYNCHROPHASOR,
+    &industrial::hartip::HART_IP,
     &enterprise::arp::ARP,
     &enterprise::dhcp::DHCP,
     &enterprise::lldp::LLDP,
     &enterprise::nbns::NBNS,
     &enterprise::http::HTTP,
     &enterprise::http::SSDP,
+    &enterprise::mqtt::MQTT,
     &enterprise::tls::TLS,
     &enterprise::ssh::SSH,
     &enterprise::rdp::RDP,

@@ -9,6 +9,7 @@ pub(crate) mod http;
 pub(crate) mod icmp;
 pub(crate) mod igmp;
 pub(crate) mod lldp;
+pub(crate) mod mqtt;
 pub(crate) mod nbns;
 pub(crate) mod ntp;
 pub(crate) mod rdp;
