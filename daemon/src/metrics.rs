@@ -25,6 +25,11 @@ const METRICS: &[(&str, MetricType, &str)] = &[
     ("dogwatch_findings", MetricType::GAUGE, "Findings kept aboard, by severity."),
     ("dogwatch_store_healthy", MetricType::GAUGE, "Whether findings can be written to disk (1) or not (0)."),
     ("dogwatch_store_bytes", MetricType::GAUGE, "Bytes of queue and ledger on disk."),
+    (
+        "dogwatch_baseline_unread_total",
+        MetricType::COUNTER,
+        "Parts of the baseline that could not be read and are learned anew.",
+    ),
     ("dogwatch_uplink_queue_records", MetricType::GAUGE, "Records waiting for the link, by class."),
     ("dogwatch_uplink_oldest_unsent_seconds", MetricType::GAUGE, "Age of the oldest record waiting for the link."),
     ("dogwatch_uplink_bytes_total", MetricType::COUNTER, "Bytes the uplink moved, both ways."),
@@ -144,6 +149,7 @@ fn samples(picture: &Picture, sample: &mut Sample<'_>) {
     }
     sample("dogwatch_store_healthy", &[], f64::from(u8::from(picture.store.healthy)));
     sample("dogwatch_store_bytes", &[], picture.store.bytes as f64);
+    sample("dogwatch_baseline_unread_total", &[], picture.baseline.unread as f64);
     let uplink = &picture.uplink;
     for (class, waiting) in ["critical", "high", "routine", "bulk"].into_iter().zip(uplink.waiting) {
         sample("dogwatch_uplink_queue_records", &[("class", class)], waiting as f64);

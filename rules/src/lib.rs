@@ -19,4 +19,4 @@ pub use detector::{Card, Context, Detector, Directory, Raise, Wants};
 pub use engine::{Rules, RulesCounters, Settings};
 pub use findings::{Cause, FindingTable};
 pub use learning::{Baseline, Learning};
-pub use seen::{FlowSeen, FlowStage, HealthSeen, Party, Source};
+pub use seen::{Account, FlowSeen, FlowStage, HealthSeen, Party, Source, Volume};

@@ -136,6 +136,34 @@ pub struct FlowSeen<'a> {
     pub stage: FlowStage,
     /// Packets since the flow was last told of.
     pub packets: u64,
+    /// What it has come to so far.
+    pub account: Account,
+}
+
+/// What a flow has come to so far; exact with [`FlowStage::Progress`], only its beginning before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Account {
+    /// When its first packet was seen.
+    pub first: CaptureTime,
+    /// From the opening side.
+    pub sent: Volume,
+    /// From the other side.
+    pub received: Volume,
+    /// Whether the other side said anything.
+    pub is_answered: bool,
+    /// TCP: whether the other side turned the connection down.
+    pub is_refused: bool,
+    /// Whether no more will come.
+    pub is_over: bool,
+}
+
+/// Packets and bytes one way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Volume {
+    /// Packets.
+    pub packets: u64,
+    /// Bytes on the wire.
+    pub bytes: u64,
 }
 
 impl FlowSeen<'_> {

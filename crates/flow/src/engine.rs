@@ -96,6 +96,9 @@ impl Engine {
                 self.counters.unsupported_link = self.counters.unsupported_link.wrapping_add(1);
             }
             Err(LinkError::Bad) => self.counters.bad_link_header = self.counters.bad_link_header.wrapping_add(1),
+            Err(LinkError::Housekeeping) => {
+                self.counters.link_housekeeping = self.counters.link_housekeeping.wrapping_add(1);
+            }
         }
     }
 

@@ -57,7 +57,7 @@ impl Inventory {
                 if let Some(mac) = interface.mac {
                     self.by_mac.insert(mac, row);
                 }
-                for ip in &interface.ips {
+                for ip in interface.ips.iter().filter(|ip| interface.mac.is_none() || !ip.is_loopback()) {
                     self.by_ip.insert(*ip, row);
                 }
                 if let Some(sfi) = interface.sfi {
@@ -148,7 +148,8 @@ impl Inventory {
     pub fn sender(&mut self, at: CaptureTime, frame: u64, flow: &Flow, source_name: &str) -> Option<AssetIx> {
         let seen = Sighting { at, frame, source_name, source: flow.source, vlan: flow.vlans.innermost() };
         let mac = Some(flow.src_mac).filter(|mac| !mac.is_none() && !mac.is_group());
-        // captured on a machine itself, where there are no cards, the loopback address is who speaks; on a wire it is nobody's
+        // Captured on a machine itself, where there are no cards, the loopback address is who speaks. On a wire (which RFC 1122, 3.2.1.3 forbids) it
+        // belongs to no one device: it is shown with the card that sent it, and finds nobody.
         let ip = flow.src.filter(|ip| is_device_address(*ip) || (mac.is_none() && ip.is_loopback()));
         let row = match (mac, ip) {
             (None, None) => None,
@@ -156,6 +157,9 @@ impl Inventory {
             (None, Some(ip)) => self.row_of_ip(ip, &seen),
             (Some(mac), Some(ip)) => self.row_of_pair(mac, ip, is_from_own_link(flow, ip), &seen),
         }?;
+        if let Some(ip) = flow.src.filter(|ip| mac.is_some() && ip.is_loopback()) {
+            self.note_ip(row, ip);
+        }
         self.touch(row, at);
         Some(AssetIx(row))
     }
@@ -423,13 +427,18 @@ impl Inventory {
             self.counters.addresses_refused = self.counters.addresses_refused.saturating_add(1);
             return;
         }
-        let Some(asset) = self.rows.get_mut(row as usize) else { return };
-        if let Some(interface) = asset.interfaces.first_mut()
+        self.note_ip(row, ip);
+        self.by_ip.entry(ip).or_insert(row);
+    }
+
+    /// Shows an address with a row, if there is room.
+    fn note_ip(&mut self, row: u32, ip: IpAddr) {
+        if self.has_room(row, ip)
+            && let Some(interface) = self.rows.get_mut(row as usize).and_then(|asset| asset.interfaces.first_mut())
             && !interface.ips.contains(&ip)
         {
             interface.ips.push(ip);
         }
-        self.by_ip.entry(ip).or_insert(row);
     }
 
     fn add_sfi(&mut self, row: u32, text: &str, seen: &Sighting<'_>) {
@@ -577,6 +586,10 @@ impl Inventory {
         left.attributes.clear();
         self.moved.insert(from, into);
         for ip in gone.interfaces.iter().flat_map(|interface| &interface.ips) {
+            if ip.is_loopback() {
+                self.note_ip(into, *ip);
+                continue;
+            }
             self.by_ip.insert(*ip, into);
             self.add_ip(into, *ip);
         }

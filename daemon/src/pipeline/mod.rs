@@ -13,7 +13,7 @@ use dogwatch_flow::{Counters, Engine, Frame, Limits};
 use dogwatch_inventory::Inventory;
 use dogwatch_model::{Asset, AssetChange, CaptureTime, Connection, Finding, SourceId};
 use dogwatch_rules::policy::Policy;
-use dogwatch_rules::{HealthSeen, Rules, Settings as RuleSettings};
+use dogwatch_rules::{Baseline, HealthSeen, Rules, Settings as RuleSettings};
 
 use crate::capture::SourceInfo;
 use crate::mirror::MirrorSeen;
@@ -73,6 +73,11 @@ impl Pipeline {
     pub fn restore(&mut self, assets: Vec<Asset>, findings: Vec<Finding>) {
         self.watch.inventory.restore(assets);
         self.watch.rules.restore(findings);
+    }
+
+    /// Takes up what the rules of an earlier run learned; gives the detections that could not read theirs.
+    pub fn recall(&mut self, baseline: Baseline) -> Vec<String> {
+        self.watch.rules.recall(baseline)
     }
 
     /// Adds a capture source.

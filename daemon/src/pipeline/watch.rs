@@ -4,14 +4,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use dogwatch_dissectors::ParseError;
-use dogwatch_flow::{FlowId, FlowSummary, Observer};
+use dogwatch_flow::{FlowId, FlowSummary, Observer, Traffic};
 use dogwatch_inventory::{AssetIx, Inventory};
 use dogwatch_model::{
     Act, AssetChange, Attribute, CaptureTime, Event, FactValue, Flow, Mac, ProtocolRole, SourceId, Speaker, Subject,
     Transport,
 };
 use dogwatch_rules::policy::{End, Ends, Placement, Policy};
-use dogwatch_rules::{FlowSeen, FlowStage, Party, Rules, Source};
+use dogwatch_rules::{Account, FlowSeen, FlowStage, Party, Rules, Source, Volume};
 
 use super::connections::{Connections, Moved};
 use super::counts::{ErrorCount, MessageCounts, count_error};
@@ -55,6 +55,10 @@ struct FlowState {
     protocol: Option<&'static str>,
     /// Where its protocol stands in the message counts.
     count_hint: usize,
+    /// When its first packet was seen.
+    first: CaptureTime,
+    /// Whether the other side said anything.
+    is_answered: bool,
     /// Traffic already told.
     told: Moved,
     /// Whether the mirror's account has it.
@@ -182,7 +186,41 @@ impl Watch {
         ip.map_or_else(|| self.inventory.by_mac(mac), |ip| self.inventory.by_ip(ip))
     }
 
+    /// Tells the rules that a flow reached a stage that is not its account.
     fn tell(&mut self, id: FlowId, at: CaptureTime, frame: u64, stage: FlowStage, packets: u64) {
+        let Some(state) = self.flows.get(id.slot()).and_then(Option::as_ref) else { return };
+        let account = Account {
+            first: state.first,
+            sent: Volume { packets, bytes: 0 },
+            is_answered: state.is_answered,
+            ..Account::default()
+        };
+        self.tell_account(id, (at, frame), stage, packets, account);
+    }
+
+    /// Tells the rules what a flow has come to.
+    fn tell_progress(&mut self, id: FlowId, summary: &FlowSummary, packets: u64) {
+        let volume = |traffic: Traffic| Volume { packets: traffic.packets, bytes: traffic.bytes };
+        let tcp = summary.tcp;
+        let account = Account {
+            first: summary.first,
+            sent: volume(summary.forward),
+            received: volume(summary.backward),
+            is_answered: summary.backward.packets > 0,
+            is_refused: tcp.reset && !tcp.established,
+            is_over: summary.ending.is_some(),
+        };
+        self.tell_account(id, (summary.last, summary.last_frame), FlowStage::Progress, packets, account);
+    }
+
+    fn tell_account(
+        &mut self,
+        id: FlowId,
+        (at, frame): (CaptureTime, u64),
+        stage: FlowStage,
+        packets: u64,
+        account: Account,
+    ) {
         let Some(state) = self.flows.get(id.slot()).and_then(Option::as_ref).filter(|state| !state.is_twin) else {
             return;
         };
@@ -196,6 +234,7 @@ impl Watch {
             protocol: state.protocol,
             stage,
             packets,
+            account,
         };
         self.rules.flow(&seen, &Rows(&self.inventory));
     }
@@ -337,6 +376,8 @@ impl Observer for Watch {
                 b,
                 protocol: None,
                 count_hint: 0,
+                first: at,
+                is_answered: false,
                 told: Moved::default(),
                 is_in_mirror: false,
                 is_twin,
@@ -349,6 +390,7 @@ impl Observer for Watch {
         let source = self.sources.get(usize::from(flow.source.0)).map_or("", |source| source.label.as_str());
         let row = self.inventory.sender(at, frame, flow, source).map(|ix| ix.0);
         let Some(state) = self.flows.get_mut(id.slot()).and_then(Option::as_mut) else { return };
+        state.is_answered = true;
         // the answer comes from the side the flow is not seen from, unless it was turned meanwhile
         let is_forward =
             (flow.src, flow.src_port, flow.src_mac) == (state.flow.src, state.flow.src_port, state.flow.src_mac);
@@ -388,13 +430,13 @@ impl Observer for Watch {
     fn flow_progress(&mut self, id: FlowId, summary: &FlowSummary) {
         self.reorient(id, &summary.flow);
         let packets = self.add_traffic(id, summary, false);
-        self.tell(id, summary.last, summary.last_frame, FlowStage::Progress, packets);
+        self.tell_progress(id, summary, packets);
     }
 
     fn flow_ended(&mut self, id: FlowId, summary: &FlowSummary) {
         self.reorient(id, &summary.flow);
         let packets = self.add_traffic(id, summary, true);
-        self.tell(id, summary.last, summary.last_frame, FlowStage::Progress, packets);
+        self.tell_progress(id, summary, packets);
         if let Some(slot) = self.flows.get_mut(id.slot()) {
             *slot = None;
         }

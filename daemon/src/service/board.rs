@@ -105,6 +105,17 @@ pub struct StoreView {
     pub bytes: u64,
 }
 
+/// What was learned, and whether it is kept.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct BaselineView {
+    /// Whether this run began with what an earlier one learned.
+    pub restored: bool,
+    /// Baselines, or parts of one, that could not be read and are learned anew.
+    pub unread: u64,
+    /// When it was last written.
+    pub written: Option<CaptureTime>,
+}
+
 /// One picture of the daemon.
 #[derive(Debug, Clone, Serialize)]
 pub struct Picture {
@@ -141,6 +152,8 @@ pub struct Picture {
     pub uplink: UplinkView,
     /// Store.
     pub store: StoreView,
+    /// What was learned.
+    pub baseline: BaselineView,
 }
 
 impl Picture {
@@ -163,6 +176,7 @@ impl Picture {
             engine: Vec::new(),
             uplink: UplinkView::default(),
             store: StoreView { healthy: true, ..StoreView::default() },
+            baseline: BaselineView::default(),
         }
     }
 }

@@ -52,6 +52,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
             Arc::new(findings.iter().map(|finding| (finding.finding_id.clone(), finding.clone())).collect());
     });
     pipeline.restore(assets, findings);
+    recall(&mut pipeline, &store, &board);
 
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -156,6 +157,29 @@ fn kept(store: &SharedStore) -> anyhow::Result<(Vec<Asset>, Vec<Finding>)> {
         tracing::error!(unreadable, "stored records of another version cannot be read; they stay in the store");
     }
     Ok((assets, findings))
+}
+
+/// Gives the rules what an earlier run learned. What cannot be read is told, counted, and learned anew.
+fn recall(pipeline: &mut crate::pipeline::Pipeline, store: &SharedStore, board: &Board) {
+    let found = crate::baseline::of_store(&*lock(store));
+    let (restored, unread, note) = match found {
+        Ok(None) => return,
+        Ok(Some(baseline)) => {
+            let unread = pipeline.recall(baseline);
+            let note = format!("what was learned for {} is of another version and is learned anew", unread.join(", "));
+            (true, unread.len() as u64, (!unread.is_empty()).then_some(note))
+        }
+        Err(error) => {
+            (false, 1, Some(format!("what was learned before cannot be read and is learned anew: {error:#}")))
+        }
+    };
+    if let Some(note) = &note {
+        tracing::error!("{note}");
+    }
+    board.update(|picture| {
+        picture.baseline = board::BaselineView { restored, unread, written: None };
+        picture.store.notes.extend(note);
+    });
 }
 
 fn start_uplink(

@@ -24,6 +24,8 @@ const LONGEST_WAIT: Duration = Duration::from_millis(100);
 const BEAT: Duration = Duration::from_secs(1);
 /// How often an interface that went away is tried again.
 const REOPEN_EVERY: Duration = Duration::from_secs(5);
+/// How often what was learned goes to the keeper.
+const BASELINE_EVERY: Duration = Duration::from_secs(300);
 /// How often the (possibly large) tables of assets and connections are copied for the console.
 const TABLES_EVERY: Duration = Duration::from_secs(2);
 
@@ -90,6 +92,7 @@ pub(super) struct Watchkeeper {
     outbox: Outbox,
     board: Arc<Board>,
     tables: Instant,
+    baseline: Instant,
 }
 
 impl Watchkeeper {
@@ -98,7 +101,7 @@ impl Watchkeeper {
             let info = crate::capture::SourceInfo { label: port.name.clone(), interface: Some(port.name.clone()) };
             port.source = pipeline.add_source(info);
         }
-        Self { pipeline, ports, outbox, board, tables: Instant::now() }
+        Self { pipeline, ports, outbox, board, tables: Instant::now(), baseline: Instant::now() }
     }
 
     /// Runs until `stop` is set; what is new then is handed over before it returns.
@@ -111,11 +114,12 @@ impl Watchkeeper {
             if beat.elapsed() >= BEAT {
                 let since = beat.elapsed();
                 beat = Instant::now();
-                self.beat(since);
+                let is_due = self.baseline.elapsed() >= BASELINE_EVERY;
+                self.beat(since, is_due);
             }
         }
         self.pipeline.finish();
-        self.beat(BEAT);
+        self.beat(BEAT, true);
     }
 
     /// Gives every source its turn; whether any had frames.
@@ -155,8 +159,8 @@ impl Watchkeeper {
         }
     }
 
-    /// Once a second: time goes by for the rules, news goes to the keeper, the picture to the board.
-    fn beat(&mut self, since: Duration) {
+    /// Once a second: time goes by for the rules, news goes to the keeper, the picture to the board; now and then also what was learned.
+    fn beat(&mut self, since: Duration, with_baseline: bool) {
         for port in &mut self.ports {
             let counters = port.input.counters();
             self.pipeline.source_health(
@@ -183,7 +187,11 @@ impl Watchkeeper {
             .filter(|asset| changed.contains(asset.asset_id.as_str()))
             .cloned()
             .collect();
-        self.outbox.send(Parcel { findings: news.findings, assets });
+        let baseline = with_baseline.then(|| {
+            self.baseline = Instant::now();
+            Box::new(self.pipeline.rules().baseline())
+        });
+        self.outbox.send(Parcel { findings: news.findings, assets, baseline });
         self.show(since);
     }
 

@@ -10,7 +10,7 @@ use dogwatch_model::{
 use crate::detector::{Detector, Directory};
 use crate::engine::Rules;
 use crate::policy::{End, check};
-use crate::seen::{FlowSeen, FlowStage, HealthSeen, Party, Source};
+use crate::seen::{Account, FlowSeen, FlowStage, HealthSeen, Party, Source};
 
 const MIRROR: Source<'static> = Source { label: "mir0", selector: "" };
 
@@ -88,6 +88,7 @@ impl Bench {
             protocol,
             stage,
             packets: 1,
+            account: Account { first: self.now, is_answered: stage != FlowStage::Started, ..Account::default() },
         };
         self.rules.flow(&seen, &self.directory);
     }
@@ -110,6 +111,7 @@ impl Bench {
             protocol: None,
             stage,
             packets: 1,
+            account: Account { first: self.now, is_answered: stage != FlowStage::Started, ..Account::default() },
         };
         self.rules.flow(&seen, &self.directory);
     }
