@@ -185,6 +185,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &maritime::signalk::SignalK,
     &industrial::modbus::MODBUS,
     &industrial::s7comm::S7COMM,
+    &industrial::mms::MMS,
     &industrial::iec104::IEC104,
     &industrial::enip::ENIP,
     &industrial::bacnet::BACNET,

@@ -597,7 +597,8 @@ fn telecontrol_and_files() {
 }
 
 /// Attributes of the truth that we state too, by protocol.
-const FACTS: [(&str, &[&str]); 18] = [
+const FACTS: [(&str, &[&str]); 19] = [
+    ("mms", &["vendor", "model", "firmware"]),
     ("mqtt", &["mqtt_client_id", "user"]),
     ("ptp", &["clock_identity", "grandmaster"]),
     ("synchrophasor", &["idcode", "station_name"]),
@@ -746,6 +747,27 @@ fn clocks_and_instruments() {
                 ("hart_ip.pt.rsp.software_rev", "software_rev"),
                 ("hart_ip.pt.rsp.device_rev", "device_rev"),
                 ("hart_ip.pt.rsp.tag", "tag"),
+            ],
+        ),
+        99.0,
+    );
+}
+
+#[test]
+fn mms() {
+    at_least(
+        compare_fields(
+            "mms",
+            &[
+                ("mms.invokeID", "invoke_id"),
+                ("mms.confirmedServiceRequest", "confirmed_service_request"),
+                ("mms.confirmedServiceResponse", "confirmed_service_response"),
+                ("mms.unconfirmedService", "unconfirmed_service"),
+                ("mms.domainId", "domain_id"),
+                ("mms.itemId", "item_id"),
+                ("mms.vendorName", "vendor_name"),
+                ("mms.modelName", "model_name"),
+                ("mms.revision", "revision"),
             ],
         ),
         99.0,

@@ -6,6 +6,7 @@ pub(crate) mod enip;
 pub(crate) mod goose;
 pub(crate) mod hartip;
 pub(crate) mod iec104;
+pub(crate) mod mms;
 pub(crate) mod modbus;
 pub(crate) mod opcua;
 pub(crate) mod profinet;

@@ -6,6 +6,9 @@ use crate::ParseError;
 use crate::reader::Reader;
 use crate::text::{LONGEST_TEXT, printable};
 
+/// A variable byte integer has at most four bytes of seven bits, the lowest first.
+const SHIFTS: [u32; 4] = [0, 7, 14, 21];
+
 /// A longer topic is read up to here.
 const LONGEST_TOPIC: usize = 2_048;
 
@@ -73,10 +76,10 @@ pub(super) fn fixed_header(bytes: &[u8]) -> Result<Option<(u8, usize, usize)>, P
         return Err(ParseError::Malformed { what: "mqtt header", at: 0, why: "reserved type or flags" });
     }
     let mut length = 0_usize;
-    for (at, byte) in rest.iter().take(4).enumerate() {
-        length |= usize::from(byte & 0x7f) << (7 * at);
+    for ((byte, shift), header) in rest.iter().zip(SHIFTS).zip(2..) {
+        length |= usize::from(byte & 0x7f) << shift;
         if byte & 0x80 == 0 {
-            return Ok(Some((*first, at.saturating_add(2), length)));
+            return Ok(Some((*first, header, length)));
         }
     }
     if rest.len() < 4 {
@@ -94,9 +97,9 @@ fn counted<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], ParseError> {
 /// Passes over the properties of version 5.
 fn skip_properties(reader: &mut Reader<'_>) -> Result<(), ParseError> {
     let mut length = 0_usize;
-    for at in 0..4 {
+    for shift in SHIFTS {
         let byte = reader.u8()?;
-        length |= usize::from(byte & 0x7f) << (7 * at);
+        length |= usize::from(byte & 0x7f) << shift;
         if byte & 0x80 == 0 {
             reader.take(length)?;
             return Ok(());
