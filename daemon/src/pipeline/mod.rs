@@ -102,6 +102,25 @@ impl Pipeline {
         }
     }
 
+    /// Takes bytes of a serial line through to their findings: a line, or what there is of one.
+    pub fn serial(&mut self, at: CaptureTime, source: SourceId, number: u64, bytes: &[u8]) {
+        if let Some(state) = self.sources.get_mut(usize::from(source.0)) {
+            state.frames += 1;
+            state.bytes += bytes.len() as u64;
+            state.first.get_or_insert(at);
+            state.last = Some(at);
+        }
+        self.engine.serial(at, source, number, bytes, &mut self.watch);
+        if at < self.second.0 || at >= self.second.1 {
+            self.tick(at);
+        }
+    }
+
+    /// A serial line was unplugged: whatever speaks on it next begins anew.
+    pub fn serial_ended(&mut self, source: SourceId, at: CaptureTime) {
+        self.engine.serial_ended(at, source, &mut self.watch);
+    }
+
     /// Time goes by, with or without frames.
     pub fn tick(&mut self, at: CaptureTime) {
         let start = CaptureTime::from_parts(at.seconds(), 0);

@@ -151,7 +151,7 @@ impl Mqtt {
         acts.says_text(Attribute::ClientHint, connect.client, 70, "mqtt.client-id");
         acts.says_text(Attribute::Account, connect.user, 80, "mqtt.connect");
         if connect.has_password {
-            acts.odd("mqtt.clear-password");
+            acts.odd("clear-text-credentials");
         }
         if let Some(will) = connect.will_topic {
             acts.says(Attribute::Publication, FactValue::Text(will), 70, "mqtt.will");
@@ -269,7 +269,7 @@ mod tests {
                 "request login dw1",
                 "says client_hint=dw1 (mqtt.client-id)",
                 "says account=eng (mqtt.connect)",
-                "odd mqtt.clear-password"
+                "odd clear-text-credentials"
             ]
         );
         assert!(!seen[0].fields.to_string().contains("\"x\""));

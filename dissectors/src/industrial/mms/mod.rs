@@ -340,7 +340,7 @@ fn initiate(carried: &Carried<'_>, unit: Unit<'_>, emit: &mut Emit<'_>) {
         }
     };
     if carried.has_password {
-        acts.odd("mms.clear-password");
+        acts.odd("clear-text-credentials");
     }
     emit.message(kind, &mut acts, &dogwatch_model::NoFields);
 }
