@@ -1,6 +1,5 @@
 //! Nothing from the wire stops it: some ten thousand damaged variants of the samples and of the third-party inputs, through flow engine, dissectors,
 //! inventory and rules. `make damage` runs a million.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test stops at what it did not expect")]
 
 use dogwatch_tests::corpus::captures;
 use dogwatch_tests::damage;
