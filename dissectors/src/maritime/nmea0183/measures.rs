@@ -28,31 +28,31 @@ struct Reader<'l, 'a> {
 pub(crate) fn measure<'a>(sentence: &Sentence<'a>, acts: &mut ActList<'a>) {
     let Address::Talker { formatter, .. } = sentence.address else { return };
     let mut reader = Reader { sentence, acts };
-    match formatter {
-        "GGA" => reader.gga(),
-        "RMC" => reader.rmc(),
-        "GLL" => reader.gll(),
-        "GNS" => reader.gns(),
-        "VTG" => reader.vtg(),
-        "ZDA" => reader.zda(),
-        "GSA" if !reader.is(1, b"1") => reader.number(15, Quantity::Hdop, 1.0),
-        "HDT" => reader.number(0, Quantity::HeadingTrue, 1.0),
-        "THS" if !reader.is(1, b"V") => reader.number(0, Quantity::HeadingTrue, 1.0),
-        "HDG" | "HDM" => reader.number(0, Quantity::HeadingMagnetic, 1.0),
-        "ROT" if reader.is(1, b"A") => reader.number(0, Quantity::RateOfTurn, 1.0),
-        "OSD" if reader.is(1, b"A") => reader.number(0, Quantity::HeadingTrue, 1.0),
-        "VHW" => reader.vhw(),
-        "VBW" => reader.vbw(),
-        "DPT" => reader.number(0, Quantity::DepthBelowTransducer, 1.0),
-        "DBT" => reader.dbt(),
-        "MWV" if reader.is(1, b"R") && reader.is(4, b"A") => reader.mwv(),
-        "VWR" => reader.vwr(),
-        "MTW" => reader.temperature(0),
-        "RSA" => reader.rudders(Quantity::RudderAngle),
-        "ROR" => reader.rudders(Quantity::RudderOrder),
-        "RPM" if reader.is(4, b"A") => reader.rpm(),
-        "MMB" => reader.pressure(),
-        "MDA" => {
+    match formatter.as_bytes() {
+        b"GGA" => reader.gga(),
+        b"RMC" => reader.rmc(),
+        b"GLL" => reader.gll(),
+        b"GNS" => reader.gns(),
+        b"VTG" => reader.vtg(),
+        b"ZDA" => reader.zda(),
+        b"GSA" if !reader.is(1, b"1") => reader.number(15, Quantity::Hdop, 1.0),
+        b"HDT" => reader.number(0, Quantity::HeadingTrue, 1.0),
+        b"THS" if !reader.is(1, b"V") => reader.number(0, Quantity::HeadingTrue, 1.0),
+        b"HDG" | b"HDM" => reader.number(0, Quantity::HeadingMagnetic, 1.0),
+        b"ROT" if reader.is(1, b"A") => reader.number(0, Quantity::RateOfTurn, 1.0),
+        b"OSD" if reader.is(1, b"A") => reader.number(0, Quantity::HeadingTrue, 1.0),
+        b"VHW" => reader.vhw(),
+        b"VBW" => reader.vbw(),
+        b"DPT" => reader.number(0, Quantity::DepthBelowTransducer, 1.0),
+        b"DBT" => reader.dbt(),
+        b"MWV" if reader.is(1, b"R") && reader.is(4, b"A") => reader.mwv(),
+        b"VWR" => reader.vwr(),
+        b"MTW" => reader.temperature(0),
+        b"RSA" => reader.rudders(Quantity::RudderAngle),
+        b"ROR" => reader.rudders(Quantity::RudderOrder),
+        b"RPM" if reader.is(4, b"A") => reader.rpm(),
+        b"MMB" => reader.pressure(),
+        b"MDA" => {
             reader.pressure();
             reader.temperature(6);
         }
