@@ -7,7 +7,7 @@ use dogwatch_model::{Asset, CaptureTime, Event, Mac, Severity, ShipState};
 use crate::findings::{Cause, FindingTable};
 use crate::learning::Learning;
 use crate::policy::Policy;
-use crate::seen::{FlowSeen, HealthSeen, Party, Source};
+use crate::seen::{FlowSeen, HealthSeen, Party, Source, service};
 
 /// The words of a detection that the catalogue does not hold.
 #[derive(Debug, Clone, Copy)]
@@ -124,6 +124,38 @@ pub struct Raise {
     pub proposal: Option<String>,
 }
 
+impl Raise {
+    /// Something `from` said in `event`; summary, evidence and expectation are still to be filled in.
+    pub(crate) fn of_event(card: &'static Card, event: &Event<'_>, from: &Party) -> Self {
+        let service = service(Some(event.message.protocol), event.flow);
+        Self::bare(card, (event.at, event.frame), *from, service)
+    }
+
+    /// Something a flow does; summary, evidence and expectation are still to be filled in.
+    pub(crate) fn of_flow(card: &'static Card, seen: &FlowSeen<'_>) -> Self {
+        Self { to: Some(seen.to), ..Self::bare(card, (seen.at, seen.frame), seen.from, seen.service()) }
+    }
+
+    /// Something known of `from` at a time.
+    pub(crate) fn bare(card: &'static Card, (at, frame): (CaptureTime, u64), from: Party, service: String) -> Self {
+        Self {
+            card,
+            severity: None,
+            confidence: 0.8,
+            at,
+            frame,
+            from,
+            to: None,
+            service,
+            summary: String::new(),
+            fields: Vec::new(),
+            expected: String::new(),
+            conduit: None,
+            proposal: None,
+        }
+    }
+}
+
 impl Context<'_> {
     /// Raises a finding. `key` says what makes it the same one when it comes again; `make` is called only when words are needed.
     pub fn raise(&mut self, key: &[u8], card: &'static Card, at: CaptureTime, make: impl FnOnce() -> Raise) {
@@ -161,6 +193,11 @@ impl Context<'_> {
     #[must_use]
     pub fn is_learning(&self, at: CaptureTime, from: &Party, to: &Party) -> bool {
         self.learning.is_on(at, self.policy, from.end.zone, to.end.zone)
+    }
+
+    /// The name a summary uses for an end.
+    pub(crate) fn call(&self, party: &Party) -> String {
+        crate::findings::call(party, self.policy, self.directory)
     }
 
     /// Notes that the policy has spoken on what is being looked at, so that learned rules stay quiet.

@@ -237,6 +237,7 @@ impl Rules {
             return;
         }
         self.last_tick = Some(at);
+        self.learning.seen(at);
         let mut policy_raised = false;
         for detector in &mut self.detectors {
             let mut cx = Context {

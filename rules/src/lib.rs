@@ -14,6 +14,7 @@ mod findings;
 mod learning;
 pub mod policy;
 mod seen;
+mod text;
 
 pub use detector::{Card, Context, Detector, Directory, Raise, Wants};
 pub use engine::{Rules, RulesCounters, Settings};

@@ -3,15 +3,22 @@
 
 mod dw_1001_new_device;
 mod dw_1002_ip_takeover;
+mod dw_1003_2011_places;
+mod dw_1006_new_service;
 mod dw_2001_2005_conduit;
 mod dw_2002_2003_operation;
+mod dw_2004_outside;
+mod dw_2007_6005_remote;
+mod dw_2009_vlan;
 mod dw_3001_first_write;
 mod dw_3010_allowance;
 mod dw_3011_source_clash;
 mod dw_3014_address_taken;
 mod dw_5001_position_jump;
+mod dw_6006_admin_page;
 mod dw_9001_blind;
 mod remembered;
+mod zones;
 
 #[cfg(test)]
 pub(crate) mod bench;
@@ -24,8 +31,14 @@ pub fn all() -> Vec<Box<dyn Detector>> {
     vec![
         Box::<dw_1001_new_device::NewDevice>::default(),
         Box::<dw_1002_ip_takeover::IpTakeover>::default(),
+        Box::<dw_1003_2011_places::Places>::default(),
         Box::<dw_2001_2005_conduit::Conduit>::default(),
         Box::<dw_2002_2003_operation::Operation>::default(),
+        Box::<dw_2004_outside::Outside>::default(),
+        Box::<dw_2007_6005_remote::RemoteSession>::default(),
+        Box::<dw_2009_vlan::VlanAnomaly>::default(),
+        Box::<dw_6006_admin_page::AdminPage>::default(),
+        Box::<dw_1006_new_service::NewService>::default(),
         Box::<dw_3001_first_write::FirstWrite>::default(),
         Box::<dw_3010_allowance::Allowance>::default(),
         Box::<dw_3011_source_clash::SourceClash>::default(),

@@ -105,6 +105,13 @@ apps! {
     Rdp = "rdp": ["rdp"], ops [Control, Transfer, Login], at [Tcp(3_389), Udp(3_389)];
     /// VNC.
     Vnc = "vnc": ["vnc", "rfb"], ops [Control, Transfer, Login], at [Tcp(5_900), Tcp(5_901)];
+    /// Telnet and its relatives.
+    Telnet = "telnet": ["telnet", "rlogin", "rsh"], ops [Control, Login], at [Tcp(23)];
+    /// Remote help: programs by which somebody elsewhere works on a computer.
+    RemoteHelp = "remote-help": ["teamviewer", "anydesk", "rustdesk", "winrm"],
+        ops [Control, Transfer, Login], at [Tcp(5_938), Tcp(7_070), Tcp(5_985), Tcp(5_986)];
+    /// FTP.
+    Ftp = "ftp": ["ftp", "tftp"], ops [Read, Write, Control, Discover, Transfer, Login], at [Tcp(21), Udp(69)];
     /// SMB.
     Smb = "smb": ["smb", "smb2", "cifs"], ops [Read, Write, Control, Discover, Transfer, Login], at [Tcp(445), Tcp(139)];
     /// Syslog.
@@ -137,8 +144,27 @@ impl AppName {
         }
     }
 
+    /// Whether somebody works on the other end by it as if he sat there.
+    #[must_use]
+    pub const fn is_remote_control(self) -> bool {
+        matches!(self, Self::Ssh | Self::Rdp | Self::Vnc | Self::Telnet | Self::RemoteHelp)
+    }
+
+    /// Whether equipment is set up by it: web pages and command lines.
+    #[must_use]
+    pub const fn is_management(self) -> bool {
+        matches!(self, Self::Http | Self::Tls | Self::Ssh | Self::Telnet)
+    }
+
+    /// Whether it carries other traffic inside.
+    #[must_use]
+    pub const fn is_tunnel(self) -> bool {
+        matches!(self, Self::Vpn)
+    }
+
     /// Whether it drives machines: reading and writing mean process values.
-    pub(super) const fn is_industrial(self) -> bool {
+    #[must_use]
+    pub const fn is_industrial(self) -> bool {
         matches!(self, Self::Modbus | Self::S7 | Self::Enip | Self::Bacnet | Self::Opcua | Self::Iec104)
     }
 }

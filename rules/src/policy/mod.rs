@@ -46,7 +46,7 @@ pub use explain::{MatrixCell, MatrixEntry};
 pub use limits::{Expiring, ExpiringKind};
 pub use navigation::{N2kRefusal, N2kVerdict, NmeaAsk, NmeaRefusal, NmeaVerdict};
 pub use place::{How, Placed, Placement};
-pub use prefix::Prefix;
+pub use prefix::{Prefix, is_public};
 pub use question::Question;
 pub use range::{AddressRange, HostPattern, ObjectPattern};
 pub use rate::{Counted, Rate, RateMeter};

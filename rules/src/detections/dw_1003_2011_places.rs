@@ -1,0 +1,200 @@
+//! DW-1003 and DW-2011: one network card in two zones.
+//!
+//! DW-1003: a device that lived in one zone now sends in another. DW-2011: a card sends with addresses of two zones at the same time and so joins
+//! what the plan keeps apart. Cards of gateways, devices that the plan lets roam or bridge, and open zones among themselves are left alone.
+
+use std::time::Duration;
+
+use dogwatch_model::{CaptureTime, Mac};
+
+use super::remembered::Remembered;
+use super::zones::{is_infrastructure, is_ot, plan};
+use crate::detector::{Card, Context, Detector, Raise, Wants};
+use crate::policy::{Devices, How, Mode, ZoneIx};
+use crate::seen::{FlowSeen, FlowStage, Party};
+
+/// Packets in the other zone before anything is said (catalogue: `min_frames`, `min_packets`).
+const MOVED_PACKETS: u64 = 5;
+const BRIDGED_PACKETS: u64 = 10;
+/// Two zones count as used at the same time when the first was heard again this shortly before.
+const TOGETHER: Duration = Duration::from_secs(300);
+/// Cards remembered.
+const REMEMBERED: usize = 16_384;
+
+const MOVED: Card = Card {
+    id: "DW-1003",
+    why: "Zones keep equipment apart on purpose. A device that turns up in another one was re-patched by mistake or carried there, and brings with \
+          it whatever it caught where it was.",
+    e26: &["4.1.1", "4.2.1", "4.3.1"],
+};
+const BRIDGE: Card = Card {
+    id: "DW-2011",
+    why: "This device stands in two zones at once. What the firewall keeps out of one can walk through it into the other.",
+    e26: &["4.2.1", "4.2.2", "4.3.1"],
+};
+
+#[derive(Debug, Clone, Copy)]
+struct Home {
+    zone: ZoneIx,
+    last: CaptureTime,
+    /// Another zone it was seen in, since when, and packets there.
+    other: Option<(ZoneIx, CaptureTime, u64)>,
+}
+
+/// See the file's head.
+pub(super) struct Places {
+    homes: Remembered<Mac, Home>,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self { homes: Remembered::new(REMEMBERED) }
+    }
+}
+
+impl Detector for Places {
+    fn cards(&self) -> &'static [&'static Card] {
+        &[&MOVED, &BRIDGE]
+    }
+
+    fn wants(&self) -> Wants {
+        Wants { flows: true, ..Wants::default() }
+    }
+
+    fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
+        match seen.stage {
+            FlowStage::Started => self.sends(seen, &seen.from, 1, cx),
+            FlowStage::Progress => {
+                self.sends(seen, &seen.from, seen.packets, cx);
+                if seen.account.is_answered {
+                    self.sends(seen, &seen.to, seen.packets, cx);
+                }
+            }
+            FlowStage::Established | FlowStage::Recognised => {}
+        }
+    }
+}
+
+impl Places {
+    fn sends(&mut self, seen: &FlowSeen<'_>, party: &Party, packets: u64, cx: &mut Context<'_>) {
+        let (Some(policy), Some(zone)) = (cx.policy, party.end.zone) else { return };
+        let mac = party.end.mac;
+        // what has no address of its own zone says nothing, and behind a router's card there are many
+        if party.end.ip.is_none()
+            || mac.is_none()
+            || mac.is_group()
+            || zone == policy.outside()
+            || matches!(party.end.how, None | Some(How::BehindGateway | How::Outside | How::SendersZone))
+            || policy.is_gateway_mac(mac)
+            || is_infrastructure(cx, party)
+        {
+            return;
+        }
+        let Some(home) = self.homes.touch(mac, seen.at) else {
+            self.homes.put(mac, seen.at, Home { zone, last: seen.at, other: None });
+            return;
+        };
+        if home.zone == zone {
+            home.last = home.last.max(seen.at);
+            return;
+        }
+        let (other, since, count) = home.other.filter(|(other, ..)| *other == zone).unwrap_or((zone, seen.at, 0));
+        let count = count.saturating_add(packets);
+        home.other = Some((other, since, count));
+        let home = *home;
+        let concerns_protected = is_ot(Some(policy), party)
+            || plan(Some(policy), party).is_some_and(|zone| zone.devices == Devices::Fixed)
+            || policy.zone(home.zone).is_some_and(|zone| zone.devices == Devices::Fixed);
+        if !concerns_protected
+            || may_be_in(cx, party, zone, home.zone)
+            || policy.mode_between(Some(home.zone), Some(zone)) == Mode::Learn
+        {
+            return;
+        }
+        let is_in_both = home.last >= since && seen.at.since(home.last) <= TOGETHER;
+        if is_in_both && count >= BRIDGED_PACKETS {
+            self.raise(&BRIDGE, seen, party, home, cx);
+        } else if !is_in_both && count >= MOVED_PACKETS {
+            self.raise(&MOVED, seen, party, home, cx);
+        }
+    }
+
+    fn raise(&self, card: &'static Card, seen: &FlowSeen<'_>, party: &Party, home: Home, cx: &mut Context<'_>) {
+        let Some(policy) = cx.policy else { return };
+        let (was, is) = (policy.zone_id(Some(home.zone)), policy.zone_id(party.end.zone));
+        let who = cx.call(party);
+        let key = format!("{}|{was}|{is}", party.end.mac);
+        cx.raise(key.as_bytes(), card, seen.at, || Raise {
+            confidence: 0.85,
+            from: *party,
+            to: None,
+            summary: if card.id == BRIDGE.id {
+                format!("{who} sends in zone {was} and in zone {is} at the same time")
+            } else {
+                format!("{who}, at home in zone {was}, now sends in zone {is}")
+            },
+            fields: vec![
+                ("mac".to_owned(), party.end.mac.to_string()),
+                ("zone_before".to_owned(), was.to_owned()),
+                ("zone_now".to_owned(), is.to_owned()),
+            ],
+            expected: format!("this card in zone {was} only"),
+            ..Raise::of_flow(card, seen)
+        });
+    }
+}
+
+/// Whether the plan lets the device be in both zones.
+fn may_be_in(cx: &Context<'_>, party: &Party, now: ZoneIx, home: ZoneIx) -> bool {
+    let Some(policy) = cx.policy else { return true };
+    let by_end = party.end.asset.and_then(|asset| policy.asset(asset));
+    let by_card = policy.assets.iter().find(|asset| asset.mac.contains(&party.end.mac));
+    [by_end, by_card].into_iter().flatten().any(|asset| {
+        let may = |zone: ZoneIx| asset.belongs_to(zone) || asset.bridges.contains(&zone);
+        may(now) && may(home)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detections::bench::{Bench, SHIP, card};
+
+    /// Packets of one card: second, address, packets.
+    fn told(mac: Mac, sent: &[(f64, &str)]) -> Vec<String> {
+        let mut bench = Bench::new(Some(SHIP), Box::<Places>::default());
+        for (second, ip) in sent {
+            bench.at(*second);
+            bench.packet_of(mac, ip);
+        }
+        bench.ids()
+    }
+
+    fn stranger() -> Mac {
+        card("10.9.9.9".parse().unwrap())
+    }
+
+    #[test]
+    fn an_office_computer_moves_into_the_engine_room() {
+        let mut sent = vec![(0.0, "10.0.4.30"), (1.0, "10.0.4.30")];
+        sent.extend((0..6).map(|n| (400.0 + f64::from(n), "10.0.2.30")));
+        assert_eq!(told(stranger(), &sent), ["DW-1003"]);
+        assert!(told(stranger(), &sent[..5]).is_empty(), "three packets are not enough");
+    }
+
+    #[test]
+    fn a_card_in_two_zones_at_once() {
+        let sent: Vec<_> =
+            (0..30).map(|n| (f64::from(n), if n % 2 == 0 { "10.0.4.30" } else { "10.0.2.30" })).collect();
+        assert_eq!(told(stranger(), &sent), ["DW-2011"]);
+    }
+
+    #[test]
+    fn a_laptop_that_may_roam_and_open_zones_among_themselves() {
+        let laptop = Mac([0x02, 0x00, 0x0a, 0x00, 0x04, 0x32]);
+        let sent: Vec<_> = (0..30).map(|n| (f64::from(n), if n < 9 { "10.0.4.50" } else { "10.0.2.50" })).collect();
+        assert!(told(laptop, &sent).is_empty());
+        let phone: Vec<_> = (0..30).map(|n| (f64::from(n), if n < 9 { "10.0.4.50" } else { "10.0.9.50" })).collect();
+        assert!(told(stranger(), &phone).is_empty());
+    }
+}
