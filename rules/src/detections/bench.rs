@@ -185,6 +185,11 @@ impl Bench {
         self.rules.tick(self.now, &self.directory);
     }
 
+    /// The time it is.
+    pub(crate) const fn now(&self) -> CaptureTime {
+        self.now
+    }
+
     fn party(&self, ip: Option<IpAddr>, mac: Mac, port: u16, speaker: Speaker) -> Party {
         let end = self.rules.policy().map_or(End { mac, ip, ..End::default() }, |policy| policy.nmea_end("", mac, ip));
         let row = ip.map_or_else(|| self.directory.row_of_mac(mac), |ip| self.directory.row_of_ip(ip));

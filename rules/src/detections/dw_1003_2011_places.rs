@@ -1,11 +1,13 @@
 //! DW-1003 and DW-2011: one network card in two zones.
 //!
-//! DW-1003: a device that lived in one zone now sends in another. DW-2011: a card sends with addresses of two zones at the same time and so joins
-//! what the plan keeps apart. Cards of gateways, devices that the plan lets roam or bridge, and open zones among themselves are left alone.
+//! DW-1003: a device that lived in one zone now sends in another: with an address of that zone, or with its old one but on that zone's cable (two
+//! devices of two zones that reach each other without a router in between stand on one cable; the newcomer is the one who moved). DW-2011: a card
+//! sends with addresses of two zones at the same time and so joins what the plan keeps apart. Cards of gateways, devices that the plan lets roam or bridge, and open zones among themselves are left alone.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use dogwatch_model::{CaptureTime, Mac};
+use dogwatch_model::{Act, Attribute, CaptureTime, Event, FactValue, Mac, Subject};
 
 use super::remembered::Remembered;
 use super::zones::{is_infrastructure, is_ot, plan};
@@ -44,11 +46,13 @@ struct Home {
 /// See the file's head.
 pub(super) struct Places {
     homes: Remembered<Mac, Home>,
+    /// Cards that claimed an address by ARP or neighbour discovery: what they send with it is not routed.
+    claims: Remembered<IpAddr, Mac>,
 }
 
 impl Default for Places {
     fn default() -> Self {
-        Self { homes: Remembered::new(REMEMBERED) }
+        Self { homes: Remembered::new(REMEMBERED), claims: Remembered::new(REMEMBERED) }
     }
 }
 
@@ -58,19 +62,35 @@ impl Detector for Places {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: true, ..Wants::default() }
+        Wants { flows: true, facts: true, ..Wants::default() }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
         match seen.stage {
-            FlowStage::Started => self.sends(seen, &seen.from, 1, cx),
+            FlowStage::Started => {
+                self.sends(seen, &seen.from, 1, cx);
+                self.reaches(seen, 1, cx);
+            }
             FlowStage::Progress => {
+                self.reaches(seen, seen.packets, cx);
                 self.sends(seen, &seen.from, seen.packets, cx);
                 if seen.account.is_answered {
                     self.sends(seen, &seen.to, seen.packets, cx);
                 }
             }
             FlowStage::Established | FlowStage::Recognised => {}
+        }
+    }
+
+    fn event(&mut self, event: &Event<'_>, _from: &Party, _to: &Party, _cx: &mut Context<'_>) {
+        for act in event.message.acts {
+            if let Act::Says(fact) = act
+                && let (Attribute::IpAddress, FactValue::Ip(ip), Subject::Mac(mac)) =
+                    (fact.attribute, fact.value, fact.about)
+                && event.flow.src_mac == mac
+            {
+                self.claims.put(ip, event.at, mac);
+            }
         }
     }
 }
@@ -102,6 +122,52 @@ impl Places {
         let count = count.saturating_add(packets);
         home.other = Some((other, since, count));
         let home = *home;
+        self.judge(seen, party, (zone, since, count), home, cx);
+    }
+
+    /// Two ends of two zones on one cable: the later one came from elsewhere.
+    fn reaches(&mut self, seen: &FlowSeen<'_>, packets: u64, cx: &mut Context<'_>) {
+        let Some(policy) = cx.policy else { return };
+        let (from, to) = (seen.from.end.zone, seen.to.end.zone);
+        let is_unrouted = |party: &Party, mac: Mac| {
+            !mac.is_group()
+                && !policy.is_gateway_mac(mac)
+                && party.end.ip.is_some_and(|ip| self.claims.get(&ip) == Some(&mac))
+        };
+        if from == to
+            || seen.flow.is_to_group()
+            || [from, to].iter().any(|zone| zone.is_none_or(|zone| zone == policy.outside()))
+            || !is_unrouted(&seen.from, seen.flow.src_mac)
+            || !is_unrouted(&seen.to, seen.flow.dst_mac)
+        {
+            return;
+        }
+        let since = |party: &Party| party.row.and_then(|row| cx.directory.asset(row)).map(|asset| asset.first_seen);
+        let (newcomer, host) =
+            if since(&seen.from) < since(&seen.to) { (&seen.to, &seen.from) } else { (&seen.from, &seen.to) };
+        let (Some(old), Some(new)) = (newcomer.end.zone, host.end.zone) else { return };
+        let mac = newcomer.end.mac;
+        let home = self.homes.touch_or(mac, seen.at, || Home { zone: old, last: seen.at, other: None });
+        let (_, first, count) = home.other.filter(|(zone, ..)| *zone == new).unwrap_or((new, seen.at, 0));
+        let count = count.saturating_add(packets);
+        home.other = Some((new, first, count));
+        // it never was on its own cable while it was on this one
+        let home = Home { zone: old, last: CaptureTime(0), other: home.other };
+        let mut there = *newcomer;
+        there.end.zone = Some(new);
+        self.judge(seen, &there, (new, first, count), home, cx);
+    }
+
+    /// Whether what was counted in another zone is worth a word.
+    fn judge(
+        &self,
+        seen: &FlowSeen<'_>,
+        party: &Party,
+        (zone, since, count): (ZoneIx, CaptureTime, u64),
+        home: Home,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(policy) = cx.policy else { return };
         let concerns_protected = is_ot(Some(policy), party)
             || plan(Some(policy), party).is_some_and(|zone| zone.devices == Devices::Fixed)
             || policy.zone(home.zone).is_some_and(|zone| zone.devices == Devices::Fixed);
@@ -196,5 +262,25 @@ mod tests {
         assert!(told(laptop, &sent).is_empty());
         let phone: Vec<_> = (0..30).map(|n| (f64::from(n), if n < 9 { "10.0.4.50" } else { "10.0.9.50" })).collect();
         assert!(told(stranger(), &phone).is_empty());
+    }
+
+    #[test]
+    fn an_office_address_on_the_engine_rooms_cable() {
+        let mut bench = Bench::new(Some(SHIP), Box::<Places>::default());
+        let (office, plc) = ("10.0.4.30", "10.0.2.21");
+        let plc_card = card(plc.parse().unwrap());
+        bench.claims(plc_card, plc);
+        let office_card = card(office.parse().unwrap());
+        for second in 0..6 {
+            bench.at(f64::from(second));
+            bench.packet_of(office_card, office);
+        }
+        assert!(bench.ids().is_empty(), "it did not claim its address here: a router may have sent it");
+        bench.claims(office_card, office);
+        for second in 10..16 {
+            bench.at(f64::from(second));
+            bench.packet_of(office_card, office);
+        }
+        assert_eq!(bench.ids(), ["DW-1003"]);
     }
 }

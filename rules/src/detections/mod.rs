@@ -4,18 +4,27 @@
 mod dw_1001_new_device;
 mod dw_1002_ip_takeover;
 mod dw_1003_2011_places;
+mod dw_1004_identity;
 mod dw_1006_new_service;
 mod dw_2001_2005_conduit;
 mod dw_2002_2003_operation;
 mod dw_2004_outside;
 mod dw_2007_6005_remote;
 mod dw_2009_vlan;
+mod dw_2012_2013_paths;
 mod dw_3001_first_write;
 mod dw_3010_allowance;
 mod dw_3011_source_clash;
 mod dw_3014_address_taken;
 mod dw_5001_position_jump;
+mod dw_6001_arp_spoofing;
+mod dw_6002_rogue_server;
+mod dw_6004_failed_logins;
 mod dw_6006_admin_page;
+mod dw_6008_certificate;
+mod dw_7001_sweep;
+mod dw_7003_beacon;
+mod dw_8001_8003_outflow;
 mod dw_9001_blind;
 mod remembered;
 mod zones;
@@ -37,6 +46,15 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::<dw_2004_outside::Outside>::default(),
         Box::<dw_2007_6005_remote::RemoteSession>::default(),
         Box::<dw_2009_vlan::VlanAnomaly>::default(),
+        Box::<dw_2012_2013_paths::Paths>::default(),
+        Box::<dw_1004_identity::IdentityChanged>::default(),
+        Box::<dw_6001_arp_spoofing::ArpSpoofing>::default(),
+        Box::<dw_6002_rogue_server::RogueServer>::default(),
+        Box::<dw_6004_failed_logins::FailedLogins>::default(),
+        Box::<dw_6008_certificate::CertificateChanged>::default(),
+        Box::<dw_7001_sweep::Sweep>::default(),
+        Box::<dw_7003_beacon::Beacon>::default(),
+        Box::<dw_8001_8003_outflow::Outflow>::default(),
         Box::<dw_6006_admin_page::AdminPage>::default(),
         Box::<dw_1006_new_service::NewService>::default(),
         Box::<dw_3001_first_write::FirstWrite>::default(),
