@@ -78,10 +78,13 @@ fn no_zone(seen: &FlowSeen<'_>, party: &Party, cx: &mut Context<'_>) {
     let Some(policy) = cx.policy else { return };
     let Some(ip) = party.end.ip else { return };
     let is_unowned = party.end.zone.is_none_or(|zone| zone == policy.outside());
-    let is_stray = !(is_public(ip) || ip.is_multicast() || ip.is_loopback() || ip.is_unspecified())
-        && !is_link_local(ip)
-        && !is_broadcast(ip);
-    if !is_unowned || !is_stray {
+    let says_nothing = is_public(ip)
+        || ip.is_multicast()
+        || ip.is_loopback()
+        || ip.is_unspecified()
+        || is_link_local(ip)
+        || is_broadcast(ip);
+    if !is_unowned || says_nothing {
         return;
     }
     let subnet = subnet(ip);

@@ -13,9 +13,14 @@ mod dw_2007_6005_remote;
 mod dw_2009_vlan;
 mod dw_2012_2013_paths;
 mod dw_3001_first_write;
+mod dw_3002_3003_8004_exploring;
+mod dw_3004_3008_commands;
+mod dw_3005_3006_3007_conversation;
 mod dw_3010_allowance;
 mod dw_3011_source_clash;
 mod dw_3014_address_taken;
+mod dw_3019_3020_new_writer;
+mod dw_4005_4007_writes;
 mod dw_5001_position_jump;
 mod dw_6001_arp_spoofing;
 mod dw_6002_rogue_server;
@@ -23,7 +28,9 @@ mod dw_6004_failed_logins;
 mod dw_6006_admin_page;
 mod dw_6008_certificate;
 mod dw_7001_sweep;
+mod dw_7002_lateral;
 mod dw_7003_beacon;
+mod dw_7005_8002_names;
 mod dw_8001_8003_outflow;
 mod dw_9001_blind;
 mod remembered;
@@ -58,6 +65,13 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::<dw_6006_admin_page::AdminPage>::default(),
         Box::<dw_1006_new_service::NewService>::default(),
         Box::<dw_3001_first_write::FirstWrite>::default(),
+        Box::<dw_3002_3003_8004_exploring::Exploring>::default(),
+        Box::<dw_3004_3008_commands::Commands>::default(),
+        Box::<dw_3005_3006_3007_conversation::Conversation>::default(),
+        Box::<dw_3019_3020_new_writer::NewWriter>::default(),
+        Box::<dw_4005_4007_writes::Writes>::default(),
+        Box::<dw_7002_lateral::Lateral>::default(),
+        Box::<dw_7005_8002_names::Names>::default(),
         Box::<dw_3010_allowance::Allowance>::default(),
         Box::<dw_3011_source_clash::SourceClash>::default(),
         Box::<dw_3014_address_taken::AddressTaken>::default(),
