@@ -33,6 +33,8 @@ pub(crate) fn element<'a>(reader: &mut Reader<'a>) -> Result<Element<'a>, ParseE
             let [a, b, c] = reader.array()?;
             usize::try_from(u32::from_be_bytes([0, a, b, c])).map_err(|_| MALFORMED)?
         }
+        // Windows writes every length of LDAP in four bytes.
+        0x84 => usize::try_from(reader.be32()?).map_err(|_| MALFORMED)?,
         _ => return Err(MALFORMED),
     };
     Ok(Element { tag, content: reader.take(length)? })
@@ -92,6 +94,8 @@ mod tests {
             ("short", &b"\x04\x02ab"[..], Ok((4, &b"ab"[..]))),
             ("one more byte", b"\x04\x81\x02ab", Ok((4, b"ab"))),
             ("two more bytes", b"\x04\x82\x00\x02ab", Ok((4, b"ab"))),
+            ("four more bytes", b"\x04\x84\x00\x00\x00\x02ab", Ok((4, b"ab"))),
+            ("five more bytes", b"\x04\x85\x00\x00\x00\x00\x02ab", Err("malformed")),
             ("cut", b"\x04\x05ab", Err("incomplete")),
             ("indefinite", b"\x30\x80\x00\x00", Err("malformed")),
             ("long tag", b"\x1f\x81\x01\x00", Err("malformed")),

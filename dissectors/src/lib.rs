@@ -18,12 +18,17 @@ extern crate self as dogwatch_dissectors;
 mod support;
 
 mod acts;
+mod asked;
+mod base64;
 mod ber;
+mod block;
 mod datagram;
+mod dcerpc;
 mod enterprise;
 mod error;
 mod framed;
 mod industrial;
+mod lines;
 pub mod maritime;
 mod once;
 mod reader;
@@ -192,6 +197,10 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &industrial::goose::GOOSE,
     &industrial::sv::SV,
     &industrial::profinet::PROFINET_DCP,
+    &industrial::profinet::PROFINET_RT,
+    &industrial::profinet::PROFINET_CM,
+    &industrial::ads::ADS,
+    &industrial::ads::DISCOVERY,
     &enterprise::arp::ARP,
     &enterprise::dhcp::DHCP,
     &enterprise::lldp::LLDP,
@@ -200,6 +209,14 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &enterprise::http::SSDP,
     &enterprise::tls::TLS,
     &enterprise::ssh::SSH,
+    &enterprise::sip::SIP,
+    &enterprise::rtsp::RTSP,
+    &enterprise::smtp::SMTP,
+    &enterprise::imap::IMAP,
+    &enterprise::pop3::POP3,
+    &enterprise::ldap::LDAP,
+    &enterprise::kerberos::KERBEROS,
+    &enterprise::radius::RADIUS,
     &enterprise::rdp::RDP,
     &enterprise::vnc::VNC,
     &enterprise::telnet::TELNET,

@@ -1,5 +1,7 @@
 //! One short conversation a protocol, built from its specification, for the tests that run over every protocol.
 
+mod enterprise;
+
 use dogwatch_dissectors::Carrier;
 use dogwatch_model::Direction::{self, ToClient, ToServer};
 
@@ -29,6 +31,12 @@ fn text(protocol: &'static str, carrier: Carrier, port: u16, parts: &[(Direction
 
 /// All samples.
 pub(crate) fn samples() -> Vec<Sample> {
+    let mut all = first_samples();
+    all.extend(enterprise::samples());
+    all
+}
+
+fn first_samples() -> Vec<Sample> {
     let dns = "0007 0100 0001 0000 0000 0000 036e7470 06627269646765 00 0001 0001";
     vec![
         sample(
@@ -89,6 +97,41 @@ pub(crate) fn samples() -> Vec<Sample> {
             ],
         ),
         sample("profinet-dcp", Carrier::Ethernet, 0, &[(ToServer, "fefe 05 00 01000001 0080 0004 ffff 0000")]),
+        sample("profinet-rt", Carrier::Ethernet, 0, &[(ToServer, &format!("c000 {} 1234 3500", "80".repeat(40)))]),
+        sample(
+            "profinet-cm",
+            Carrier::Udp,
+            34_964,
+            &[(
+                ToServer,
+                &format!(
+                    "04 00 20 00 00000000 dea000006c9711d1827100010003015a dea000016c9711d1827100a02442df7d {} 00000000 00000001 00000001 0005 ffffffff 0014 0000 0000 00001000 {}",
+                    "07".repeat(16),
+                    "00".repeat(16)
+                ),
+            )],
+        ),
+        sample(
+            "ads",
+            Carrier::Tcp,
+            48_898,
+            &[
+                (
+                    ToServer,
+                    "0000 2c000000 0a0000020101 5303 0a0000010101 8980 0200 0400 0c000000 00000000 01000000 20400000 00000000 02000000",
+                ),
+                (
+                    ToClient,
+                    "0000 2a000000 0a0000010101 8980 0a0000020101 5303 0200 0500 0a000000 00000000 01000000 00000000 02000000 0700",
+                ),
+            ],
+        ),
+        sample(
+            "ads-discovery",
+            Carrier::Udp,
+            48_899,
+            &[(ToServer, "03661471 00000000 01000000 0a0000010101 1027 00000000")],
+        ),
         sample(
             "sv",
             Carrier::Ethernet,

@@ -13,7 +13,7 @@ use super::remembered::Remembered;
 use super::zones::{is_infrastructure, is_ot, plan};
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::policy::{Devices, How, Mode, ZoneIx};
-use crate::seen::{FlowSeen, FlowStage, Party};
+use crate::seen::{FlowSeen, FlowStage, Party, PolicySeen};
 
 /// Packets in the other zone before anything is said (catalogue: `min_frames`, `min_packets`).
 const MOVED_PACKETS: u64 = 5;
@@ -79,6 +79,13 @@ impl Detector for Places {
                 }
             }
             FlowStage::Established | FlowStage::Recognised => {}
+        }
+    }
+
+    fn policy(&mut self, seen: &PolicySeen<'_>, _cx: &mut Context<'_>) {
+        if seen.refused.is_none() {
+            // homes are zones of the old plan
+            self.homes = Remembered::new(REMEMBERED);
         }
     }
 

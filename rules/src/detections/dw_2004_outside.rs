@@ -39,7 +39,7 @@ impl Detector for Outside {
         if !is_ot(cx.policy, &seen.from)
             || !is_ashore(cx.policy, &seen.to)
             || seen.flow.is_to_group()
-            || policy.mode_between(seen.from.end.zone, seen.to.end.zone) != Mode::Enforce
+            || policy.mode_between(seen.from.end.zone, seen.to.end.zone) == Mode::Learn
             || policy.judge(&ask(seen, cx)).is_allowed()
         {
             return;
@@ -89,7 +89,7 @@ impl Detector for Outside {
 /// Whether a line of the policy allows this look-up.
 fn is_listed(event: &Event<'_>, from: &Party, to: &Party, name: &str, cx: &Context<'_>) -> bool {
     cx.policy.is_none_or(|policy| {
-        policy.mode_between(from.end.zone, to.end.zone) != Mode::Enforce
+        policy.mode_between(from.end.zone, to.end.zone) == Mode::Learn
             || policy
                 .judge(&crate::policy::Ask {
                     from: from.end,

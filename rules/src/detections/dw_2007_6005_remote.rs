@@ -71,7 +71,7 @@ impl RemoteSession {
     fn outside_window(&self, seen: &FlowSeen<'_>, is_allowed: bool, cx: &mut Context<'_>) {
         let (Some(policy), Some(zone)) = (cx.policy, seen.to.end.zone) else { return };
         if is_allowed
-            || policy.mode_between(seen.from.end.zone, seen.to.end.zone) != Mode::Enforce
+            || policy.mode_between(seen.from.end.zone, seen.to.end.zone) == Mode::Learn
             || policy.service_window_open(zone, seen.at).is_some()
         {
             return;

@@ -64,7 +64,7 @@ impl Detector for VlanAnomaly {
             self.known.put((outer, inner), seen.at, ());
             return;
         }
-        if policy.mode_between(seen.from.end.zone, seen.from.end.zone) != Mode::Enforce {
+        if policy.mode_between(seen.from.end.zone, seen.from.end.zone) == Mode::Learn {
             return;
         }
         let is_known = self.known.touch((outer, inner), seen.at).is_some();

@@ -41,7 +41,7 @@ impl Detector for Paths {
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
-        if cx.policy.is_none_or(|policy| policy.mode != Mode::Enforce) {
+        if cx.policy.is_none_or(|policy| policy.mode == Mode::Learn) {
             return;
         }
         if matches!(seen.stage, FlowStage::Started) {
@@ -59,7 +59,7 @@ impl Detector for Paths {
         }
         let is_advertised =
             event.message.acts.iter().any(|act| matches!(act, Act::Publishes { object: Object::Named("router") }));
-        if !is_advertised || cx.policy.is_some_and(|policy| policy.mode_of(from.end.zone) != Mode::Enforce) {
+        if !is_advertised || cx.policy.is_some_and(|policy| policy.mode_of(from.end.zone) == Mode::Learn) {
             return;
         }
         let who = cx.call(from);

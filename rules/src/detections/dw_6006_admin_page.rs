@@ -32,7 +32,7 @@ impl Detector for AdminPage {
         if !app(seen).is_some_and(AppName::is_management)
             || !(is_conversation(seen) || seen.stage == FlowStage::Recognised)
             || seen.from.end.zone == seen.to.end.zone && !is_untrusted(policy, seen.from.end.zone)
-            || policy.mode_between(seen.from.end.zone, seen.to.end.zone) != Mode::Enforce
+            || policy.mode_between(seen.from.end.zone, seen.to.end.zone) == Mode::Learn
             || !is_infrastructure(cx, &seen.to)
             || is_allowed(seen, cx)
         {

@@ -33,7 +33,7 @@ mod dw_7003_beacon;
 mod dw_7005_8002_names;
 mod dw_8001_8003_outflow;
 mod dw_9001_blind;
-mod remembered;
+pub(crate) mod remembered;
 mod zones;
 
 #[cfg(test)]
@@ -78,6 +78,13 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::<dw_5001_position_jump::PositionJump>::default(),
         Box::<dw_9001_blind::Blind>::default(),
     ]
+}
+
+/// The detector that raises a detection, for tests that need just one.
+#[cfg(test)]
+pub(crate) fn raising(id: &str) -> Box<dyn Detector> {
+    let is_it = |detector: &Box<dyn Detector>| detector.cards().iter().any(|card| card.id == id);
+    all().into_iter().find(is_it).expect("a detection of this build")
 }
 
 /// The cards of every detection of this build.

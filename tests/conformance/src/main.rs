@@ -1,7 +1,7 @@
 //! Conformance: what `dogwatch decode` and `dogwatch analyze` say of a corpus, beside what independent decoders say.
 //!
 //! Runs the real program on every input the manifests list, compares by the rules of the corpus' README files, prints a table and writes every
-//! difference into a file. Mapping tables, bars and explained differences are data (`data/*.toml`) and know no file of any corpus by name.
+//! difference into one file and the sums by attribute and field into another. Mapping tables, bars and explained differences are data (`data/*.toml`) and know no file of any corpus by name.
 #![expect(
     clippy::indexing_slicing,
     reason = "only JSON values are indexed, by key: what is absent is null, nothing panics"
@@ -39,6 +39,9 @@ struct Options {
     /// Where every difference is written
     #[arg(long, default_value = "conformance-differences.txt")]
     details: PathBuf,
+    /// Where it is written how every attribute and field compares
+    #[arg(long, default_value = "conformance-parts.tsv")]
+    parts: PathBuf,
     /// Only families whose name contains this
     #[arg(long, default_value = "")]
     only: String,
@@ -65,8 +68,9 @@ fn run(options: &Options) -> Result<bool> {
     let program = program::Program::new(path)?;
     let file = std::fs::File::create(&options.details).with_context(|| options.details.display().to_string())?;
     let mut report = verdict::Report::new(Box::new(BufWriter::new(file)))?;
-    maritime::run(&program, &options.corpus.join("maritime"), &options.only, &mut report)?;
+    // captures first: the memory of damaged ones is measured while no other child has run
     captures::run(&program, &options.corpus.join("captures"), &options.only, &mut report)?;
+    maritime::run(&program, &options.corpus.join("maritime"), &options.only, &mut report)?;
     report.finish()?;
-    table::print(&report, &options.details)
+    table::print(&report, &options.details, &options.parts)
 }

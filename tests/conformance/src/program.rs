@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -27,6 +27,8 @@ pub(crate) struct Ran {
     pub(crate) crash: Option<String>,
     /// It would not read the input (exit status 2): why.
     pub(crate) refused: Option<String>,
+    /// How long it took.
+    pub(crate) seconds: f64,
 }
 
 /// One line of `dogwatch decode`.
@@ -76,6 +78,7 @@ impl Program {
     pub(crate) fn run(&self, args: &[&OsStr]) -> Result<Ran> {
         let complaints = self.scratch.path().join("stderr");
         let stderr = std::fs::File::create(&complaints)?;
+        let start = now();
         let mut child = Command::new(&self.path)
             .args(args)
             .stdin(Stdio::null())
@@ -101,6 +104,7 @@ impl Program {
             }
         };
         let status = child.wait()?;
+        let seconds = start.elapsed().as_secs_f64();
         let said = String::from_utf8_lossy(&std::fs::read(&complaints)?).into_owned();
         let last = said.lines().last().unwrap_or_default().to_owned();
         let panicked = said.lines().find(|line| line.contains("panicked at")).map(str::to_owned);
@@ -109,7 +113,7 @@ impl Program {
             _ => Some(format!("ended with {status}: {last}")),
         });
         let refused = (status.code() == Some(2)).then_some(last);
-        Ok(Ran { stdout, crash, refused })
+        Ok(Ran { stdout, crash, refused, seconds })
     }
 
     /// `dogwatch decode --format FORMAT FILE`.
@@ -118,6 +122,11 @@ impl Program {
         let rows = rows_of(&ran.stdout)?;
         Ok((rows, ran))
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a child runs is what is measured here")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 fn rows_of(stdout: &[u8]) -> Result<Vec<Row>> {

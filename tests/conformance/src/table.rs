@@ -7,25 +7,56 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use crate::verdict::{Report, Tally};
+use crate::verdict::{Part, Report, Tally};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Bars {
     /// Family -> least share of its judged cases that are equal or explained, in percent.
     least_percent: BTreeMap<String, f64>,
+    /// Family -> most cases of the judged ones in which something wrong is said, in percent.
+    most_wrong_percent: BTreeMap<String, f64>,
+}
+
+/// The bar of a family: its own, or that of the group before the `/`.
+fn bar(bars: &BTreeMap<String, f64>, family: &str) -> Option<f64> {
+    let group = family.split_once('/').map_or(family, |(group, _)| group);
+    bars.get(family).or_else(|| bars.get(&format!("{group}/*"))).copied()
+}
+
+/// One bar and how far it was reached.
+struct Verdict {
+    what: String,
+    reached: f64,
+    bar: f64,
+    met: bool,
 }
 
 impl Bars {
-    /// The bar of a family: its own, or that of the group before the `/`.
-    fn of(&self, family: &str) -> Option<f64> {
-        let group = family.split_once('/').map_or(family, |(group, _)| group);
-        self.least_percent.get(family).or_else(|| self.least_percent.get(&format!("{group}/*"))).copied()
+    /// Every bar of a family. Where nothing was judged nothing is claimed: the bar is not met, it is not asked.
+    fn verdicts(&self, family: &str, tally: &Tally) -> Vec<Verdict> {
+        let mut all = Vec::new();
+        if let (Some(bar), Some(reached)) = (bar(&self.least_percent, family), tally.percent()) {
+            all.push(Verdict {
+                what: format!("{family}: equal or explained, at least"),
+                reached,
+                bar,
+                met: reached >= bar,
+            });
+        }
+        if let (Some(bar), Some(reached)) = (self.most_wrong_percent.get(family).copied(), tally.wrong_percent()) {
+            all.push(Verdict { what: format!("{family}: wrong, at most"), reached, bar, met: reached <= bar });
+        }
+        if tally.panics > 0 {
+            let reached = tally.panics as f64;
+            all.push(Verdict { what: format!("{family}: crashes and hangs, at most"), reached, bar: 0.0, met: false });
+        }
+        all
     }
 }
 
 /// Prints all that was compared; the answer is whether every bar is met and nothing crashed.
-pub(crate) fn print(report: &Report, details: &Path) -> Result<bool> {
+pub(crate) fn print(report: &Report, details: &Path, parts: &Path) -> Result<bool> {
     let bars: Bars = toml::from_str(include_str!("../data/bars.toml")).context("bars.toml")?;
     let mut out = std::io::stdout().lock();
     writeln!(
@@ -43,28 +74,50 @@ pub(crate) fn print(report: &Report, details: &Path) -> Result<bool> {
         "percent",
         "bar"
     )?;
-    let mut good = true;
+    let mut verdicts = Vec::new();
     for (family, tally) in &report.families {
         let Tally { files, cases, equal, explained, different, not_decoded, unjudged, panics, .. } = tally;
-        let bar = bars.of(family);
-        let percent = tally.percent();
-        // where nothing was judged nothing is claimed: the bar is not met, it is not asked
-        let met = *panics == 0 && bar.zip(percent).is_none_or(|(bar, percent)| percent >= bar);
-        let percent = percent.map_or_else(|| "-".to_owned(), |percent| format!("{percent:.2}"));
-        good &= met;
-        let bar = bar.map_or_else(|| "-".to_owned(), |bar| format!("{bar}"));
-        let mark = if met { "" } else { "  below the bar" };
+        let own = bars.verdicts(family, tally);
+        let percent = tally.percent().map_or_else(|| "-".to_owned(), |percent| format!("{percent:.2}"));
+        let least = bar(&bars.least_percent, family).map_or_else(|| "-".to_owned(), |bar| format!("{bar}"));
+        let mark = if own.iter().all(|verdict| verdict.met) { "" } else { "  below the bar" };
         writeln!(
             out,
-            "{family:<26} {files:>6} {cases:>7} {equal:>7} {explained:>9} {different:>9} {not_decoded:>11} {unjudged:>8} {panics:>6} {percent:>7} {bar:>6}{mark}"
+            "{family:<26} {files:>6} {cases:>7} {equal:>7} {explained:>9} {different:>9} {not_decoded:>11} {unjudged:>8} {panics:>6} {percent:>7} {least:>6}{mark}"
         )?;
+        verdicts.extend(own);
     }
     writeln!(out)?;
     for (family, tally) in &report.families {
         for (reason, count) in &tally.reasons {
             writeln!(out, "explained {count:>6}  {family}: {reason}")?;
         }
+        for (what, (value, place)) in &tally.most {
+            writeln!(out, "most {value:>11.2}  {family}: {what} ({place})")?;
+        }
     }
-    writeln!(out, "every difference: {}", details.display())?;
-    Ok(good)
+    writeln!(out)?;
+    let (met, missed): (Vec<_>, Vec<_>) = verdicts.iter().partition(|verdict| verdict.met);
+    for Verdict { what, reached, bar, .. } in &missed {
+        writeln!(out, "MISSED  {what} {bar} percent: {reached:.2}")?;
+    }
+    writeln!(out, "{} bars met, {} missed", met.len(), missed.len())?;
+    writeln!(out, "every difference: {}   by attribute and field: {}", details.display(), parts.display())?;
+    write_parts(report, parts)?;
+    Ok(missed.is_empty())
+}
+
+/// Writes how every kind of case and every field compares, the worst of a family first.
+fn write_parts(report: &Report, path: &Path) -> Result<()> {
+    let file = std::fs::File::create(path).with_context(|| path.display().to_string())?;
+    let mut out = std::io::BufWriter::new(file);
+    writeln!(out, "family\tpart\tequal\texplained\twrong\tmissing\textra")?;
+    for (family, tally) in &report.families {
+        let mut parts: Vec<_> = tally.parts.iter().collect();
+        parts.sort_by_key(|(name, part)| (std::cmp::Reverse(part.wrong + part.missing), *name));
+        for (name, Part { equal, explained, wrong, missing, extra }) in parts {
+            writeln!(out, "{family}\t{name}\t{equal}\t{explained}\t{wrong}\t{missing}\t{extra}")?;
+        }
+    }
+    Ok(out.flush()?)
 }

@@ -27,12 +27,40 @@ pub(crate) struct Tally {
     pub(crate) explained_values: u64,
     pub(crate) different_values: u64,
     pub(crate) reasons: BTreeMap<String, u64>,
+    /// The same by kind of case, and by field that differs.
+    pub(crate) parts: BTreeMap<String, Part>,
+    /// The largest of what was measured, and where.
+    pub(crate) most: BTreeMap<&'static str, (f64, String)>,
+}
+
+/// How one kind of case, or one field, of a family compares.
+#[derive(Debug, Default)]
+pub(crate) struct Part {
+    pub(crate) equal: u64,
+    pub(crate) explained: u64,
+    /// Another value stands in its place.
+    pub(crate) wrong: u64,
+    /// Nothing stands there.
+    pub(crate) missing: u64,
+    /// Ours, and the truth does not speak of it.
+    pub(crate) extra: u64,
 }
 
 impl Tally {
+    /// Cases that could be judged.
+    pub(crate) fn judged(&self) -> u64 {
+        self.equal + self.explained + self.different + self.not_decoded
+    }
+
+    /// Share of the judged cases in which something else than expected was said, in percent.
+    pub(crate) fn wrong_percent(&self) -> Option<f64> {
+        let judged = self.judged();
+        (judged > 0).then(|| 100.0 * self.different as f64 / judged as f64)
+    }
+
     /// Share of the judged cases that are equal or differ for a known reason, in percent; `None` when none could be judged.
     pub(crate) fn percent(&self) -> Option<f64> {
-        let judged = self.equal + self.explained + self.different + self.not_decoded;
+        let judged = self.judged();
         (judged > 0).then(|| 100.0 * (self.equal + self.explained) as f64 / judged as f64)
     }
 }
@@ -189,6 +217,19 @@ impl Report {
         Ok(writeln!(self.details, "{family}\tremark\t{place}\t{text}")?)
     }
 
+    /// Counts what is ours and of which the truth does not speak.
+    pub(crate) fn extra(&mut self, family: &str, kind: &str, count: u64) {
+        self.family(family).parts.entry(kind.to_owned()).or_default().extra += count;
+    }
+
+    /// Keeps the largest of a measured quantity.
+    pub(crate) fn most(&mut self, family: &str, what: &'static str, value: f64, place: &str) {
+        let most = self.family(family).most.entry(what).or_default();
+        if value > most.0 {
+            *most = (value, place.to_owned());
+        }
+    }
+
     /// Counts a finished case.
     pub(crate) fn close(&mut self, case: Case) -> Result<()> {
         let mut reasons: Vec<&str> = Vec::new();
@@ -213,6 +254,23 @@ impl Report {
             *tally.reasons.entry((*reason).to_owned()).or_default() += 1;
         }
         let Case { family, place, kind, input, .. } = &case;
+        if !kind.is_empty() {
+            let part = tally.parts.entry(kind.clone()).or_default();
+            match excused {
+                Some(None) => part.missing += 1,
+                Some(Some(_)) => part.explained += 1,
+                None if !left.is_empty() => part.wrong += 1,
+                None if !reasons.is_empty() => part.explained += 1,
+                None => part.equal += u64::from(case.equal > 0),
+            }
+        }
+        for difference in &left {
+            let part = tally.parts.entry(format!("{kind} .{}", difference.field)).or_default();
+            match difference.got {
+                Some(_) => part.wrong += 1,
+                None => part.missing += 1,
+            }
+        }
         match excused {
             Some(None) => {
                 tally.not_decoded += 1;

@@ -1,0 +1,241 @@
+//! Rows of tshark, frame by frame: a frame is equal when both sides show the same values of the fields that `data/captures.toml` lists.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::corpus::cases;
+use crate::program::Row;
+use crate::verdict::{Case, Report};
+
+/// Where a packet is missing, a message may show some frames later: the reassembler waits before it goes on.
+const LATE: u64 = 40;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Mappings {
+    protocol: Vec<Mapping>,
+}
+
+impl Mappings {
+    pub(super) fn read() -> Result<Self> {
+        toml::from_str(include_str!("../../data/captures.toml")).context("captures.toml")
+    }
+
+    /// The mapping of a protocol by the name it has in the truth.
+    pub(super) fn of(&self, name: &str) -> Option<&Mapping> {
+        self.protocol.iter().find(|mapping| mapping.name == name)
+    }
+}
+
+/// How the rows of one protocol map onto its messages.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Mapping {
+    name: String,
+    /// Our name of the protocol, when it is another.
+    protocol: Option<String>,
+    /// Rows without this field are not judged.
+    needs: Option<String>,
+    /// Rows with such a field are not judged.
+    #[serde(default)]
+    leave_out: BTreeMap<String, String>,
+    field: Vec<Field>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Field {
+    truth: Vec<String>,
+    ours: String,
+    #[serde(default)]
+    when: Vec<When>,
+    /// Values of the row that are none.
+    #[serde(default)]
+    not: Vec<String>,
+    /// Entries of a list with these types are left out.
+    #[serde(default)]
+    unless_type: Vec<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct When {
+    kind: String,
+    #[serde(default)]
+    function: Vec<u64>,
+}
+
+/// A value in one form for both sides: numbers in decimal, escapes of control characters undone.
+pub(super) fn plain(value: &Value) -> String {
+    let value = value.get("value").unwrap_or(value);
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Bool(value) => u8::from(*value).to_string(),
+        other => other.to_string(),
+    };
+    let hex = text.strip_prefix("0x").and_then(|digits| u64::from_str_radix(digits, 16).ok());
+    match (hex, text.as_str()) {
+        (Some(number), _) => number.to_string(),
+        (None, "True") => "1".to_owned(),
+        (None, "False") => "0".to_owned(),
+        (None, "<Root>") => String::new(),
+        (None, _) => text.replace("\\r", "\r").replace("\\n", "\n").trim().to_owned(),
+    }
+}
+
+/// Every value of a field of a row, in order.
+fn values(of: Option<&Value>) -> Vec<String> {
+    match of {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::Array(list)) => list.iter().map(plain).collect(),
+        Some(one) => vec![plain(one)],
+    }
+}
+
+impl Field {
+    fn wanted(&self, row: &Value) -> Vec<String> {
+        let all = self.truth.iter().flat_map(|name| values(row.get(name)));
+        let all = all.filter(|value| !self.not.contains(value));
+        all.map(|value| format!("{}={value}", self.ours)).collect()
+    }
+
+    fn said(&self, row: &Row) -> Vec<String> {
+        let number = |name: &str| row.field(name).and_then(|value| value.get("value").unwrap_or(value).as_u64());
+        let applies = |when: &When| {
+            when.kind == row.kind
+                && (when.function.is_empty() || number("function").is_some_and(|of| when.function.contains(&of)))
+        };
+        if !self.when.is_empty() && !self.when.iter().any(applies) {
+            return Vec::new();
+        }
+        let found = match self.ours.split_once('.') {
+            None => values(row.field(&self.ours)),
+            Some((list, name)) => {
+                let entries = row.field(list).and_then(Value::as_array).into_iter().flatten();
+                let of_type = |entry: &&Value| plain(&entry["type"]).parse().ok();
+                let kept = entries.filter(|entry| of_type(entry).is_none_or(|of| !self.unless_type.contains(&of)));
+                kept.flat_map(|entry| values(entry.get(name))).collect()
+            }
+        };
+        found.into_iter().map(|value| format!("{}={value}", self.ours)).collect()
+    }
+}
+
+/// What frames should say, by the truth.
+struct Wanted {
+    by_frame: BTreeMap<u64, Vec<String>>,
+    /// Frames of which nothing is asked.
+    left_out: BTreeSet<u64>,
+}
+
+fn wanted(mapping: Option<&Mapping>, file: &Path) -> Result<Wanted> {
+    let mut wanted = Wanted { by_frame: BTreeMap::new(), left_out: BTreeSet::new() };
+    for row in cases::<Value>(file)? {
+        let frame = row["frame"].as_u64().unwrap_or(0);
+        let lacks = mapping.and_then(|mapping| mapping.needs.as_ref()).is_some_and(|needs| row.get(needs).is_none());
+        let mut unjudged = mapping.iter().flat_map(|mapping| &mapping.leave_out);
+        if lacks || unjudged.any(|(name, value)| values(row.get(name)).contains(value)) {
+            wanted.left_out.insert(frame);
+            continue;
+        }
+        let list = wanted.by_frame.entry(frame).or_default();
+        list.extend(mapping.iter().flat_map(|mapping| &mapping.field).flat_map(|field| field.wanted(&row)));
+        list.sort();
+    }
+    Ok(wanted)
+}
+
+/// Compares frame by frame.
+pub(super) fn compare(
+    mapping: Option<&Mapping>,
+    protocol: &str,
+    file: &Path,
+    name: &str,
+    rows: &[Row],
+    report: &mut Report,
+) -> Result<()> {
+    let family = format!("captures/{protocol}");
+    report.family(&family).files += 1;
+    let protocol = mapping.and_then(|mapping| mapping.protocol.as_deref()).unwrap_or(protocol);
+    let Wanted { by_frame, left_out } = wanted(mapping, file)?;
+    let mut said: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    let mut others: BTreeMap<u64, &str> = BTreeMap::new();
+    for row in rows {
+        if row.protocol == protocol {
+            let list = said.entry(row.frame).or_default();
+            list.extend(mapping.iter().flat_map(|mapping| &mapping.field).flat_map(|field| field.said(row)));
+            list.sort();
+        } else {
+            others.insert(row.frame, &row.protocol);
+        }
+    }
+    // frames that are equal as they stand are settled first, so that a late one does not take their message
+    let (settled, open): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        by_frame.into_iter().partition(|(frame, want)| said.get(frame) == Some(want));
+    for (frame, want) in settled {
+        said.remove(&frame);
+        let mut case = Case::new(&family, format!("{name} frame {frame}"), "");
+        // frames in which neither side has any of the compared fields prove nothing
+        if !want.is_empty() {
+            case.equal();
+        }
+        report.close(case)?;
+    }
+    for (frame, want) in open {
+        let mut case = Case::new(&family, format!("{name} frame {frame}"), &want.join(" "));
+        let late =
+            said.range(frame.saturating_sub(LATE)..=frame + LATE).find(|(_, have)| **have == want).map(|(at, _)| *at);
+        match late.filter(|_| !want.is_empty()) {
+            Some(at) => {
+                said.remove(&at);
+                case.equal();
+            }
+            None => match said.remove(&frame) {
+                Some(have) => differ(&mut case, &want, &have),
+                // of a frame with none of the compared fields (what is encrypted, say) nothing can be asked
+                None if mapping.is_some() && want.is_empty() => {}
+                None => {
+                    let read_as = others.get(&frame).map(|_| "other-protocol");
+                    let flags = [Some(if mapping.is_some() { "mapped" } else { "unmapped" }), read_as];
+                    case.missing(flags.into_iter().flatten().collect());
+                }
+            },
+        }
+        report.close(case)?;
+    }
+    let extra = said.iter().filter(|(frame, have)| !left_out.contains(frame) && !have.is_empty()).count();
+    if extra > 0 {
+        report.extra(&family, "frames", extra as u64);
+        report.remark(
+            &family,
+            name,
+            &format!("{extra} frames hold messages that tshark's default ports do not show"),
+        )?;
+    }
+    Ok(())
+}
+
+/// Notes, field by field, what one side says and the other does not.
+fn differ(case: &mut Case, want: &[String], have: &[String]) {
+    let (missing, extra) = (only_in(want, have), only_in(have, want));
+    let field = |text: &String| text.split_once('=').map_or(text.as_str(), |(field, _)| field).to_owned();
+    let fields: BTreeSet<String> = missing.iter().chain(&extra).map(field).collect();
+    for name in fields {
+        let of = |list: &[String]| -> Vec<String> {
+            let own = list.iter().filter(|text| field(text) == name);
+            own.map(|text| text.split_once('=').map_or("", |(_, value)| value).to_owned()).collect()
+        };
+        let (want, got) = (of(&missing), of(&extra));
+        case.differs(&name, &json!(want), Some(&json!(got)).filter(|_| !got.is_empty()), Vec::new());
+    }
+}
+
+/// What stands more often in one list than in the other.
+fn only_in(one: &[String], other: &[String]) -> Vec<String> {
+    let count = |list: &[String], key: &String| list.iter().filter(|item| *item == key).count();
+    one.iter().filter(|key| count(one, key) > count(other, key)).cloned().collect()
+}
