@@ -13,8 +13,8 @@ use dogwatch_tests::scenario::{Plan, Scenario};
 
 /// Detections the labels ask for that have no detector in this build yet: known gaps, shown in the table. One that gets built must leave the list.
 const NOT_BUILT: &[&str] = &[
-    "DW-1003", "DW-1005", "DW-2004", "DW-2008", "DW-2011", "DW-3003", "DW-3004", "DW-3009", "DW-3015", "DW-3016",
-    "DW-5002", "DW-5003", "DW-5004", "DW-5006", "DW-5010", "DW-5012", "DW-5015", "DW-6001", "DW-7001",
+    "DW-1003", "DW-1005", "DW-2004", "DW-2008", "DW-2011", "DW-3003", "DW-3004", "DW-3009", "DW-3016", "DW-5010",
+    "DW-5015", "DW-6001", "DW-7001",
 ];
 /// Length of every run.
 const MINUTES: u32 = 8;
