@@ -1,13 +1,18 @@
 //! Protocols of controllers, drives and field devices.
 
+pub(crate) mod ads;
 pub(crate) mod bacnet;
 pub(crate) mod dnp3;
 pub(crate) mod enip;
 pub(crate) mod goose;
+pub(crate) mod hartip;
 pub(crate) mod iec104;
+pub(crate) mod mms;
 pub(crate) mod modbus;
 pub(crate) mod opcua;
 pub(crate) mod profinet;
+pub(crate) mod ptp;
 pub(crate) mod s7comm;
 pub(crate) mod sv;
+pub(crate) mod synchrophasor;
 pub(crate) mod tpkt;

@@ -13,7 +13,7 @@ use crate::detector::{Card, Context, Detector, Raise, Threshold, Wants};
 use crate::findings::call;
 use crate::own_ship::{PerTalker, What, angle_between};
 use crate::policy::{AssetRole, Mode, NavRole, NmeaAsk, NmeaVerdict, Policy};
-use crate::seen::{Identity, Party, service, sfi_number};
+use crate::seen::{Identity, Party, PolicySeen, service, sfi_number};
 
 /// Commanders remembered.
 const REMEMBERED: usize = 1_024;
@@ -106,6 +106,11 @@ impl Detector for Steering {
             };
             raise_of(cx, &CARD, talker, at, &format!("differs|{}", talker.key()), case);
         }
+    }
+
+    fn policy(&mut self, _seen: &PolicySeen<'_>, _cx: &mut Context<'_>) {
+        // who may is another question now
+        self.commanders = Remembered::new(REMEMBERED);
     }
 
     fn learned(&self) -> Option<serde_json::Value> {

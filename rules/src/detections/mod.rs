@@ -19,7 +19,7 @@ mod dw_5012_steering;
 mod dw_5014_replay;
 mod dw_9001_blind;
 mod of_talker;
-mod remembered;
+pub(crate) mod remembered;
 
 #[cfg(test)]
 pub(crate) mod bench;

@@ -46,7 +46,7 @@ pub(super) struct Names {
     pub(super) assets: HashMap<String, (AssetIx, u32)>,
     pub(super) groups: HashMap<String, (Vec<AssetIx>, u32)>,
     pub(super) windows: HashMap<String, (WindowIx, u32)>,
-    redundancy: Vec<String>,
+    pub(super) redundancy: Vec<String>,
 }
 
 impl Names {
@@ -128,6 +128,7 @@ fn read(report: &mut Report<'_>, root: &dyn TableLike) -> (Policy, Spans) {
     let mut policy = Policy {
         mode: top.word(report, "mode").map_or(Mode::Enforce, |mode| mode.value),
         unlearned_states_watch: unlearned_states(report, &top),
+        is_state_unlearned: false,
         vessel: vessel(report, &top),
         state: state(report, &top),
         zones,
@@ -239,12 +240,12 @@ fn state(report: &mut Report<'_>, top: &Section<'_>) -> StateRules {
         match StateRule::parse(&text.value) {
             Ok(rule) => rules.push((state, rule)),
             Err(why) => {
-                let help = "write \"sog > 3 kn for 10 min\", \"sog 0.5..6 kn for 3 min\" or \"manual\"";
+                let help = "write \"sog > 3 kn for 10 min\", \"sog 0.5..6 kn for 3 min\", \"nav = 1 and sog < 2 kn for 5 min\" or \"manual\"";
                 report.error(Code::P000, &text.span, format!("{} cannot be read: {why}", state_word(state)), help);
             }
         }
     }
-    StateRules { source, rules }
+    StateRules { source, rules }.with_anchor()
 }
 
 /// Reads an id and claims it; a second owner of the same id is reported.

@@ -1,11 +1,15 @@
 //! Scripts: what happens in a run. Normal life plays the ship as she is; an attack adds something from a set time on and changes
 //! nothing before it.
 
+mod backbone;
 mod bridge;
+mod identity;
 mod intruder;
 mod navigation;
 mod network;
 mod registers;
+mod segment;
+mod sensors;
 
 use std::collections::BTreeMap;
 
@@ -60,8 +64,8 @@ pub(crate) struct Play {
     pub(crate) bend: Option<Bend>,
     /// A mirror port that goes dark.
     pub(crate) blind: Option<Tap>,
-    /// A host that falls silent.
-    pub(crate) silent: Option<u32>,
+    /// A host that falls silent, until when.
+    pub(crate) silent: Option<(u32, i64)>,
     /// Somebody in the middle of two hosts.
     pub(crate) relay: Option<Relay>,
     /// Lines added to the ship's policy.
@@ -78,6 +82,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) from: i64,
     pub(crate) to: i64,
     pub(crate) parameters: &'a BTreeMap<String, f64>,
+    /// The capture carries tags as a trunk mirror gives them.
+    pub(crate) vlan: bool,
 }
 
 impl Scene<'_> {
@@ -103,6 +109,17 @@ impl Scene<'_> {
             detect_within_s: within_s,
             required: true,
         }
+    }
+
+    /// The VLAN of a zone.
+    fn vlan_of(&self, zone: &str) -> Result<u16, SimError> {
+        let subnet = self.ship.subnets.iter().find(|subnet| subnet.zone == zone);
+        subnet.map(|subnet| subnet.vlan).ok_or_else(|| SimError::NoHost(zone.to_owned()))
+    }
+
+    /// The label of a host that is known by its card, because it has or uses more than one address.
+    fn party_by_card(&self, host: &Host) -> Option<Party> {
+        self.party(host).map(|party| Party { ip: None, ..party })
     }
 
     /// The label of a host of the ship or of a stranger.
@@ -162,7 +179,12 @@ const fn attack(
 }
 
 /// Every script there is.
-pub(crate) const SCRIPTS: &[Script] = &[
+pub(crate) fn all() -> impl Iterator<Item = &'static Script> {
+    [SCRIPTS, sensors::SCRIPTS, identity::SCRIPTS, segment::SCRIPTS, backbone::SCRIPTS].into_iter().flatten()
+}
+
+/// Normal life, and the attacks whose files have no list of their own.
+const SCRIPTS: &[Script] = &[
     life("sea-day", "normal life on passage: sentences, polls, office and crew, NMEA 2000", Voyage::Passage),
     life("arrival", "normal life while she slows down from sea speed and turns towards a quay", Voyage::Arrival),
     life("anchor-swing", "normal life at anchor: she swings round it, autopilot off", Voyage::Anchor),
@@ -224,7 +246,13 @@ pub(crate) const SCRIPTS: &[Script] = &[
         60,
         bridge::n2k_claim,
     ),
-    attack("silent-device", "the gyro falls silent", &[], 150, network::silent_device),
+    attack(
+        "silent-device",
+        "a device falls silent: 0 the gyro, 1 the first receiver, 2 the transponder, 3 the log",
+        &[("asset", 0.0), ("s", 300.0)],
+        150,
+        network::silent_device,
+    ),
     attack(
         "zone-hop",
         "an office PC is plugged into the machinery switch and reads the main engine",
@@ -272,7 +300,7 @@ pub(crate) const SCRIPTS: &[Script] = &[
         navigation::time_jump,
     ),
     attack("gyro-freeze", "the gyro stands still while the ship alters course", &[], 200, navigation::gyro_freeze),
-    attack("gyro-bias", "the gyro drifts away", &[("deg", 8.0), ("ramp", 120.0)], 200, navigation::gyro_bias),
+    attack("gyro-bias", "the gyro drifts away", &[("deg", 8.0), ("ramp", 300.0)], 400, navigation::gyro_bias),
     attack("steer-cmd", "the conning display orders another heading", &[("deg", 30.0)], 60, navigation::steer_cmd),
     attack(
         "n2k-command",
@@ -299,13 +327,6 @@ pub(crate) const SCRIPTS: &[Script] = &[
         )
     },
     attack(
-        "ais-clone",
-        "another ship is heard with our own number, three miles away",
-        &[("nm", 3.0)],
-        60,
-        bridge::ais_clone,
-    ),
-    attack(
         "nmea-badsum",
         "one in five lines of the echo sounder has a wrong checksum, as on a noisy cable",
         &[],
@@ -322,9 +343,15 @@ pub(crate) const SCRIPTS: &[Script] = &[
     attack("mirror-loss", "the machinery mirror port goes dark", &[], 150, intruder::mirror_loss),
 ];
 
+/// The normal life that a script disturbs: the first one of the same voyage.
+pub(crate) fn normal_of(script: &Script) -> &'static str {
+    let same = |life: &&Script| !life.attack && life.voyage == script.voyage;
+    SCRIPTS.iter().find(same).map_or("", |life| life.name)
+}
+
 /// Finds a script by name.
 pub(crate) fn find(name: &str) -> Result<&'static Script, SimError> {
-    SCRIPTS.iter().find(|script| script.name == name).ok_or_else(|| SimError::UnknownScript { name: name.to_owned() })
+    all().find(|script| script.name == name).ok_or_else(|| SimError::UnknownScript { name: name.to_owned() })
 }
 
 impl Script {
