@@ -156,6 +156,7 @@ pub(crate) struct Bench {
     directory: Empty,
     now: CaptureTime,
     frame: u64,
+    source: Source<'static>,
 }
 
 impl Bench {
@@ -171,6 +172,7 @@ impl Bench {
             directory,
             now: CaptureTime::from_parts(1_800_000_000, 0),
             frame: 0,
+            source: MIRROR,
         }
     }
 
@@ -194,6 +196,11 @@ impl Bench {
     /// Adds a device to the inventory.
     pub(crate) fn knows(&mut self, asset: Asset) {
         self.directory.0.push(asset);
+    }
+
+    /// What follows comes from the CAN bus of this name.
+    pub(crate) fn bus(&mut self, selector: &'static str) {
+        self.source = Source { label: "can", selector };
     }
 
     /// Sets the time, seconds from the start, and ticks.
@@ -224,7 +231,7 @@ impl Bench {
         let seen = FlowSeen {
             at: self.now,
             frame: self.frame,
-            source: MIRROR,
+            source: self.source,
             flow: &flow,
             from: a,
             to: b,
@@ -298,7 +305,7 @@ impl Bench {
         let seen = FlowSeen {
             at: self.now,
             frame: self.frame,
-            source: MIRROR,
+            source: self.source,
             flow: &flow,
             from,
             to,
@@ -326,7 +333,7 @@ impl Bench {
             self.party(flow.src, flow.src_mac, flow.src_port, speaker),
             self.party(flow.dst, flow.dst_mac, flow.dst_port, Speaker::Sender),
         );
-        self.rules.event(&event, &a, &b, MIRROR, &self.directory);
+        self.rules.event(&event, &a, &b, self.source, &self.directory);
     }
 
     /// Measurements of own ship by a device.

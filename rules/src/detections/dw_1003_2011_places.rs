@@ -12,7 +12,7 @@ use dogwatch_model::{Act, Attribute, CaptureTime, Event, FactValue, Mac, Subject
 use super::remembered::Remembered;
 use super::zones::{is_infrastructure, is_ot, plan};
 use crate::detector::{Card, Context, Detector, Raise, Wants};
-use crate::policy::{Devices, How, Mode, ZoneIx};
+use crate::policy::{Devices, How, Mode, Placement, ZoneIx};
 use crate::seen::{FlowSeen, FlowStage, Party, PolicySeen};
 
 /// Packets in the other zone before anything is said (catalogue: `min_frames`, `min_packets`).
@@ -89,7 +89,7 @@ impl Detector for Places {
         }
     }
 
-    fn event(&mut self, event: &Event<'_>, _from: &Party, _to: &Party, _cx: &mut Context<'_>) {
+    fn event(&mut self, event: &Event<'_>, from: &Party, _to: &Party, cx: &mut Context<'_>) {
         for act in event.message.acts {
             if let Act::Says(fact) = act
                 && let (Attribute::IpAddress, FactValue::Ip(ip), Subject::Mac(mac)) =
@@ -97,13 +97,33 @@ impl Detector for Places {
                 && event.flow.src_mac == mac
             {
                 self.claims.put(ip, event.at, mac);
+                self.claimed(event, from, ip, cx);
             }
         }
     }
 }
 
 impl Places {
+    /// A card that claims an address uses it, wherever that address belongs.
+    fn claimed(&mut self, event: &Event<'_>, from: &Party, ip: IpAddr, cx: &mut Context<'_>) {
+        let Some(policy) = cx.policy else { return };
+        let placed = policy.placed(&Placement {
+            source: cx.source.selector,
+            vlan: event.flow.vlans.innermost(),
+            mac: event.flow.src_mac,
+            ip: Some(ip),
+            link_is_gateway: false,
+        });
+        let party = Party { end: policy.end(placed, event.flow.src_mac, Some(ip), false), ..*from };
+        self.used((event.at, event.frame), &party, 1, cx);
+    }
+
     fn sends(&mut self, seen: &FlowSeen<'_>, party: &Party, packets: u64, cx: &mut Context<'_>) {
+        self.used((seen.at, seen.frame), party, packets, cx);
+    }
+
+    /// A card sent packets with an address.
+    fn used(&mut self, (at, frame): (CaptureTime, u64), party: &Party, packets: u64, cx: &mut Context<'_>) {
         let (Some(policy), Some(zone)) = (cx.policy, party.end.zone) else { return };
         let mac = party.end.mac;
         // what has no address of its own zone says nothing, and behind a router's card there are many
@@ -117,19 +137,19 @@ impl Places {
         {
             return;
         }
-        let Some(home) = self.homes.touch(mac, seen.at) else {
-            self.homes.put(mac, seen.at, Home { zone, last: seen.at, other: None });
+        let Some(home) = self.homes.touch(mac, at) else {
+            self.homes.put(mac, at, Home { zone, last: at, other: None });
             return;
         };
         if home.zone == zone {
-            home.last = home.last.max(seen.at);
+            home.last = home.last.max(at);
             return;
         }
-        let (other, since, count) = home.other.filter(|(other, ..)| *other == zone).unwrap_or((zone, seen.at, 0));
+        let (other, since, count) = home.other.filter(|(other, ..)| *other == zone).unwrap_or((zone, at, 0));
         let count = count.saturating_add(packets);
         home.other = Some((other, since, count));
         let home = *home;
-        self.judge(seen, party, (zone, since, count), home, cx);
+        self.judge((at, frame), party, (zone, since, count), home, cx);
     }
 
     /// Two ends of two zones on one cable: the later one came from elsewhere.
@@ -162,13 +182,13 @@ impl Places {
         let home = Home { zone: old, last: CaptureTime(0), other: home.other };
         let mut there = *newcomer;
         there.end.zone = Some(new);
-        self.judge(seen, &there, (new, first, count), home, cx);
+        self.judge((seen.at, seen.frame), &there, (new, first, count), home, cx);
     }
 
     /// Whether what was counted in another zone is worth a word.
     fn judge(
         &self,
-        seen: &FlowSeen<'_>,
+        (at, frame): (CaptureTime, u64),
         party: &Party,
         (zone, since, count): (ZoneIx, CaptureTime, u64),
         home: Home,
@@ -184,23 +204,28 @@ impl Places {
         {
             return;
         }
-        let is_in_both = home.last >= since && seen.at.since(home.last) <= TOGETHER;
+        let is_in_both = home.last >= since && at.since(home.last) <= TOGETHER;
         if is_in_both && count >= BRIDGED_PACKETS {
-            self.raise(&BRIDGE, seen, party, home, cx);
+            self.raise(&BRIDGE, (at, frame), party, home, cx);
         } else if !is_in_both && count >= MOVED_PACKETS {
-            self.raise(&MOVED, seen, party, home, cx);
+            self.raise(&MOVED, (at, frame), party, home, cx);
         }
     }
 
-    fn raise(&self, card: &'static Card, seen: &FlowSeen<'_>, party: &Party, home: Home, cx: &mut Context<'_>) {
+    fn raise(
+        &self,
+        card: &'static Card,
+        (at, frame): (CaptureTime, u64),
+        party: &Party,
+        home: Home,
+        cx: &mut Context<'_>,
+    ) {
         let Some(policy) = cx.policy else { return };
         let (was, is) = (policy.zone_id(Some(home.zone)), policy.zone_id(party.end.zone));
         let who = cx.call(party);
         let key = format!("{}|{was}|{is}", party.end.mac);
-        cx.raise(key.as_bytes(), card, seen.at, || Raise {
+        cx.raise(key.as_bytes(), card, at, || Raise {
             confidence: 0.85,
-            from: *party,
-            to: None,
             summary: if card.id == BRIDGE.id {
                 format!("{who} sends in zone {was} and in zone {is} at the same time")
             } else {
@@ -212,7 +237,7 @@ impl Places {
                 ("zone_now".to_owned(), is.to_owned()),
             ],
             expected: format!("this card in zone {was} only"),
-            ..Raise::of_flow(card, seen)
+            ..Raise::bare(card, (at, frame), *party, String::new())
         });
     }
 }

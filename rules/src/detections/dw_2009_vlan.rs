@@ -55,7 +55,7 @@ impl Detector for VlanAnomaly {
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
         let (Some(policy), Some(outer)) = (cx.policy, seen.flow.vlans.outer) else { return };
-        if !matches!(seen.stage, FlowStage::Started | FlowStage::Progress) || !has_vlans(policy) {
+        if !matches!(seen.stage, FlowStage::Started | FlowStage::Progress) {
             return;
         }
         let inner = seen.flow.vlans.inner.unwrap_or(0);
@@ -75,7 +75,11 @@ impl Detector for VlanAnomaly {
             Wrong::DoubleTag
         } else if is_misplaced {
             Wrong::Misplaced
-        } else if !is_known && own != 0 && !policy.zones.iter().any(|zone| zone.vlan.contains(&own)) {
+        } else if !is_known
+            && own != 0
+            && has_vlans(policy)
+            && !policy.zones.iter().any(|zone| zone.vlan.contains(&own))
+        {
             Wrong::Unowned
         } else {
             return;
@@ -127,7 +131,7 @@ impl VlanAnomaly {
     }
 }
 
-/// Without a single VLAN in the plan nothing can be said of tags.
+/// Without a single VLAN in the plan no tag is a stranger.
 fn has_vlans(policy: &Policy) -> bool {
     policy.zones.iter().any(|zone| !zone.vlan.is_empty())
 }

@@ -9,7 +9,7 @@ use dogwatch_model::{Act, Event, Object, Severity, Transport};
 
 use super::zones::{app, is_allowed, is_ot, plan};
 use crate::detector::{Card, Context, Detector, Raise, Wants};
-use crate::policy::{AppName, Importance, Mode, is_public};
+use crate::policy::{AppName, Class, Importance, Mode, is_public};
 use crate::seen::{FlowSeen, FlowStage, Party};
 
 /// IP protocol numbers of tunnels (IANA): IPv4 and IPv6 inside IP, GRE, ESP, AH, EtherIP, L2TP.
@@ -138,11 +138,17 @@ fn second_family(seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
     });
 }
 
-/// Whether an end is in an OT zone whose plan names subnets, and none of IPv6.
+/// Whether an end is in an OT zone whose plan names subnets, and none of IPv6. Link-local addresses place nobody: there the device's own zone counts.
 fn is_ipv4_only(cx: &Context<'_>, party: &Party) -> bool {
-    is_ot(cx.policy, party)
-        && plan(cx.policy, party)
-            .is_some_and(|zone| !zone.subnet.is_empty() && zone.subnet.iter().all(|prefix| prefix.address().is_ipv4()))
+    let Some(policy) = cx.policy else { return false };
+    let asset = party.row.or_else(|| cx.directory.row_of_mac(party.end.mac)).and_then(|row| cx.directory.asset(row));
+    let own = || policy.zone_named(asset?.zone_id.as_deref()?);
+    let zone = party.end.zone.filter(|zone| *zone != policy.outside()).or_else(own);
+    zone.and_then(|zone| policy.zone(zone)).is_some_and(|zone| {
+        zone.class == Class::Ot
+            && !zone.subnet.is_empty()
+            && zone.subnet.iter().all(|prefix| prefix.address().is_ipv4())
+    })
 }
 
 const fn is_link_local(ip: IpAddr) -> bool {

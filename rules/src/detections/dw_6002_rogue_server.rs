@@ -107,7 +107,7 @@ fn is_declared_server(cx: &Context<'_>, party: &Party) -> bool {
     asset.is_some_and(|asset| asset.is(AssetRole::Server))
 }
 
-/// Whether a line of the policy lets the asking side ask there.
+/// Whether a line of the policy names this server for the asking side. A line for a whole zone names nobody.
 fn is_named(event: &Event<'_>, server: &Party, client: &Party, cx: &Context<'_>) -> bool {
     cx.policy.is_some_and(|policy| {
         let ask = Ask {
@@ -121,7 +121,9 @@ fn is_named(event: &Event<'_>, server: &Party, client: &Party, cx: &Context<'_>)
             at: event.at,
             state: cx.state,
         };
-        policy.judge(&ask).is_allowed()
+        let verdict = policy.judge(&ask);
+        let line = if verdict.is_allowed() { verdict.line() } else { None };
+        line.and_then(|line| policy.line(line)).is_some_and(|line| line.to.restricted)
     })
 }
 

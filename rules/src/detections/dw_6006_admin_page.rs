@@ -1,15 +1,16 @@
-//! DW-6006: the management page or command line of a gateway, switch or firewall is reached from a zone the policy does not let there.
+//! DW-6006: the management page or command line of a gateway, switch, firewall or ship equipment is reached from a zone that the policy does not
+//! let there.
 
 use dogwatch_model::Severity;
 
-use super::zones::{app, is_allowed, is_conversation, is_infrastructure, is_untrusted};
+use super::zones::{app, is_allowed, is_conversation, is_infrastructure, is_ot, is_untrusted};
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::policy::{AppName, Mode};
 use crate::seen::{FlowSeen, FlowStage};
 
 const CARD: Card = Card {
     id: "DW-6006",
-    why: "Whoever manages the switches and firewalls decides what every other device can reach. Their set-up pages belong to one station, not to \
+    why: "Whoever manages the switches and firewalls decides what every other device can reach. Set-up pages belong to one station, not to \
           any network that happens to find them.",
     e26: &["4.2.1", "4.2.4", "4.3.1"],
 };
@@ -33,7 +34,7 @@ impl Detector for AdminPage {
             || !(is_conversation(seen) || seen.stage == FlowStage::Recognised)
             || seen.from.end.zone == seen.to.end.zone && !is_untrusted(policy, seen.from.end.zone)
             || policy.mode_between(seen.from.end.zone, seen.to.end.zone) == Mode::Learn
-            || !is_infrastructure(cx, &seen.to)
+            || !(is_infrastructure(cx, &seen.to) || is_ot(cx.policy, &seen.to))
             || is_allowed(seen, cx)
         {
             return;

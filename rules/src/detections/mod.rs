@@ -19,9 +19,16 @@ mod dw_3005_3006_3007_conversation;
 mod dw_3010_allowance;
 mod dw_3011_source_clash;
 mod dw_3014_address_taken;
+mod dw_3015_bus_command;
 mod dw_3019_3020_new_writer;
 mod dw_4005_4007_writes;
 mod dw_5001_position_jump;
+mod dw_5002_receivers;
+mod dw_5003_dead_reckoning;
+mod dw_5004_time;
+mod dw_5006_heading;
+mod dw_5012_steering;
+mod dw_5014_replay;
 mod dw_6001_arp_spoofing;
 mod dw_6002_rogue_server;
 mod dw_6004_failed_logins;
@@ -33,6 +40,7 @@ mod dw_7003_beacon;
 mod dw_7005_8002_names;
 mod dw_8001_8003_outflow;
 mod dw_9001_blind;
+mod of_talker;
 pub(crate) mod remembered;
 mod zones;
 
@@ -72,10 +80,19 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::<dw_4005_4007_writes::Writes>::default(),
         Box::<dw_7002_lateral::Lateral>::default(),
         Box::<dw_7005_8002_names::Names>::default(),
+        // what steers comes before what merely is not on the list
+        Box::<dw_5012_steering::Steering>::default(),
+        Box::<dw_3015_bus_command::BusCommand>::default(),
         Box::<dw_3010_allowance::Allowance>::default(),
         Box::<dw_3011_source_clash::SourceClash>::default(),
         Box::<dw_3014_address_taken::AddressTaken>::default(),
         Box::<dw_5001_position_jump::PositionJump>::default(),
+        // a replay tells old times and a jumped receiver drifts: what says more about a cause comes first
+        Box::<dw_5014_replay::Replay>::default(),
+        Box::<dw_5004_time::SatelliteTime>::default(),
+        Box::<dw_5006_heading::Headings>::default(),
+        Box::<dw_5002_receivers::Receivers>::default(),
+        Box::<dw_5003_dead_reckoning::DeadReckoning>::default(),
         Box::<dw_9001_blind::Blind>::default(),
     ]
 }
