@@ -12,6 +12,7 @@ pub(crate) mod imap;
 pub(crate) mod kerberos;
 pub(crate) mod ldap;
 pub(crate) mod lldp;
+pub(crate) mod mqtt;
 pub(crate) mod nbns;
 pub(crate) mod ntp;
 pub(crate) mod pop3;
