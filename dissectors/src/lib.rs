@@ -30,6 +30,7 @@ mod framed;
 mod industrial;
 mod lines;
 pub mod maritime;
+mod md5;
 mod once;
 mod reader;
 mod sides;
@@ -209,6 +210,19 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &enterprise::http::SSDP,
     &enterprise::tls::TLS,
     &enterprise::ssh::SSH,
+    &enterprise::quic::QUIC,
+    &enterprise::dcerpc::DCERPC,
+    &enterprise::vrrp::VRRP,
+    &enterprise::vrrp::CARP,
+    &enterprise::hsrp::HSRP,
+    &enterprise::dhcpv6::DHCPV6,
+    &enterprise::eapol::EAPOL,
+    &enterprise::lacp::LACP,
+    &enterprise::ospf::OSPF,
+    &enterprise::rip::RIP,
+    &enterprise::eigrp::EIGRP,
+    &enterprise::mndp::MNDP,
+    &enterprise::ubnt::UBNT,
     &enterprise::sip::SIP,
     &enterprise::rtsp::RTSP,
     &enterprise::smtp::SMTP,

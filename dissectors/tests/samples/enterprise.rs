@@ -9,6 +9,8 @@ use super::{Sample, sample, text};
 pub(crate) fn samples() -> Vec<Sample> {
     let mut all = mail_and_voice();
     all.extend(directories());
+    all.extend(windows_and_quic());
+    all.extend(neighbours());
     all
 }
 
@@ -84,5 +86,58 @@ fn directories() -> Vec<Sample> {
         sample("kerberos", Carrier::Udp, 88, &[(ToServer, kerberos)]),
         sample("kerberos", Carrier::Tcp, 88, &[(ToServer, &format!("00000037 {kerberos} 00000037 {kerberos}"))]),
         sample("radius", Carrier::Udp, 1812, &[(ToServer, &format!("01 07 001a {} 01 06 6d617465", "09".repeat(16)))]),
+    ]
+}
+
+fn windows_and_quic() -> Vec<Sample> {
+    let bind = "05 00 0b 03 10 000000 4800 0000 01000000 d016 d016 00000000 01 000000 0000 01 00 81bb7a364498f135ad3298f038001003 02000000 045d888aeb1cc9119fe808002b104860 02000000";
+    vec![
+        sample(
+            "dcerpc",
+            Carrier::Tcp,
+            135,
+            &[
+                (ToServer, &format!("{bind} 05 00 00 03 10 000000 1800 0000 02000000 00000000 0000 0f00")),
+                (ToClient, "05 00 02 03 10 000000 1800 0000 02000000 00000000 0000 0000"),
+            ],
+        ),
+        // Protected by some key or other: recognised by its header alone.
+        sample(
+            "quic",
+            Carrier::Udp,
+            443,
+            &[(ToServer, &format!("c3 00000001 08 0102030405060708 00 00 4030 {}", "ab".repeat(48)))],
+        ),
+    ]
+}
+
+fn neighbours() -> Vec<Sample> {
+    let route = "0002 0000 0a000000 ff000000 00000000 00000001";
+    vec![
+        sample("hsrp", Carrier::Udp, 1985, &[(ToServer, "00 00 10 03 0a 5a 0a 00 636973636f000000 0a1ca8fe")]),
+        sample("dhcpv6", Carrier::Udp, 547, &[(ToServer, "01 00abcd 0001 000e 0001 0001 2a2b2c2d 020000000007")]),
+        sample("eapol", Carrier::Ethernet, 0, &[(ToServer, "02 00 0009 02 01 0009 01 6d617465")]),
+        sample(
+            "lacp",
+            Carrier::Ethernet,
+            0,
+            &[(
+                ToServer,
+                "01 01 01 14 8000 020000000001 0001 8000 0003 3d 000000 02 14 8000 020000000002 0005 8000 0004 3d 000000",
+            )],
+        ),
+        sample("rip", Carrier::Udp, 520, &[(ToServer, &format!("02 02 0000 {route}"))]),
+        sample(
+            "mndp",
+            Carrier::Udp,
+            5678,
+            &[(ToServer, "0000 0101 0001 0006 020000000009 0005 0003 737731 000c 0004 52423935")],
+        ),
+        sample(
+            "ubnt",
+            Carrier::Udp,
+            10_001,
+            &[(ToServer, "01 00 0018 02 000a 020000000009 0a000009 03 0003 362e31 0b 0002 6170")],
+        ),
     ]
 }
