@@ -102,7 +102,7 @@ fn vrrp(chunk: &Chunk<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
         visit.number("version", version);
         visit.number("virt_rtr_id", id);
         visit.number("prio", priority);
-        visit.one_or_list("ip_addr", addresses.iter().flatten());
+        visit.one_or_list(if length == 16 { "ip6_addr" } else { "ip_addr" }, addresses.iter().flatten());
         if version == 2 {
             visit.number("auth_type", third);
             visit.number("adver_int", fourth);
@@ -153,7 +153,7 @@ mod tests {
         );
         assert_eq!(seen[0].field("ip_addr"), "10.199.245.1");
         let six = hex("31 01 64 01 0064 0000 fe800000000000000000000000000001");
-        assert_eq!(hear(&VRRP, &six).heard.seen[0].field("ip_addr"), "fe80::1");
+        assert_eq!(hear(&VRRP, &six).heard.seen[0].field("ip6_addr"), "fe80::1");
     }
 
     #[test]
