@@ -32,6 +32,7 @@ mod lines;
 pub mod maritime;
 mod md5;
 mod once;
+mod pending;
 mod reader;
 mod sides;
 mod text;
@@ -190,6 +191,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &maritime::signalk::SignalK,
     &industrial::modbus::MODBUS,
     &industrial::s7comm::S7COMM,
+    &industrial::mms::MMS,
     &industrial::iec104::IEC104,
     &industrial::enip::ENIP,
     &industrial::bacnet::BACNET,
@@ -198,6 +200,9 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &industrial::goose::GOOSE,
     &industrial::sv::SV,
     &industrial::profinet::PROFINET_DCP,
+    &industrial::ptp::PTP,
+    &industrial::synchrophasor::SYNCHROPHASOR,
+    &industrial::hartip::HART_IP,
     &industrial::profinet::PROFINET_RT,
     &industrial::profinet::PROFINET_CM,
     &industrial::ads::ADS,
@@ -208,6 +213,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &enterprise::nbns::NBNS,
     &enterprise::http::HTTP,
     &enterprise::http::SSDP,
+    &enterprise::mqtt::MQTT,
     &enterprise::tls::TLS,
     &enterprise::ssh::SSH,
     &enterprise::quic::QUIC,

@@ -7,7 +7,7 @@ use dogwatch_model::{Asset, CaptureTime, Event, Mac, Severity, ShipState};
 use crate::findings::{Cause, FindingTable};
 use crate::learning::Learning;
 use crate::policy::Policy;
-use crate::seen::{FlowSeen, HealthSeen, Party, Source};
+use crate::seen::{FlowSeen, HealthSeen, Party, PolicySeen, Source};
 
 /// The words of a detection that the catalogue does not hold.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +53,8 @@ pub trait Detector: Send {
     fn health(&mut self, _seen: &HealthSeen<'_>, _cx: &mut Context<'_>) {}
     /// A second of capture time went by.
     fn tick(&mut self, _at: CaptureTime, _cx: &mut Context<'_>) {}
+    /// The policy was changed, or a change was refused. Whatever a detector remembers of zones and answers is of the old policy.
+    fn policy(&mut self, _seen: &PolicySeen<'_>, _cx: &mut Context<'_>) {}
     /// What it learned and wants to know again after a restart or in the next analysis; bounded like its state.
     fn learned(&self) -> Option<serde_json::Value> {
         None
@@ -82,6 +84,8 @@ pub struct Context<'a> {
     pub policy: Option<&'a Policy>,
     /// What the ship is doing.
     pub state: ShipState,
+    /// Until when she is still settling into that state.
+    pub(crate) settles: Option<CaptureTime>,
     /// Whether what is seen for the first time is learned or judged.
     pub learning: Learning,
     /// The inventory.
@@ -157,10 +161,21 @@ impl Context<'_> {
         }
     }
 
+    /// Whether a finding of this cause was raised before.
+    pub(crate) fn has_raised(&self, cause: &Cause) -> bool {
+        self.findings.row_of(cause).is_some()
+    }
+
     /// Whether what passes between the two is being learned at `at`, so that nothing learned may be raised on.
     #[must_use]
     pub fn is_learning(&self, at: CaptureTime, from: &Party, to: &Party) -> bool {
         self.learning.is_on(at, self.policy, from.end.zone, to.end.zone)
+    }
+
+    /// Whether the ship changed her state a short while ago (catalogue: `grace.state_change_s`).
+    #[must_use]
+    pub fn is_settling(&self, at: CaptureTime) -> bool {
+        self.settles.is_some_and(|until| at < until)
     }
 
     /// Notes that the policy has spoken on what is being looked at, so that learned rules stay quiet.

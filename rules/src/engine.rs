@@ -1,13 +1,21 @@
 //! The room where events meet detectors: each detector is shown only what it asked for, in a fixed order.
 
+use std::time::Duration;
+
 use dogwatch_model::{Act, CaptureTime, Event, Finding, Of, Position, Quantity, ShipState, Value};
 
+use crate::aggregates::Aggregates;
 use crate::detections;
 use crate::detector::{Context, Detector, Directory};
 use crate::findings::FindingTable;
 use crate::learning::{Baseline, Learning};
 use crate::policy::{Policy, StateTracker};
-use crate::seen::{FlowSeen, HealthSeen, Party, Source};
+use crate::seen::{FlowSeen, HealthSeen, Party, PolicySeen, Source};
+
+/// How long the ship settles into a state she has changed to (catalogue: `grace.state_change_s`).
+const SETTLES: Duration = Duration::from_secs(900);
+/// Data behind a ship state from which on it counts as learned (policy page: 24 h).
+const LEARNED_SECONDS: u64 = 24 * 3_600;
 
 /// How the rules run.
 #[derive(Debug, Clone, Default)]
@@ -39,7 +47,10 @@ pub struct Rules {
     healths: Vec<usize>,
     findings: FindingTable,
     state: ShipState,
-    tracker: Option<StateTracker>,
+    tracker: StateTracker,
+    settles: Option<CaptureTime>,
+    /// `None` while the rules are off.
+    aggregates: Option<Aggregates>,
     learning: Learning,
     last_tick: Option<CaptureTime>,
     counters: RulesCounters,
@@ -65,7 +76,8 @@ impl Rules {
         let (flows, requests, published) = (wanting(|w| w.flows), wanting(|w| w.requests), wanting(|w| w.published));
         let (facts, measures, oddities, healths) =
             (wanting(|w| w.facts), wanting(|w| w.measures), wanting(|w| w.oddities), wanting(|w| w.health));
-        let tracker = policy.as_ref().map(|policy| StateTracker::new(policy.state.clone()));
+        let tracker = StateTracker::new(policy.as_ref().map(|policy| policy.state.clone()).unwrap_or_default());
+        let aggregates = (!detectors.is_empty()).then(|| Aggregates::new(policy.as_ref()));
         Self {
             policy,
             detectors,
@@ -79,6 +91,8 @@ impl Rules {
             findings: FindingTable::default(),
             state: ShipState::Unknown,
             tracker,
+            settles: None,
+            aggregates,
             learning: Learning::default(),
             last_tick: None,
             counters: RulesCounters::default(),
@@ -106,7 +120,8 @@ impl Rules {
     #[must_use]
     pub fn baseline(&self) -> Baseline {
         let learned = self.detectors.iter().filter_map(|detector| Some((key_of(&**detector)?, detector.learned()?)));
-        Baseline::new(self.learning, self.last_tick, learned.collect())
+        let aggregates = self.aggregates.as_ref().map(Aggregates::learned).unwrap_or_default();
+        Baseline::new(self.learning, self.last_tick, learned.collect(), aggregates)
     }
 
     /// Takes up what an earlier run learned; gives the ids of detectors that could not read theirs.
@@ -120,6 +135,9 @@ impl Rules {
             {
                 unread.push(key);
             }
+        }
+        if let Some(aggregates) = &mut self.aggregates {
+            aggregates.recall(baseline.aggregates, self.policy.as_ref());
         }
         self.learning.has_baseline();
         unread
@@ -151,6 +169,7 @@ impl Rules {
             let mut cx = Context {
                 policy: self.policy.as_ref(),
                 state: self.state,
+                settles: self.settles,
                 learning: self.learning,
                 directory,
                 findings: &mut self.findings,
@@ -158,6 +177,9 @@ impl Rules {
                 policy_raised: &mut policy_raised,
             };
             detector.flow(seen, &mut cx);
+        }
+        if let Some(aggregates) = &mut self.aggregates {
+            aggregates.flow(seen, self.policy.as_ref(), self.state, self.findings.take_raised());
         }
     }
 
@@ -188,6 +210,7 @@ impl Rules {
         let mut cx = Context {
             policy: self.policy.as_ref(),
             state: self.state,
+            settles: self.settles,
             learning: self.learning,
             directory,
             findings: &mut self.findings,
@@ -211,6 +234,10 @@ impl Rules {
                 }
             }
         }
+        if let Some(aggregates) = self.aggregates.as_mut().filter(|_| requests || published) {
+            let raised = self.findings.take_raised();
+            aggregates.event(event, from, to, source, self.policy.as_ref(), self.state, raised);
+        }
     }
 
     /// How well a capture source sees.
@@ -221,6 +248,7 @@ impl Rules {
             let mut cx = Context {
                 policy: self.policy.as_ref(),
                 state: self.state,
+                settles: self.settles,
                 learning: self.learning,
                 directory,
                 findings: &mut self.findings,
@@ -237,11 +265,16 @@ impl Rules {
             return;
         }
         self.last_tick = Some(at);
+        self.follow_state(at);
+        if let Some(aggregates) = &mut self.aggregates {
+            aggregates.tick(at, self.state);
+        }
         let mut policy_raised = false;
         for detector in &mut self.detectors {
             let mut cx = Context {
                 policy: self.policy.as_ref(),
                 state: self.state,
+                settles: self.settles,
                 learning: self.learning,
                 directory,
                 findings: &mut self.findings,
@@ -258,13 +291,75 @@ impl Rules {
         }
         match (quantity, value) {
             (Quantity::SpeedOverGround, Value::Number(speed)) => {
-                if let Some(tracker) = &mut self.tracker {
-                    self.state = tracker.feed(at, speed);
-                }
+                self.tracker.feed(at, speed);
+                self.follow_state(at);
             }
+            (Quantity::NavigationalStatus, Value::Number(status)) => self.tracker.feed_status(at, status),
             (Quantity::Position, Value::Position { lat, lon }) => self.findings.set_position(Position { lat, lon }),
             _ => {}
         }
+    }
+
+    /// What she is doing now; a change starts the time she settles in, and decides whether the state counts as learned.
+    fn follow_state(&mut self, at: CaptureTime) {
+        let state = self.tracker.state_at(at);
+        if state == self.state {
+            return;
+        }
+        // coming to know the state is no change of it
+        if self.state != ShipState::Unknown {
+            self.settles = Some(at.plus(SETTLES));
+        }
+        self.state = state;
+        self.weigh_state();
+    }
+
+    /// Whether the present state has enough data behind it.
+    fn weigh_state(&mut self) {
+        let seconds = self.aggregates.as_ref().map_or(0, |aggregates| aggregates.presence().seconds_in(self.state));
+        if let Some(policy) = &mut self.policy {
+            policy.is_state_unlearned = self.state != ShipState::Unknown && seconds < LEARNED_SECONDS;
+        }
+    }
+
+    /// Sets the ship state by hand, until a time or until it is set to `None`.
+    pub fn set_state(&mut self, manual: Option<(ShipState, Option<CaptureTime>)>, at: CaptureTime) {
+        self.tracker.set_manual(manual);
+        self.follow_state(at);
+    }
+
+    /// A policy file was read while running: with a policy it takes over from the old one, without one the old one stays. Findings and what
+    /// detectors know survive. The caller must place its flows and devices anew afterwards.
+    pub fn policy_changed(&mut self, policy: Option<Policy>, seen: &PolicySeen<'_>, directory: &dyn Directory) {
+        if let Some(policy) = policy {
+            self.tracker.follow(policy.state.clone());
+            if let Some(aggregates) = &mut self.aggregates {
+                aggregates.follow(Some(&policy));
+            }
+            self.policy = Some(policy);
+            self.findings.policy_changed();
+            self.weigh_state();
+        }
+        let mut policy_raised = false;
+        for detector in &mut self.detectors {
+            let mut cx = Context {
+                policy: self.policy.as_ref(),
+                state: self.state,
+                settles: self.settles,
+                learning: self.learning,
+                directory,
+                findings: &mut self.findings,
+                source: Source::default(),
+                policy_raised: &mut policy_raised,
+            };
+            detector.policy(seen, &mut cx);
+        }
+    }
+
+    /// What was seen, added up; `None` while the rules are off.
+    #[must_use]
+    pub const fn aggregates(&self) -> Option<&Aggregates> {
+        self.aggregates.as_ref()
     }
 }
 

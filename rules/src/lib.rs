@@ -6,6 +6,7 @@
 //!
 //! Deliberately absent: clocks (time comes from the frame), files, any protocol's own types.
 
+pub mod aggregates;
 pub mod catalogue;
 pub mod detections;
 mod detector;
@@ -17,6 +18,6 @@ mod seen;
 
 pub use detector::{Card, Context, Detector, Directory, Raise, Wants};
 pub use engine::{Rules, RulesCounters, Settings};
-pub use findings::{Cause, FindingTable};
+pub use findings::{Cause, FindingTable, WouldAlert};
 pub use learning::{Baseline, Learning};
-pub use seen::{Account, FlowSeen, FlowStage, HealthSeen, Party, Source, Volume};
+pub use seen::{Account, FlowSeen, FlowStage, HealthSeen, Party, PolicySeen, Source, Volume};

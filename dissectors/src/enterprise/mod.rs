@@ -26,6 +26,7 @@ pub(crate) mod ldap;
 pub(crate) mod lldp;
 pub(crate) mod mavlink;
 pub(crate) mod mndp;
+pub(crate) mod mqtt;
 pub(crate) mod mysql;
 pub(crate) mod nbns;
 pub(crate) mod ntp;

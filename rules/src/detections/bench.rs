@@ -53,6 +53,23 @@ impl Bench {
         }
     }
 
+    /// Another policy takes over, as a running monitor reads it.
+    pub(crate) fn policy(&mut self, text: &str) {
+        let policy = check(text, "test.toml", self.now).policy.unwrap();
+        let seen = crate::seen::PolicySeen { at: self.now, file: "test.toml", hash: "", author: None, refused: None };
+        self.rules.policy_changed(Some(policy), &seen, &self.directory);
+    }
+
+    /// What would be told if what is watched were enforced.
+    pub(crate) fn would_alert(&self) -> Vec<crate::WouldAlert> {
+        self.rules.findings().would_alert().collect()
+    }
+
+    /// What was added up.
+    pub(crate) fn learned(&self) -> crate::aggregates::Learned {
+        self.rules.baseline().aggregates
+    }
+
     /// Adds a device to the inventory.
     pub(crate) fn knows(&mut self, asset: Asset) {
         self.directory.0.push(asset);

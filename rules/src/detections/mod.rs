@@ -11,7 +11,7 @@ mod dw_3011_source_clash;
 mod dw_3014_address_taken;
 mod dw_5001_position_jump;
 mod dw_9001_blind;
-mod remembered;
+pub(crate) mod remembered;
 
 #[cfg(test)]
 pub(crate) mod bench;

@@ -127,6 +127,7 @@ fn read(report: &mut Report<'_>, root: &dyn TableLike) -> (Policy, Spans) {
     let mut policy = Policy {
         mode: top.word(report, "mode").map_or(Mode::Enforce, |mode| mode.value),
         unlearned_states_watch: unlearned_states(report, &top),
+        is_state_unlearned: false,
         vessel: vessel(report, &top),
         state: state(report, &top),
         zones,
@@ -236,12 +237,12 @@ fn state(report: &mut Report<'_>, top: &Section<'_>) -> StateRules {
         match StateRule::parse(&text.value) {
             Ok(rule) => rules.push((state, rule)),
             Err(why) => {
-                let help = "write \"sog > 3 kn for 10 min\", \"sog 0.5..6 kn for 3 min\" or \"manual\"";
+                let help = "write \"sog > 3 kn for 10 min\", \"sog 0.5..6 kn for 3 min\", \"nav = 1 and sog < 2 kn for 5 min\" or \"manual\"";
                 report.error(Code::P000, &text.span, format!("{} cannot be read: {why}", state_word(state)), help);
             }
         }
     }
-    StateRules { source, rules }
+    StateRules { source, rules }.with_anchor()
 }
 
 /// Reads an id and claims it; a second owner of the same id is reported.

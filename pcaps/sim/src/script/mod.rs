@@ -1,11 +1,14 @@
 //! Scripts: what happens in a run. Normal life plays the ship as she is; an attack adds something from a set time on and changes
 //! nothing before it.
 
+mod backbone;
 mod bridge;
+mod identity;
 mod intruder;
 mod navigation;
 mod network;
 mod registers;
+mod segment;
 mod sensors;
 
 use std::collections::BTreeMap;
@@ -61,8 +64,8 @@ pub(crate) struct Play {
     pub(crate) bend: Option<Bend>,
     /// A mirror port that goes dark.
     pub(crate) blind: Option<Tap>,
-    /// A host that falls silent.
-    pub(crate) silent: Option<u32>,
+    /// A host that falls silent, until when.
+    pub(crate) silent: Option<(u32, i64)>,
     /// Somebody in the middle of two hosts.
     pub(crate) relay: Option<Relay>,
     /// Lines added to the ship's policy.
@@ -79,6 +82,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) from: i64,
     pub(crate) to: i64,
     pub(crate) parameters: &'a BTreeMap<String, f64>,
+    /// The capture carries tags as a trunk mirror gives them.
+    pub(crate) vlan: bool,
 }
 
 impl Scene<'_> {
@@ -104,6 +109,17 @@ impl Scene<'_> {
             detect_within_s: within_s,
             required: true,
         }
+    }
+
+    /// The VLAN of a zone.
+    fn vlan_of(&self, zone: &str) -> Result<u16, SimError> {
+        let subnet = self.ship.subnets.iter().find(|subnet| subnet.zone == zone);
+        subnet.map(|subnet| subnet.vlan).ok_or_else(|| SimError::NoHost(zone.to_owned()))
+    }
+
+    /// The label of a host that is known by its card, because it has or uses more than one address.
+    fn party_by_card(&self, host: &Host) -> Option<Party> {
+        self.party(host).map(|party| Party { ip: None, ..party })
     }
 
     /// The label of a host of the ship or of a stranger.
@@ -164,7 +180,7 @@ const fn attack(
 
 /// Every script there is.
 pub(crate) fn all() -> impl Iterator<Item = &'static Script> {
-    [SCRIPTS, sensors::SCRIPTS].into_iter().flatten()
+    [SCRIPTS, sensors::SCRIPTS, identity::SCRIPTS, segment::SCRIPTS, backbone::SCRIPTS].into_iter().flatten()
 }
 
 /// Normal life, and the attacks whose files have no list of their own.
@@ -230,7 +246,13 @@ const SCRIPTS: &[Script] = &[
         60,
         bridge::n2k_claim,
     ),
-    attack("silent-device", "the gyro falls silent", &[], 150, network::silent_device),
+    attack(
+        "silent-device",
+        "a device falls silent: 0 the gyro, 1 the first receiver, 2 the transponder, 3 the log",
+        &[("asset", 0.0), ("s", 300.0)],
+        150,
+        network::silent_device,
+    ),
     attack(
         "zone-hop",
         "an office PC is plugged into the machinery switch and reads the main engine",

@@ -15,12 +15,15 @@ use crate::wire::net::{Host, MILLI, SECOND};
 use crate::wire::session::{End, Session};
 use crate::wire::tls;
 
-/// silent-device: nothing comes from the gyro any more.
+/// silent-device: nothing comes from a device any more for `s` seconds.
 pub(super) fn silent_device(scene: &Scene<'_>) -> Result<Play, SimError> {
-    let gyro = scene.roster.host("gyro")?;
+    let names = ["gyro", "gnss-1", "ais", "log"];
+    let name = names.get(scene.parameter("asset", 0.0).max(0.0) as usize).copied().unwrap_or("gyro");
+    let host = scene.roster.host(name)?;
+    let until = scene.from + scene.parameter("s", 300.0).clamp(1.0, 1e6) as i64 * SECOND;
     let silent =
-        scene.required(&["DW-1005", "DW-5015"], "asset", Severity::Medium, 120).between(scene.party(&gyro), None);
-    Ok(Play { silent: Some(gyro.index), expect: vec![silent], ..Play::default() })
+        scene.required(&["DW-1005", "DW-5015"], "asset", Severity::Medium, 120).between(scene.party(&host), None);
+    Ok(Play { silent: Some((host.index, until)), expect: vec![silent], ..Play::default() })
 }
 
 /// zone-hop: an office PC, its address unchanged, is plugged into the machinery switch and reads the main engine.

@@ -170,6 +170,13 @@ impl Roster {
         self.hosts.iter().find(|(_, host)| host.ip == ip).map(|(id, _)| *id)
     }
 
+    /// An address of a zone that no host has, `number` above the network's own.
+    pub(crate) fn free_address(&self, zone: &str, number: u8) -> Result<[u8; 4], SimError> {
+        let subnet = self.subnets.iter().find(|subnet| subnet.zone == zone);
+        let subnet = subnet.ok_or_else(|| SimError::NoHost(zone.to_owned()))?;
+        Ok((u32::from_be_bytes(subnet.network) + u32::from(number)).to_be_bytes())
+    }
+
     /// An unknown device plugged into a zone.
     pub(crate) fn stranger(&self, zone: &str, mac: Mac, ip: [u8; 4]) -> Result<Host, SimError> {
         let subnet = self.subnets.iter().position(|subnet| subnet.zone == zone);

@@ -7,3 +7,4 @@ pub(crate) mod lwe;
 pub(crate) mod modbus;
 pub(crate) mod n2k;
 pub(crate) mod nmea;
+pub(crate) mod remote;

@@ -115,6 +115,15 @@ impl Session {
         over
     }
 
+    /// What both ends say in turn, each `pause` after the other; returns when the last was said.
+    pub(crate) fn converse(&mut self, net: &mut Net, at: i64, lines: &[(End, Vec<u8>)], pause: i64) -> i64 {
+        let mut at = at;
+        for (end, bytes) in lines {
+            at = self.send(net, at, *end, bytes) + self.round_trip + pause;
+        }
+        at
+    }
+
     /// Closes in good order from the client's end.
     pub(crate) fn close(&mut self, net: &mut Net, at: i64) -> i64 {
         self.segment(net, at, End::Client, flag::FIN | flag::ACK, &[]);
