@@ -189,6 +189,8 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &maritime::radar::RAYMARINE,
     &maritime::asterix::ASTERIX,
     &maritime::signalk::SignalK,
+    // Stricter than Modbus, whose header its own opening may look like.
+    &enterprise::dicom::DICOM,
     &industrial::modbus::MODBUS,
     &industrial::s7comm::S7COMM,
     &industrial::mms::MMS,
@@ -240,7 +242,6 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &enterprise::stun::STUN,
     &enterprise::tds::TDS,
     &enterprise::wireguard::WIREGUARD,
-    &enterprise::dicom::DICOM,
     &enterprise::doip::DOIP,
     &enterprise::hl7::HL7,
     &enterprise::mavlink::MAVLINK,

@@ -204,7 +204,7 @@ fn tunnels() -> Vec<Sample> {
 
 fn databases_and_devices() -> Vec<Sample> {
     let greeting = format!(
-        "40 000000 0a 382e302e333200 07000000 0102030405060708 00 ffff 21 0200 ffff 15 {} {}",
+        "3e 000000 0a 382e302e333200 07000000 0102030405060708 00 ffff 21 0200 ffff 15 {} {}",
         "00".repeat(10),
         "09".repeat(23)
     );
@@ -233,7 +233,7 @@ fn databases_and_devices() -> Vec<Sample> {
             Carrier::Tcp,
             1433,
             &[
-                (ToServer, "12 01 0022 0000 01 00 00 0010 0006 01 0016 0001 ff 000000000000 00 00000000 00 00000000"),
+                (ToServer, "12 01 0023 0000 01 00 00 0010 0006 01 0016 0001 ff 000000000000 00 00000000 00 00000000"),
                 (ToServer, "01 01 0024 0000 01 00 16000000 12000000 0200 0000000000000000 01000000 73006500 5400"),
             ],
         ),
@@ -251,7 +251,10 @@ fn databases_and_devices() -> Vec<Sample> {
             Carrier::Tcp,
             104,
             &[
-                (ToServer, &format!("01 00 00000048 0001 0000 {titles} {} 10 00 0000", "00".repeat(32))),
+                (
+                    ToServer,
+                    &format!("01 00 00000140 0001 0000 {titles} {} 10 00 00f8 {}", "00".repeat(32), "31".repeat(248)),
+                ),
                 (ToClient, "03 00 00000004 00010101"),
             ],
         ),

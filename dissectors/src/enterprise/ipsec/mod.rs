@@ -110,9 +110,7 @@ impl Ipsec {
         let mut reader = Reader::new("ipsec", bytes.get(at..).unwrap_or_default());
         let index = reader.be32()?;
         if !std::mem::replace(&mut self.told, true) {
-            let mut acts = Acts::new();
-            acts.request(Verb::Transfer, Object::Named("tunnel"));
-            emit.message(kind, &mut acts, &Shown(|visit| visit.number("spi", index)));
+            emit.plain(kind, &[], &Shown(|visit| visit.number("spi", index)));
         }
         Ok(())
     }
@@ -198,7 +196,7 @@ mod tests {
         flow.transport = Transport::Ip(50);
         let mut conversation = Conversation::new(&IPSEC, Carrier::Ip, 0);
         conversation.send_on(&flow, ToServer, &[0x77; 40]);
-        assert_eq!(conversation.heard.seen[0].acts, ["request transfer tunnel"]);
+        assert_eq!(conversation.heard.seen[0].kind, "esp");
     }
 
     #[test]

@@ -35,7 +35,7 @@ const PRELOGIN: u8 = 18;
 fn probe(head: &[u8]) -> Probe {
     let could = |at: usize, byte: u8| match at {
         0 => matches!(byte, BATCH | OLD_LOGIN | CALL | TRANSACTION | LOGIN7 | PRELOGIN),
-        1 => byte & 0xe4 == 0,
+        1 => byte & 0xe0 == 0,
         6 => byte <= 1,
         7 => byte == 0,
         _ => true,
@@ -63,7 +63,16 @@ fn probe(head: &[u8]) -> Probe {
             _ => false,
         },
         // Headers of all: 22 bytes, one of them of 18, the transaction.
-        BATCH | CALL | TRANSACTION => matches!(body, [22, 0, 0, 0, 18, 0, 0, 0, 2, 0, ..]),
+        BATCH | CALL | TRANSACTION if matches!(body, [22, 0, 0, 0, 18, 0, 0, 0, 2, 0, ..]) => true,
+        // Before version 7.2 there are none: the text of a statement, or the name of a procedure behind its length.
+        TRANSACTION => false,
+        BATCH => body.len() >= 12 && is_wide(body),
+        CALL => match body {
+            [letters @ 4..=64, 0, rest @ ..] => {
+                rest.get(..usize::from(*letters).saturating_mul(2)).is_some_and(is_wide)
+            }
+            _ => false,
+        },
         // Host name in 30 bytes with its length behind; then the account alike.
         _ => {
             let name = |at: usize| {
@@ -78,6 +87,13 @@ fn probe(head: &[u8]) -> Probe {
     if fits { Probe::Yes } else { Probe::No }
 }
 
+/// Whether `bytes` are printable letters of two bytes.
+fn is_wide(bytes: &[u8]) -> bool {
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    rest.is_empty()
+        && pairs.iter().all(|[letter, zero]| *zero == 0 && matches!(letter, b'\t' | b'\r' | b'\n' | 0x20..=0x7e))
+}
+
 /// TDS on one connection.
 struct Tds {
     wants_in: bool,
@@ -86,7 +102,7 @@ struct Tds {
 impl Frames for Tds {
     fn frame(&self, _carrier: Carrier, bytes: &[u8]) -> Frame {
         match bytes {
-            [1..=18, status, h, l, _, _, _, 0, ..] if status & 0xe4 == 0 => {
+            [1..=18, status, h, l, _, _, _, 0, ..] if status & 0xe0 == 0 => {
                 let len = usize::from(u16::from_be_bytes([*h, *l])).max(8);
                 Frame::Whole { len, need: len.min(LOOKED_AT) }
             }
@@ -292,6 +308,9 @@ mod tests {
             (packet(PRELOGIN, &hex("00 0010 0006 01 0016 0001 ff 000000000000 00 00000000")), Probe::Yes),
             (packet(BATCH, &hex("16000000 12000000 0200 0000000000000000 01000000 7300")), Probe::Yes),
             (packet(BATCH, &[7; 40]), Probe::No),
+            (packet(BATCH, &hex("43004f004d004d0049005400 2000540052004100")), Probe::Yes),
+            (packet(CALL, &hex("0400 610062006300 6400 0200 00000000 00000000")), Probe::Yes),
+            (packet(CALL, &hex("0400 610062006301 6400 0200 00000000 00000000")), Probe::No),
             (packet(OLD_LOGIN, &[0; 504]), Probe::No),
             (hex("12 01 00"), Probe::NeedMore),
             (hex("12 01 0100 0000 02 00"), Probe::No),
