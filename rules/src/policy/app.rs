@@ -138,10 +138,9 @@ apps! {
         ops [Control, Transfer, Login], at [Tcp(5_938), Tcp(7_070), Tcp(5_985), Tcp(5_986)];
     /// FTP.
     Ftp = "ftp": ["ftp", "tftp"], ops [Read, Write, Control, Discover, Transfer, Login], at [Tcp(21), Udp(69)];
-    /// SMB.
-    Smb = "smb": ["smb", "smb2", "cifs"], ops [Read, Write, Control, Discover, Transfer, Login], at [Tcp(445), Tcp(139)];
-    /// Remote procedure calls of Windows.
-    Rpc = "rpc": ["dcerpc"], ops [Read, Write, Control, Program, Discover, Transfer, Login], at [Tcp(135)];
+    /// SMB, and the remote procedure calls of Windows, which go through its pipes as well as beside it.
+    Smb = "smb": ["smb", "smb2", "cifs", "dcerpc"],
+        ops [Read, Write, Control, Program, Discover, Transfer, Login], at [Tcp(445), Tcp(139), Tcp(135)];
     /// Syslog.
     Syslog = "syslog": ["syslog"], ops [Write, Transfer], at [Udp(514), Tcp(6_514)];
     /// Any of the usual tunnels for remote access.
