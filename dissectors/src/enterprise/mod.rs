@@ -1,7 +1,9 @@
 //! Protocols of offices, networks and operating systems, as far as they tell who is who on a ship.
 
+pub(crate) mod amqp;
 pub(crate) mod arp;
 pub(crate) mod cdp;
+pub(crate) mod coap;
 pub(crate) mod dhcp;
 pub(crate) mod dns;
 pub(crate) mod ftp;
@@ -18,6 +20,7 @@ pub(crate) mod ntp;
 pub(crate) mod pop3;
 pub(crate) mod radius;
 pub(crate) mod rdp;
+pub(crate) mod rtps;
 pub(crate) mod rtsp;
 pub(crate) mod sip;
 pub(crate) mod smb;
