@@ -30,6 +30,7 @@ mod framed;
 mod industrial;
 mod lines;
 pub mod maritime;
+mod md5;
 mod once;
 mod pending;
 mod reader;
@@ -188,6 +189,8 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &maritime::radar::RAYMARINE,
     &maritime::asterix::ASTERIX,
     &maritime::signalk::SignalK,
+    // Stricter than Modbus, whose header its own opening may look like.
+    &enterprise::dicom::DICOM,
     &industrial::modbus::MODBUS,
     &industrial::s7comm::S7COMM,
     &industrial::s7plus::S7COMM_PLUS,
@@ -222,6 +225,33 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &enterprise::coap::COAP,
     &enterprise::tls::TLS,
     &enterprise::ssh::SSH,
+    &enterprise::quic::QUIC,
+    &enterprise::dcerpc::DCERPC,
+    &enterprise::vrrp::VRRP,
+    &enterprise::vrrp::CARP,
+    &enterprise::hsrp::HSRP,
+    &enterprise::dhcpv6::DHCPV6,
+    &enterprise::eapol::EAPOL,
+    &enterprise::lacp::LACP,
+    &enterprise::ospf::OSPF,
+    &enterprise::rip::RIP,
+    &enterprise::eigrp::EIGRP,
+    &enterprise::mndp::MNDP,
+    &enterprise::ubnt::UBNT,
+    &enterprise::bittorrent::BITTORRENT,
+    &enterprise::ipsec::IPSEC,
+    &enterprise::l2tp::L2TP,
+    &enterprise::mysql::MYSQL,
+    &enterprise::openvpn::OPENVPN,
+    &enterprise::postgresql::POSTGRESQL,
+    &enterprise::pptp::PPTP,
+    &enterprise::stratum::STRATUM,
+    &enterprise::stun::STUN,
+    &enterprise::tds::TDS,
+    &enterprise::wireguard::WIREGUARD,
+    &enterprise::doip::DOIP,
+    &enterprise::hl7::HL7,
+    &enterprise::mavlink::MAVLINK,
     &enterprise::sip::SIP,
     &enterprise::rtsp::RTSP,
     &enterprise::smtp::SMTP,

@@ -6,6 +6,7 @@ use dogwatch_model::{Asset, CaptureTime, Event, Mac, Severity, ShipState};
 
 use crate::findings::{Cause, FindingTable};
 use crate::learning::Learning;
+use crate::own_ship::{OwnShip, TalkerIx, Troubles};
 use crate::policy::Policy;
 use crate::seen::{FlowSeen, HealthSeen, Party, PolicySeen, Source};
 
@@ -31,12 +32,39 @@ pub struct Wants {
     pub published: bool,
     /// Events with facts.
     pub facts: bool,
-    /// Events with measurements.
+    /// Events with measurements, of other ships too.
     pub measures: bool,
+    /// Events with measurements of own ship.
+    pub own_ship: bool,
     /// Events with protocol breaches.
     pub oddities: bool,
     /// Health of the capture sources.
     pub health: bool,
+}
+
+/// A figure of a detection that the policy may set: `[detections.DW-5003] gap_m = 400`.
+#[derive(Debug)]
+pub struct Threshold<'a> {
+    /// The detection.
+    pub id: &'static str,
+    /// Its name, with the unit: the catalogue's where the catalogue has one.
+    pub key: &'static str,
+    /// The figure in force; holds the default until it is set.
+    pub value: &'a mut f64,
+    /// What it may be.
+    pub range: std::ops::RangeInclusive<f64>,
+}
+
+impl<'a> Threshold<'a> {
+    /// A figure with its range.
+    pub const fn new(
+        id: &'static str,
+        key: &'static str,
+        value: &'a mut f64,
+        range: std::ops::RangeInclusive<f64>,
+    ) -> Self {
+        Self { id, key, value, range }
+    }
 }
 
 /// One detection.
@@ -45,6 +73,10 @@ pub trait Detector: Send {
     fn cards(&self) -> &'static [&'static Card];
     /// What it wants to see.
     fn wants(&self) -> Wants;
+    /// The figures of it that may be set.
+    fn thresholds(&mut self) -> Vec<Threshold<'_>> {
+        Vec::new()
+    }
     /// A flow reached a stage.
     fn flow(&mut self, _seen: &FlowSeen<'_>, _cx: &mut Context<'_>) {}
     /// Something was said; `from` said it.
@@ -95,6 +127,12 @@ pub struct Context<'a> {
     pub source: Source<'a>,
     /// Operations or flows that a policy rule has already raised for: others keep quiet about the same thing.
     pub(crate) policy_raised: &'a mut bool,
+    /// What the ship says of herself.
+    pub(crate) ship: &'a OwnShip,
+    /// Who of the ship's talkers said what is looked at.
+    pub(crate) talker: Option<TalkerIx>,
+    /// What was already told of talkers.
+    pub(crate) troubles: &'a mut Troubles,
 }
 
 /// A reason for a finding. Strings are made only when it is new or worth a second piece of evidence.

@@ -35,6 +35,7 @@ pub(crate) struct Bench {
     directory: Empty,
     now: CaptureTime,
     frame: u64,
+    source: Source<'static>,
 }
 
 impl Bench {
@@ -50,6 +51,7 @@ impl Bench {
             directory,
             now: CaptureTime::from_parts(1_800_000_000, 0),
             frame: 0,
+            source: MIRROR,
         }
     }
 
@@ -75,6 +77,11 @@ impl Bench {
         self.directory.0.push(asset);
     }
 
+    /// What follows comes from the CAN bus of this name.
+    pub(crate) fn bus(&mut self, selector: &'static str) {
+        self.source = Source { label: "can", selector };
+    }
+
     /// Sets the time, seconds from the start, and ticks.
     pub(crate) fn at(&mut self, second: f64) {
         self.now = CaptureTime::from_parts(1_800_000_000, 0).plus(std::time::Duration::from_secs_f64(second));
@@ -98,7 +105,7 @@ impl Bench {
         let seen = FlowSeen {
             at: self.now,
             frame: self.frame,
-            source: MIRROR,
+            source: self.source,
             flow: &flow,
             from: a,
             to: b,
@@ -121,7 +128,7 @@ impl Bench {
         let seen = FlowSeen {
             at: self.now,
             frame: self.frame,
-            source: MIRROR,
+            source: self.source,
             flow: &flow,
             from,
             to,
@@ -149,7 +156,7 @@ impl Bench {
             self.party(flow.src, flow.src_mac, flow.src_port, speaker),
             self.party(flow.dst, flow.dst_mac, flow.dst_port, Speaker::Sender),
         );
-        self.rules.event(&event, &a, &b, MIRROR, &self.directory);
+        self.rules.event(&event, &a, &b, self.source, &self.directory);
     }
 
     /// Measurements of own ship by a device.
