@@ -100,8 +100,10 @@ pub fn all() -> Vec<Box<dyn Detector>> {
 /// The detector that raises a detection, for tests that need just one.
 #[cfg(test)]
 pub(crate) fn raising(id: &str) -> Box<dyn Detector> {
-    let is_it = |detector: &Box<dyn Detector>| detector.cards().iter().any(|card| card.id == id);
-    all().into_iter().find(is_it).expect("a detection of this build")
+    all()
+        .into_iter()
+        .find(|detector| detector.cards().iter().any(|card| card.id == id))
+        .expect("a detection of this build")
 }
 
 /// The cards of every detection of this build.
