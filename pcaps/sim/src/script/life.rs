@@ -41,7 +41,7 @@ pub(super) const SCRIPTS: &[Script] = &[
     event("blackout-restart", "the machinery is without power for 70 s and starts anew", Voyage::Passage, blackout),
     event("service-visit", "a maker's engineer works within the window that was opened", Voyage::Berth, service_visit),
     event("chart-update", "the chart displays copy charts to each other", Voyage::Passage, chart_update),
-    event("passenger-turnover", "hundreds of new phones join the open network", Voyage::Berth, turnover),
+    event("passenger-turnover", "two hundred new phones join the open network", Voyage::Berth, turnover),
     event("link-outage", "the satellite link is down for five minutes", Voyage::Passage, link_outage),
     event("time-zone-change", "the ship's clocks go forward an hour", Voyage::Passage, time_zone),
     event("plc-standby-takeover", "the declared standby takes the engine gateway's address", Voyage::Passage, standby),
@@ -164,11 +164,12 @@ fn turnover(scene: &Scene<'_>) -> Result<Play, SimError> {
     let seed = scene.seed;
     let network = u32::from_be_bytes(scene.roster.free_address("crew", 0)?);
     let mut number = 0_u32;
-    let join = Repeated::boxed(scene.from, SECOND / 2, 380, move |_, net, at| {
+    let join = Repeated::boxed(scene.from, SECOND, 200, move |_, net, at| {
         number += 1;
         let [a, b, c, d, ..] = rng::hash(&["phone", &number.to_string(), &seed.to_string()]).to_le_bytes();
         let mac = [0x02 | (a & 0xFC), b, c, d, (number >> 8) as u8, number as u8];
-        let ip = (network + 60 + number).to_be_bytes();
+        // Above every address that the fixed phones have.
+        let ip = (network + 300 + number).to_be_bytes();
         let phone = Host { index: crate::ship::ATTACKER_INDEX + 20 + number, mac, ip, subnet: router.subnet };
         let lease = Lease {
             transaction: number * 7_919,

@@ -72,7 +72,7 @@ pub(crate) fn gga(talker: &str, fix: &Fix) -> String {
         return sentence(&format!("{talker}GGA,{time},,,,,0,00,99.9,,M,,M,,"));
     }
     // Quality, age of the corrections and their station.
-    let (quality, corrected) = if fix.differential { (2, "2.0,0402") } else { (1, ",") };
+    let (quality, corrected) = if fix.differential { (2, "2,0402") } else { (1, ",") };
     sentence(&format!(
         "{talker}GGA,{time},{place},{quality},{satellites:02},{hdop:.1},{height:.1},M,39.8,M,{corrected}"
     ))
