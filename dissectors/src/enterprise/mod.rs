@@ -1,6 +1,7 @@
 //! Protocols of offices, networks and operating systems, as far as they tell who is who on a ship.
 
 pub(crate) mod arp;
+pub(crate) mod browser;
 pub(crate) mod cdp;
 pub(crate) mod dhcp;
 pub(crate) mod dns;

@@ -178,6 +178,7 @@ struct FactTexts {
     hosts: Vec<(IpAddr, Name)>,
     services: Vec<Text<96>>,
     system: Option<(Text<64>, Text<64>)>,
+    descriptions: Vec<Text<256>>,
 }
 
 /// Facts taken from one message.
@@ -195,6 +196,9 @@ impl FactTexts {
                     let mut strings = record.strings().map(|text| printable(text).unwrap_or_default());
                     let (cpu, system) = (strings.next().unwrap_or_default(), strings.next().unwrap_or_default());
                     self.system = Some((Text::of(format_args!("{cpu}")), Text::of(format_args!("{system}"))));
+                }
+                kind::TXT if protocol == Kind::Multicast && self.descriptions.len() < MOST_FACTS => {
+                    self.descriptions.extend(description(&record));
                 }
                 _ => {}
             }
@@ -222,8 +226,13 @@ impl FactTexts {
         for service in &self.services {
             acts.says(Attribute::Service, FactValue::Text(service.as_str()), 75, "mdns.srv");
         }
-        if let Some((_, system)) = self.system.as_ref().filter(|(_, system)| !system.is_empty()) {
-            acts.says(Attribute::OsName, FactValue::Text(system.as_str()), 75, "mdns.hinfo");
+        if let Some((processor, system)) = &self.system {
+            let told = |text: &'a Text<64>| Some(text.as_str()).filter(|text| !text.is_empty());
+            acts.says_text(Attribute::OsName, told(system), 75, "mdns.hinfo");
+            acts.says_text(Attribute::Description, told(processor), 50, "mdns.hinfo");
+        }
+        for description in &self.descriptions {
+            acts.says(Attribute::Description, FactValue::Text(description.as_str()), 50, "mdns.txt");
         }
     }
 }
@@ -246,6 +255,16 @@ fn service(record: &Record<'_>) -> Option<Text<96>> {
     })?;
     let service = before.rsplit('.').next()?.strip_prefix('_')?;
     Some(Text::of(format_args!("{transport}/{port} {service}")))
+}
+
+/// The `key=value` strings of a TXT record in one line; what is no text, such as a key, is left out.
+fn description(record: &Record<'_>) -> Option<Text<256>> {
+    let mut text = Text::new();
+    for string in record.strings().filter_map(printable) {
+        let blank = if text.is_empty() { "" } else { " " };
+        let _ = std::fmt::Write::write_fmt(&mut text, format_args!("{blank}{string}"));
+    }
+    (!text.is_empty()).then_some(text)
 }
 
 fn show(visit: &mut Visit<'_>, dns: &Dns<'_>) {
@@ -374,12 +393,13 @@ mod tests {
 
     #[test]
     fn a_host_says_its_name_by_mdns() {
-        let mut answer = header(0, 0x8400, [0, 3, 0, 0]);
+        let mut answer = header(0, 0x8400, [0, 4, 0, 0]);
         answer.extend(record("printer.local", 1, &[10, 0, 0, 7]));
         let mut srv = vec![0, 0, 0, 0, 2, 0x77];
         srv.extend(name("printer.local"));
         answer.extend(record("Bridge printer._ipp._tcp.local", 33, &srv));
         answer.extend(record("printer.local", 13, b"\x06ARMV6L\x05LINUX"));
+        answer.extend(record("printer.local", 16, b"\x08model=X1\x02\xff\xfe\x09txtvers=1"));
         let heard = datagram(&MDNS, Carrier::Udp, 5353, &answer);
         assert_eq!(
             heard.seen[0].acts,
@@ -387,6 +407,8 @@ mod tests {
                 "says 10.0.0.7 name=printer.local (mdns.address)",
                 "says service=tcp/631 ipp (mdns.srv)",
                 "says os_name=LINUX (mdns.hinfo)",
+                "says description=ARMV6L (mdns.hinfo)",
+                "says description=model=X1 txtvers=1 (mdns.txt)",
             ]
         );
         assert_eq!(MDNS.probe(Carrier::Udp, ToClient, &answer), Probe::Yes);

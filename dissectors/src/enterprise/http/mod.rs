@@ -185,6 +185,7 @@ fn ssdp(chunk: &Chunk<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
         }
     };
     acts.says_text(Attribute::SoftwareVersion, server, 75, "ssdp.server");
+    acts.says_text(Attribute::Service, header.field("location"), 75, "ssdp.location");
     if let Some(agent) = header.field("user-agent") {
         acts.says(Attribute::ClientHint, FactValue::Text(agent), 75, "ssdp.user-agent");
     }
