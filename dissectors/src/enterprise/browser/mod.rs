@@ -172,11 +172,13 @@ fn read(chunk: &Chunk<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
         visit.maybe_text("mailslot", mailslot.map(|(slot, _)| slot));
         if let Some(message) = &message {
             visit.coded("command", message.command, Some(kind(message.command)));
-            visit.maybe_text("server", message.server);
+            // of a request it is who shall be answered, and behind a domain stands its master browser
+            let server = if message.command == REQUEST { "response_name" } else { "server" };
+            visit.maybe_text(server, message.server);
             visit.maybe("os_major", message.version.map(|(major, _)| major));
             visit.maybe("os_minor", message.version.map(|(_, minor)| minor));
             visit.maybe("server_type", message.server_type);
-            visit.maybe_text("comment", message.comment);
+            visit.maybe_text(if message.command == DOMAIN { "master" } else { "comment" }, message.comment);
         }
     });
     emit.message(message.as_ref().map_or("datagram", |message| kind(message.command)), &mut acts, &fields);

@@ -177,6 +177,8 @@ fn message(bytes: &[u8], protocol: Kind, emit: &mut Emit<'_>) -> Result<(), Pars
 struct FactTexts {
     hosts: Vec<(IpAddr, Name)>,
     services: Vec<Text<96>>,
+    /// Hosts that services are at: nearly always the sender, but for a proxy that answers for those asleep.
+    targets: Vec<Name>,
     system: Option<(Text<64>, Text<64>)>,
     descriptions: Vec<Text<256>>,
 }
@@ -191,6 +193,8 @@ impl FactTexts {
                 kind::A | kind::AAAA => self.host(&record, protocol),
                 kind::SRV if protocol == Kind::Multicast && self.services.len() < MOST_FACTS => {
                     self.services.extend(service(&record));
+                    let target = record.target(dns.bytes).filter(|name| !name.is_empty());
+                    self.targets.extend(target.filter(|name| self.targets.iter().all(|known| !same(known, name))));
                 }
                 kind::HINFO if protocol == Kind::Multicast => {
                     let mut strings = record.strings().map(|text| printable(text).unwrap_or_default());
@@ -223,6 +227,9 @@ impl FactTexts {
             let value = FactValue::Text(name.as_str());
             acts.says_about(Subject::Ip(*address), Attribute::Name, value, confidence, method);
         }
+        for name in &self.targets {
+            acts.says(Attribute::Name, FactValue::Text(name.as_str()), 60, "mdns.srv");
+        }
         for service in &self.services {
             acts.says(Attribute::Service, FactValue::Text(service.as_str()), 75, "mdns.srv");
         }
@@ -235,6 +242,10 @@ impl FactTexts {
             acts.says(Attribute::Description, FactValue::Text(description.as_str()), 50, "mdns.txt");
         }
     }
+}
+
+fn same(one: &Name, other: &Name) -> bool {
+    one.as_str().eq_ignore_ascii_case(other.as_str())
 }
 
 /// An address that is used inside a network only.
@@ -405,6 +416,7 @@ mod tests {
             heard.seen[0].acts,
             [
                 "says 10.0.0.7 name=printer.local (mdns.address)",
+                "says name=printer.local (mdns.srv)",
                 "says service=tcp/631 ipp (mdns.srv)",
                 "says os_name=LINUX (mdns.hinfo)",
                 "says description=ARMV6L (mdns.hinfo)",

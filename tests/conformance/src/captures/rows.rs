@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::Place;
 use crate::corpus::cases;
 use crate::program::Row;
 use crate::verdict::{Case, Report};
@@ -154,10 +155,11 @@ pub(super) fn compare(
     mapping: Option<&Mapping>,
     protocol: &str,
     file: &Path,
-    name: &str,
+    place: &Place<'_>,
     rows: &[Row],
     report: &mut Report,
 ) -> Result<()> {
+    let name = place.name;
     let family = format!("captures/{protocol}");
     report.family(&family).files += 1;
     let protocol = mapping.and_then(|mapping| mapping.protocol.as_deref()).unwrap_or(protocol);
@@ -200,7 +202,8 @@ pub(super) fn compare(
                 None if mapping.is_some() && want.is_empty() => {}
                 None => {
                     let read_as = others.get(&frame).map(|_| "other-protocol");
-                    let flags = [Some(if mapping.is_some() { "mapped" } else { "unmapped" }), read_as];
+                    let link = place.unread_link.then_some("unread-link");
+                    let flags = [Some(if mapping.is_some() { "mapped" } else { "unmapped" }), read_as, link];
                     case.missing(flags.into_iter().flatten().collect());
                 }
             },
