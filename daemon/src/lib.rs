@@ -3,6 +3,7 @@
 //! Packets never meet async code: one plain thread takes frames from all sources through to findings. tokio serves the console, `/metrics` and the
 //! uplink, and meets the pipeline only through bounded channels and the store.
 
+pub mod baseline;
 pub mod capture;
 pub mod clock;
 pub mod command;

@@ -14,6 +14,7 @@ use crate::service::board::{Board, Picture};
 const METRICS: &[(&str, MetricType, &str)] = &[
     ("dogwatch_up_seconds", MetricType::GAUGE, "Time since the daemon started."),
     ("dogwatch_source_up", MetricType::GAUGE, "Whether the capture source is open (1) or not (0)."),
+    ("dogwatch_source_failures_total", MetricType::COUNTER, "Times the capture source went away."),
     ("dogwatch_mirror_verdict", MetricType::GAUGE, "1 for the present verdict on the mirror port."),
     ("dogwatch_frames_total", MetricType::COUNTER, "Frames taken from a capture source."),
     ("dogwatch_frame_bytes_total", MetricType::COUNTER, "Bytes these frames had on the wire."),
@@ -25,6 +26,11 @@ const METRICS: &[(&str, MetricType, &str)] = &[
     ("dogwatch_findings", MetricType::GAUGE, "Findings kept aboard, by severity."),
     ("dogwatch_store_healthy", MetricType::GAUGE, "Whether findings can be written to disk (1) or not (0)."),
     ("dogwatch_store_bytes", MetricType::GAUGE, "Bytes of queue and ledger on disk."),
+    (
+        "dogwatch_baseline_unread_total",
+        MetricType::COUNTER,
+        "Parts of the baseline that could not be read and are learned anew.",
+    ),
     ("dogwatch_uplink_queue_records", MetricType::GAUGE, "Records waiting for the link, by class."),
     ("dogwatch_uplink_oldest_unsent_seconds", MetricType::GAUGE, "Age of the oldest record waiting for the link."),
     ("dogwatch_uplink_bytes_total", MetricType::COUNTER, "Bytes the uplink moved, both ways."),
@@ -121,6 +127,7 @@ fn samples(picture: &Picture, sample: &mut Sample<'_>) {
     for source in &picture.sources {
         let name = ("source", source.name.as_str());
         sample("dogwatch_source_up", &[name], f64::from(u8::from(source.up)));
+        sample("dogwatch_source_failures_total", &[name], source.failures as f64);
         let verdict = serde_json::to_value(source.verdict).unwrap_or_default();
         sample("dogwatch_mirror_verdict", &[name, ("verdict", verdict.as_str().unwrap_or_default())], 1.0);
         sample("dogwatch_frames_total", &[name], source.frames as f64);
@@ -144,6 +151,7 @@ fn samples(picture: &Picture, sample: &mut Sample<'_>) {
     }
     sample("dogwatch_store_healthy", &[], f64::from(u8::from(picture.store.healthy)));
     sample("dogwatch_store_bytes", &[], picture.store.bytes as f64);
+    sample("dogwatch_baseline_unread_total", &[], picture.baseline.unread as f64);
     let uplink = &picture.uplink;
     for (class, waiting) in ["critical", "high", "routine", "bulk"].into_iter().zip(uplink.waiting) {
         sample("dogwatch_uplink_queue_records", &[("class", class)], waiting as f64);

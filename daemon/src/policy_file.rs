@@ -17,6 +17,18 @@ pub fn read(file: &Path) -> anyhow::Result<Checked> {
     Ok(check(&text, &file.display().to_string(), clock::now()))
 }
 
+/// Adds the maintenance windows of a file to a policy.
+///
+/// # Errors
+/// When it cannot be read or has errors.
+pub fn add_windows(policy: &mut Policy, file: &Path) -> anyhow::Result<()> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read the windows {}", file.display()))?;
+    let diagnostics = policy.add_windows(&text, &file.display().to_string());
+    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Level::Error);
+    let problems: Vec<_> = errors.map(ToString::to_string).collect();
+    if problems.is_empty() { Ok(()) } else { Err(SettingsError::Policy { file: file.to_owned(), problems }.into()) }
+}
+
 /// Reads a policy that must be valid.
 ///
 /// # Errors

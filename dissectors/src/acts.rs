@@ -165,6 +165,11 @@ impl<'s> Emit<'s> {
         Self { protocol, told, out, messages }
     }
 
+    /// The same for messages of `protocol`: two protocols may share one flow (an EtherType between two stations, a pipe inside another).
+    pub(crate) fn under(&mut self, protocol: &'static str) -> Emit<'_> {
+        Emit { protocol, told: self.told, out: self.out, messages: self.messages }
+    }
+
     /// Hands one message over.
     pub(crate) fn message(&mut self, kind: &str, acts: &mut Acts<'_>, fields: &dyn Fields) {
         acts.forget_told(self.told);

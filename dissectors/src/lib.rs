@@ -18,8 +18,10 @@ extern crate self as dogwatch_dissectors;
 mod support;
 
 mod acts;
+mod asked;
 mod ber;
 mod datagram;
+mod dcerpc;
 mod enterprise;
 mod error;
 mod framed;
@@ -192,6 +194,10 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &industrial::goose::GOOSE,
     &industrial::sv::SV,
     &industrial::profinet::PROFINET_DCP,
+    &industrial::profinet::PROFINET_RT,
+    &industrial::profinet::PROFINET_CM,
+    &industrial::ads::ADS,
+    &industrial::ads::DISCOVERY,
     &enterprise::arp::ARP,
     &enterprise::dhcp::DHCP,
     &enterprise::lldp::LLDP,

@@ -3,7 +3,6 @@
 //! The tests themselves stand in `tests/`, one file for each promise. Nothing here judges; it starts, reads and cleans up.
 
 pub mod analysis;
-pub mod capture_file;
 pub mod corpus;
 pub mod daemon;
 pub mod expectation;

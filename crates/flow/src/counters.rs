@@ -29,6 +29,8 @@ counters! {
     truncated,
     /// Frames whose link-layer header is not whole or makes no sense.
     bad_link_header,
+    /// Frames that only keep the link itself going: acknowledgements, keepalives, a line being negotiated.
+    link_housekeeping,
     /// Packets whose IP header is not whole or makes no sense.
     bad_ip_header,
     /// Packets whose TCP, UDP or tunnel header is not whole or makes no sense.

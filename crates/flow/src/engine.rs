@@ -96,6 +96,9 @@ impl Engine {
                 self.counters.unsupported_link = self.counters.unsupported_link.wrapping_add(1);
             }
             Err(LinkError::Bad) => self.counters.bad_link_header = self.counters.bad_link_header.wrapping_add(1),
+            Err(LinkError::Housekeeping) => {
+                self.counters.link_housekeeping = self.counters.link_housekeeping.wrapping_add(1);
+            }
         }
     }
 
@@ -115,6 +118,16 @@ impl Engine {
         let origin = Origin { at, source, frame: number, traffic, link: Link::default(), depth: 0 };
         let flow = origin.flow(Transport::Serial);
         self.unit(&Unit { at, frame: number, flow, carrier: Carrier::Serial, traffic, bytes, segment: None }, observer);
+    }
+
+    /// Ends what a serial line carried: it was unplugged, and another device may speak on it next.
+    pub fn serial_ended<O: Observer>(&mut self, at: CaptureTime, source: SourceId, observer: &mut O) {
+        self.clock(source, at, observer);
+        let origin = Origin { at, source, frame: 0, traffic: Traffic::default(), link: Link::default(), depth: 0 };
+        let (key, _) = Key::of(&origin.flow(Transport::Serial));
+        if let Some(slot) = self.table.find(&key) {
+            self.end(slot, Ending::Closed, observer);
+        }
     }
 
     /// Ends every flow: the capture is over.

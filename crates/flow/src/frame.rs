@@ -11,6 +11,16 @@ impl LinkType {
     pub const NULL: Self = Self(0);
     /// Ethernet.
     pub const ETHERNET: Self = Self(1);
+    /// Token ring (IEEE 802.5).
+    pub const IEEE802_5: Self = Self(6);
+    /// ARCNET as the BSDs write it.
+    pub const ARCNET_BSD: Self = Self(7);
+    /// ARCNET as Linux writes it.
+    pub const ARCNET_LINUX: Self = Self(129);
+    /// Wireless LAN without a header of the capture.
+    pub const IEEE802_11: Self = Self(105);
+    /// Wireless LAN behind a Radiotap header.
+    pub const IEEE802_11_RADIOTAP: Self = Self(127);
     /// Raw IP, version by its first four bits (LINKTYPE_RAW).
     pub const RAW: Self = Self(101);
     /// BSD loopback: address family in network byte order.

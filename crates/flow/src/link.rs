@@ -1,7 +1,12 @@
 //! Link layers: from a frame to an IP packet, an Ethernet or LLC payload, or a CAN frame.
 //!
 //! Read are Ethernet II and 802.3 with 802.1Q/802.1ad tags (0x8100, 0x88A8, 0x9100 to 0x9300), unencrypted MACsec, HSR tags
-//! (IEC 62439-3), PPPoE sessions, Linux cooked captures v1 and v2, BSD loopback, raw IP and SocketCAN, as the pcap link-layer registry describes them. PRP trailers stay at the end of the payload.
+//! (IEC 62439-3), PPPoE sessions, Linux cooked captures v1 and v2, BSD loopback, raw IP and SocketCAN, as the pcap link-layer registry describes them;
+//! 802.11, token ring, ARCNET and point-to-point lines as far as addresses and an IP or LLC payload go. PRP trailers stay at the end of the payload.
+
+mod line;
+mod ring;
+mod wireless;
 
 use dogwatch_model::{Mac, Vlans};
 use etherparse::{Ethernet2Slice, LaxMacsecPayloadSlice, LaxMacsecSlice, SingleVlanSlice};
@@ -47,6 +52,8 @@ pub(crate) enum LinkError {
     Unsupported,
     /// The header is cut or makes no sense.
     Bad,
+    /// A well-formed frame that only keeps the link itself going: an acknowledgement, a line being negotiated.
+    Housekeeping,
 }
 
 /// Takes the link-layer headers off a frame.
@@ -59,6 +66,19 @@ pub(crate) fn decode(link: LinkType, bytes: &[u8]) -> Result<(Link, Carried<'_>)
         113 => cooked(bytes),
         276 => cooked2(bytes),
         227 => can(Link::default(), bytes),
+        6 => ring::token_ring(bytes),
+        7 => ring::arcnet_bsd(bytes),
+        129 => ring::arcnet_linux(bytes),
+        9 | 50 => line::ppp(bytes),
+        104 => line::cisco(bytes),
+        105 => wireless::ieee80211(bytes, false),
+        127 => wireless::radiotap(bytes),
+        119 | 163 => wireless::ieee80211(wireless::behind_avs(bytes).ok_or(LinkError::Bad)?, false),
+        192 => match wireless::per_packet_information(bytes).ok_or(LinkError::Bad)? {
+            // a header within a header within a header is an attack on our stack
+            (192, _) => Err(LinkError::Bad),
+            (inner, frame) => decode(LinkType(inner), frame),
+        },
         _ => Err(LinkError::Unsupported),
     }
 }
@@ -127,6 +147,14 @@ pub(crate) fn ether_type<'a>(
     Err(LinkError::Bad)
 }
 
+/// Follows an LLC frame down to what it carries.
+fn logical(link: Link, bytes: &[u8]) -> Result<(Link, Carried<'_>), LinkError> {
+    match llc(bytes) {
+        Ok((inner, rest)) => ether_type(link, inner, rest),
+        Err(carried) => Ok((link, carried)),
+    }
+}
+
 /// Reads an LLC frame: SNAP with an EtherType inside (RFC 1042) goes on as that EtherType, all else is LLC.
 fn llc(bytes: &[u8]) -> Result<(u16, &[u8]), Carried<'_>> {
     match bytes.split_first_chunk::<8>() {
@@ -184,10 +212,7 @@ fn cooked_payload(src: Mac, hardware: u16, protocol: u16, payload: &[u8]) -> Res
         (ARPHRD_CAN, _) => can(link, payload),
         // Netlink, 802.11 with monitor headers, Frame Relay: the protocol field means something else there.
         (824 | 801..=803 | 770, _) => Err(LinkError::Unsupported),
-        (_, SLL_LLC) => match llc(payload) {
-            Ok((inner, rest)) => ether_type(link, inner, rest),
-            Err(carried) => Ok((link, carried)),
-        },
+        (_, SLL_LLC) => logical(link, payload),
         (_, low) if low < ETHER_TYPE_MIN => Ok((link, Carried::Ether(low, payload))),
         (_, protocol) => ether_type(link, protocol, payload),
     }

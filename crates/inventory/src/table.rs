@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use dogwatch_model::{
     Act, Asset, AssetChange, AssetState, Attribute, CaptureTime, DeviceClass, Disposition, Event, Fact, FactValue,
     Flow, IdKind, Interface, Mac, ObservedProtocol, ProtocolRole, Provenance, Sfi, SourceId, Speaker, Subject,
-    stable_id,
+    Transport, stable_id,
 };
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -33,6 +33,8 @@ pub struct Inventory {
     by_sfi: Map<Sfi, u32>,
     by_name: Map<u64, u32>,
     by_bus_address: Map<(SourceId, u8), u32>,
+    /// Serial lines, by the name of their capture source.
+    by_line: Map<String, u32>,
     changes: Vec<AssetChange>,
     /// Bytes that the values of all rows take.
     value_bytes: usize,
@@ -57,7 +59,7 @@ impl Inventory {
                 if let Some(mac) = interface.mac {
                     self.by_mac.insert(mac, row);
                 }
-                for ip in &interface.ips {
+                for ip in interface.ips.iter().filter(|ip| interface.mac.is_none() || !ip.is_loopback()) {
                     self.by_ip.insert(*ip, row);
                 }
                 if let Some(sfi) = interface.sfi {
@@ -65,6 +67,10 @@ impl Inventory {
                 }
                 if let Some(name) = interface.n2k_name {
                     self.by_name.insert(name, row);
+                }
+                let is_line = Interface { capture_source: String::new(), vlan: None, ..interface.clone() };
+                if is_line == Interface::default() {
+                    self.by_line.insert(interface.capture_source.clone(), row);
                 }
             }
             let values = asset.attributes.values().flatten();
@@ -148,14 +154,19 @@ impl Inventory {
     pub fn sender(&mut self, at: CaptureTime, frame: u64, flow: &Flow, source_name: &str) -> Option<AssetIx> {
         let seen = Sighting { at, frame, source_name, source: flow.source, vlan: flow.vlans.innermost() };
         let mac = Some(flow.src_mac).filter(|mac| !mac.is_none() && !mac.is_group());
-        // captured on a machine itself, where there are no cards, the loopback address is who speaks; on a wire it is nobody's
+        // Captured on a machine itself, where there are no cards, the loopback address is who speaks. On a wire (which RFC 1122, 3.2.1.3 forbids) it
+        // belongs to no one device: it is shown with the card that sent it, and finds nobody.
         let ip = flow.src.filter(|ip| is_device_address(*ip) || (mac.is_none() && ip.is_loopback()));
         let row = match (mac, ip) {
+            (None, None) if flow.transport == Transport::Serial => self.row_of_line(&seen),
             (None, None) => None,
             (Some(mac), None) => self.row_of_mac(mac, &seen),
             (None, Some(ip)) => self.row_of_ip(ip, &seen),
             (Some(mac), Some(ip)) => self.row_of_pair(mac, ip, is_from_own_link(flow, ip), &seen),
         }?;
+        if let Some(ip) = flow.src.filter(|ip| mac.is_some() && ip.is_loopback()) {
+            self.note_ip(row, ip);
+        }
         self.touch(row, at);
         Some(AssetIx(row))
     }
@@ -423,13 +434,18 @@ impl Inventory {
             self.counters.addresses_refused = self.counters.addresses_refused.saturating_add(1);
             return;
         }
-        let Some(asset) = self.rows.get_mut(row as usize) else { return };
-        if let Some(interface) = asset.interfaces.first_mut()
+        self.note_ip(row, ip);
+        self.by_ip.entry(ip).or_insert(row);
+    }
+
+    /// Shows an address with a row, if there is room.
+    fn note_ip(&mut self, row: u32, ip: IpAddr) {
+        if self.has_room(row, ip)
+            && let Some(interface) = self.rows.get_mut(row as usize).and_then(|asset| asset.interfaces.first_mut())
             && !interface.ips.contains(&ip)
         {
             interface.ips.push(ip);
         }
-        self.by_ip.entry(ip).or_insert(row);
     }
 
     fn add_sfi(&mut self, row: u32, text: &str, seen: &Sighting<'_>) {
@@ -530,6 +546,17 @@ impl Inventory {
         Some(row)
     }
 
+    /// The device at the other end of a serial line: there is one talker on each (IEC 61162-1:2016, clause 5), and it has no address.
+    fn row_of_line(&mut self, seen: &Sighting<'_>) -> Option<u32> {
+        if let Some(row) = self.by_line.get(seen.source_name) {
+            return Some(self.resolve(*row));
+        }
+        let interface = Interface { capture_source: seen.source_name.to_owned(), ..Interface::default() };
+        let row = self.create(format!("line:{}", seen.source_name).as_bytes(), interface, seen)?;
+        self.by_line.insert(seen.source_name.to_owned(), row);
+        Some(row)
+    }
+
     /// Whether there is room for another row; asked before anything is made for it, so that a flood of addresses stays cheap.
     fn room(&mut self) -> Option<()> {
         if self.rows.len() >= self.limits.assets {
@@ -577,6 +604,10 @@ impl Inventory {
         left.attributes.clear();
         self.moved.insert(from, into);
         for ip in gone.interfaces.iter().flat_map(|interface| &interface.ips) {
+            if ip.is_loopback() {
+                self.note_ip(into, *ip);
+                continue;
+            }
             self.by_ip.insert(*ip, into);
             self.add_ip(into, *ip);
         }

@@ -187,6 +187,10 @@ pub enum Attribute {
     Model,
     /// Product code.
     ProductCode,
+    /// Number under which its maker is registered with the organisation of the protocol (ODVA, PI, ASHRAE).
+    VendorId,
+    /// Number of its type or device family, as its maker or the organisation of the protocol gave it.
+    DeviceTypeId,
     /// Serial number.
     SerialNumber,
     /// Hardware revision.
@@ -257,6 +261,8 @@ pub enum Attribute {
     ProjectName,
     /// Operating mode of a controller: run, stop, program, key switch.
     OperatingMode,
+    /// The part it says it plays in its own protocol: controller, device, supervisor.
+    StatedRole,
     /// Its address in its own protocol: IEC 104 common address, DNP3 link address, BACnet instance, AMS Net Id, rack and slot.
     StationAddress,
     /// URI of the application it runs (OPC UA).

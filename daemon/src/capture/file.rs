@@ -2,6 +2,9 @@
 //!
 //! Own readers rather than libpcap's: libpcap refuses a pcapng file whose interfaces differ in link type, and cannot say at which byte a damaged
 //! file stopped making sense. What is readable is read; the rest is reported with its offset.
+//!
+//! Frames bear the numbers that Wireshark gives them, so that evidence can be looked up there: records that hold no frame of any interface
+//! (pcapng custom blocks, journal entries, system calls) have a number, too.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -42,6 +45,8 @@ pub enum OpenError {
 /// One frame as it stands in a file.
 #[derive(Debug, Clone, Copy)]
 pub struct RawFrame<'a> {
+    /// Its number within the file, from 1, as Wireshark counts.
+    pub number: u64,
     /// Which interface of the file, counted over all sections.
     pub interface: usize,
     /// When it was captured.
@@ -59,6 +64,8 @@ pub struct CaptureFile {
     file: String,
     window: Window,
     format: Format,
+    /// Frames handed over so far.
+    frames: u64,
     done: bool,
 }
 
@@ -75,6 +82,38 @@ struct PcapHeader {
     link: LinkType,
     /// 16, or 24 in the modified variant that adds an interface index, a protocol and a packet type.
     record_header: usize,
+    lengths: Lengths,
+}
+
+/// In which order a record tells its two lengths. The order was turned round with version 2.3 of the format, in which both occur.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lengths {
+    /// Captured, then on the wire.
+    CapturedFirst,
+    /// On the wire, then captured.
+    WireFirst,
+    /// The smaller one is what was captured.
+    Either,
+}
+
+impl Lengths {
+    /// By the version in the file header, as libpcap and Wireshark decide; 543.0 is what the tcpdump of DG/UX wrote.
+    const fn of(major: u16, minor: u16) -> Self {
+        match (major, minor) {
+            (0 | 1, _) | (2, 0..=2) | (543, _) => Self::WireFirst,
+            (2, 3) => Self::Either,
+            _ => Self::CapturedFirst,
+        }
+    }
+
+    /// Captured and on the wire.
+    fn tell(self, first: u32, second: u32) -> (u32, u32) {
+        match self {
+            Self::CapturedFirst => (first, second),
+            Self::WireFirst => (second, first),
+            Self::Either => (first.min(second), first.max(second)),
+        }
+    }
 }
 
 impl CaptureFile {
@@ -110,7 +149,7 @@ impl CaptureFile {
                 Format::Pcap(header)
             }
         };
-        Ok(Self { file: path.display().to_string(), window, format, done: false })
+        Ok(Self { file: path.display().to_string(), window, format, frames: 0, done: false })
     }
 
     /// The name of an interface of the file, when the file tells one.
@@ -119,6 +158,15 @@ impl CaptureFile {
         match &self.format {
             Format::Pcap(_) => None,
             Format::Pcapng(sections) => sections.interface_name(interface),
+        }
+    }
+
+    /// Records that have a number but hold no frame.
+    #[must_use]
+    pub const fn records_without_frame(&self) -> u64 {
+        match &self.format {
+            Format::Pcap(_) => 0,
+            Format::Pcapng(sections) => sections.records_without_frame(),
         }
     }
 
@@ -133,12 +181,18 @@ impl CaptureFile {
         let offset = self.window.offset();
         let file = &self.file;
         let damaged = |why: String| Damage { file: file.clone(), offset, why };
-        let next = match &mut self.format {
-            Format::Pcap(header) => header.next(&mut self.window),
-            Format::Pcapng(sections) => sections.next(&mut self.window),
+        let (next, without_frame) = match &mut self.format {
+            Format::Pcap(header) => (header.next(&mut self.window), 0),
+            Format::Pcapng(sections) => {
+                let next = sections.next(&mut self.window);
+                (next, sections.records_without_frame())
+            }
         };
         match next {
-            Ok(Some(frame)) => Ok(Some(frame)),
+            Ok(Some(frame)) => {
+                self.frames += 1;
+                Ok(Some(RawFrame { number: self.frames + without_frame, ..frame }))
+            }
             Ok(None) => {
                 self.done = true;
                 Ok(None)
@@ -157,7 +211,7 @@ fn hex_of(bytes: &[u8]) -> String {
 
 impl PcapHeader {
     fn read(bytes: &[u8]) -> Option<Self> {
-        let [a, b, c, d, _version @ .., l0, l1, l2, l3] = bytes else { return None };
+        let [a, b, c, d, v0, v1, v2, v3, _zone_and_snap_length @ .., l0, l1, l2, l3] = bytes else { return None };
         let (big_endian, nanos, record_header) = match [*a, *b, *c, *d] {
             [0xa1, 0xb2, 0xc3, 0xd4] => (true, false, 16),
             [0xd4, 0xc3, 0xb2, 0xa1] => (false, false, 16),
@@ -169,7 +223,9 @@ impl PcapHeader {
         };
         // the upper bits tell a frame check sequence length, not the link type
         let link = LinkType(number([*l0, *l1, *l2, *l3], big_endian) & 0x03ff_ffff);
-        Some(Self { big_endian, nanos, link, record_header })
+        let half = |bytes| if big_endian { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) };
+        let lengths = Lengths::of(half([*v0, *v1]), half([*v2, *v3]));
+        Some(Self { big_endian, nanos, link, record_header, lengths })
     }
 
     fn next<'w>(&self, window: &'w mut Window) -> Result<Option<RawFrame<'w>>, String> {
@@ -184,7 +240,7 @@ impl PcapHeader {
         };
         let word = |bytes| number(bytes, self.big_endian);
         let (seconds, fraction) = (word([s0, s1, s2, s3]), word([f0, f1, f2, f3]));
-        let (captured, original_length) = (word([c0, c1, c2, c3]), word([o0, o1, o2, o3]));
+        let (captured, original_length) = self.lengths.tell(word([c0, c1, c2, c3]), word([o0, o1, o2, o3]));
         if captured > LONGEST_FRAME {
             return Err(format!("record claims {captured} bytes; the longest frame is {LONGEST_FRAME}"));
         }
@@ -200,7 +256,7 @@ impl PcapHeader {
         let at = CaptureTime::from_parts(i64::from(seconds), nanos);
         window.take(self.record_header);
         let bytes = window.take(length);
-        Ok(Some(RawFrame { interface: 0, at, link: self.link, original_length, bytes }))
+        Ok(Some(RawFrame { number: 0, interface: 0, at, link: self.link, original_length, bytes }))
     }
 }
 

@@ -3,7 +3,7 @@
 //! libpcap's "timeout" is no read time-out on Linux: a blocking read on a silent link never returns. So every capture is non-blocking, one poll
 //! waits for all of them, and a stop takes effect within its time-out. Nothing in this file can send: no handle is ever asked to.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use dogwatch_flow::LinkType;
@@ -112,6 +112,12 @@ impl LiveCapture {
         self.handle.is_some()
     }
 
+    /// What to wait on for frames.
+    #[must_use]
+    pub fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.handle.as_ref().map(AsFd::as_fd)
+    }
+
     /// Tries to open it again after it went away.
     ///
     /// # Errors
@@ -197,15 +203,12 @@ fn open_handle(settings: &LiveSettings) -> Result<(Capture<Active>, LinkType), L
     Ok((handle, link))
 }
 
-/// Waits until one of the interfaces has frames, or `longest` is over.
+/// Waits until one of the sources has something, or `longest` is over.
 ///
 /// # Errors
 /// When the system refuses to wait.
-pub fn wait<'c>(captures: impl Iterator<Item = &'c LiveCapture>, longest: Duration) -> Result<(), LiveError> {
-    let mut waiting: Vec<PollFd<'_>> = captures
-        .filter_map(|capture| capture.handle.as_ref())
-        .map(|handle| PollFd::from_borrowed_fd(handle.as_fd(), PollFlags::IN))
-        .collect();
+pub fn wait<'c>(sources: impl Iterator<Item = BorrowedFd<'c>>, longest: Duration) -> Result<(), LiveError> {
+    let mut waiting: Vec<PollFd<'_>> = sources.map(|source| PollFd::from_borrowed_fd(source, PollFlags::IN)).collect();
     let limit =
         Timespec { tv_sec: i64::try_from(longest.as_secs()).unwrap_or(1), tv_nsec: i64::from(longest.subsec_nanos()) };
     match rustix::event::poll(&mut waiting, Some(&limit)) {

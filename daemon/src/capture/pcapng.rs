@@ -13,6 +13,10 @@ const OBSOLETE_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
 const ENHANCED_PACKET: u32 = 6;
 
+/// Blocks that hold no frame, but that Wireshark numbers like one: systemd journal entries, custom blocks (to be copied or not), and the event
+/// blocks of sysdig in their three versions.
+const NUMBERED: [u32; 6] = [0x9, 0xbad, 0x4000_0bad, 0x204, 0x216, 0x221];
+
 /// More interfaces than any real file has; the rest is damage or an attack on our memory.
 const MOST_INTERFACES: usize = 4_096;
 
@@ -35,11 +39,17 @@ pub(super) struct Sections {
     interfaces: Vec<Interface>,
     /// Where the interfaces of the present section begin.
     section_start: usize,
+    /// Blocks so far that have a number but hold no frame.
+    without_frame: u64,
 }
 
 impl Sections {
     pub(super) fn interface_name(&self, interface: usize) -> Option<&str> {
         self.interfaces.get(interface)?.name.as_deref()
+    }
+
+    pub(super) const fn records_without_frame(&self) -> u64 {
+        self.without_frame
     }
 
     /// Reads blocks until one holds a frame.
@@ -84,7 +94,10 @@ impl Sections {
                 }
                 ENHANCED_PACKET | OBSOLETE_PACKET => Some(self.packet(kind, window.peek(8, length - 12))?),
                 SIMPLE_PACKET => Some(self.simple_packet(window.peek(8, length - 12))?),
-                _ => None,
+                kind => {
+                    self.without_frame += u64::from(NUMBERED.contains(&kind));
+                    None
+                }
             };
             let Some(place) = place else {
                 window.take(length);
@@ -95,6 +108,7 @@ impl Sections {
                 .get(place.from..place.from.saturating_add(place.length))
                 .ok_or("packet data reaches past its block")?;
             return Ok(Some(RawFrame {
+                number: 0,
                 interface: place.interface,
                 at: place.at,
                 link: place.link,

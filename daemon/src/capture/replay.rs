@@ -11,8 +11,10 @@ use super::{Damage, SourceInfo};
 /// What came of reading a set of files.
 #[derive(Debug, Default)]
 pub struct Replayed {
-    /// Frames read.
+    /// Frames read, as Wireshark counts them: records without a frame are among them.
     pub frames: u64,
+    /// Records that are numbered like frames but hold none.
+    pub records_without_frame: u64,
     /// Where files stopped making sense.
     pub damaged: Vec<Damage>,
 }
@@ -21,7 +23,7 @@ pub struct Replayed {
 pub trait FrameSink {
     /// A source appeared.
     fn add_source(&mut self, info: SourceInfo) -> SourceId;
-    /// A frame; numbers count from 1 over its file.
+    /// A frame; its number is that within its file.
     fn frame(&mut self, frame: &Frame<'_>);
 }
 
@@ -34,7 +36,6 @@ pub fn replay(files: &[PathBuf], sink: &mut impl FrameSink) -> Result<Replayed, 
     for path in files {
         let mut file = CaptureFile::open(path)?;
         let mut sources: Vec<Option<SourceId>> = Vec::new();
-        let mut number = 0;
         loop {
             // the name of a new interface is asked for before its first frame borrows the file
             let interface = match file.next_frame() {
@@ -44,13 +45,13 @@ pub fn replay(files: &[PathBuf], sink: &mut impl FrameSink) -> Result<Replayed, 
                     break;
                 }
                 Ok(Some(raw)) => {
-                    number += 1;
+                    answer.frames += 1;
                     match sources.get(raw.interface).copied().flatten() {
                         Some(source) => {
                             let frame = Frame {
                                 at: raw.at,
                                 source,
-                                number,
+                                number: raw.number,
                                 link: raw.link,
                                 original_length: raw.original_length,
                                 bytes: raw.bytes,
@@ -60,7 +61,7 @@ pub fn replay(files: &[PathBuf], sink: &mut impl FrameSink) -> Result<Replayed, 
                         }
                         None => {
                             let kept = (raw.interface, raw.at, raw.link, raw.original_length, raw.bytes.to_vec());
-                            (kept, number)
+                            (kept, raw.number)
                         }
                     }
                 }
@@ -75,7 +76,8 @@ pub fn replay(files: &[PathBuf], sink: &mut impl FrameSink) -> Result<Replayed, 
             }
             sink.frame(&Frame { at, source, number, link, original_length, bytes: &bytes });
         }
-        answer.frames += number;
+        answer.frames += file.records_without_frame();
+        answer.records_without_frame += file.records_without_frame();
     }
     Ok(answer)
 }

@@ -19,7 +19,7 @@ use crate::pipeline::Pipeline;
 /// What to analyse.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
-    /// Captures: pcap or pcapng, plain or gzip; Ethernet, Linux cooked, raw IP, BSD loopback, SocketCAN
+    /// Captures: pcap or pcapng, plain or gzip; Ethernet, Linux cooked, raw IP, BSD loopback, SocketCAN, 802.11, token ring, ARCNET, PPP
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// The vessel's zone policy
@@ -28,7 +28,13 @@ pub struct Options {
     /// Overrides the mode of the policy
     #[arg(long, value_name = "MODE")]
     mode: Option<ModeWord>,
-    /// Writes assets.json, findings.jsonl, connections.csv and health.json into this directory
+    /// Starts from what an earlier analysis learned: its --out directory, or the baseline in it
+    #[arg(long, value_name = "DIR")]
+    baseline: Option<PathBuf>,
+    /// Adds the maintenance windows of this file to those of the policy
+    #[arg(long, value_name = "FILE", requires = "policy")]
+    windows: Option<PathBuf>,
+    /// Writes assets.json, findings.jsonl, connections.csv, health.json and baseline/ into this directory
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// One JSON object instead of a text
@@ -66,6 +72,7 @@ struct Summary {
     schema: u32,
     files: Vec<String>,
     frames: u64,
+    records_without_frame: u64,
     bytes: u64,
     capture_first: Option<CaptureTime>,
     capture_last: Option<CaptureTime>,
@@ -85,9 +92,18 @@ struct Summary {
 /// # Errors
 /// When a file is no capture, the policy has errors, or the output cannot be written.
 pub fn run(options: &Options, out: &mut dyn Write) -> anyhow::Result<Answer> {
-    let policy = options.policy.as_deref().map(|file| load_policy(file, options.mode)).transpose()?;
+    let policy = options.policy.as_deref().map(|file| load_policy(file, options)).transpose()?;
     let rules = RuleSettings { off: options.no_rules };
     let mut pipeline = Pipeline::new(policy, &rules);
+    if let Some(folder) = &options.baseline {
+        let unread = pipeline.recall(crate::baseline::read_folder(folder)?);
+        if !unread.is_empty() {
+            tracing::warn!(
+                detections = unread.join(", "),
+                "parts of the baseline are of another version and are learned anew"
+            );
+        }
+    }
     let started = Instant::now();
     let replayed = replay(&options.files, &mut pipeline)?;
     pipeline.finish();
@@ -118,10 +134,13 @@ impl FrameSink for Pipeline {
     }
 }
 
-fn load_policy(file: &Path, mode: Option<ModeWord>) -> anyhow::Result<Policy> {
+fn load_policy(file: &Path, options: &Options) -> anyhow::Result<Policy> {
     let mut policy = crate::policy_file::load(file)?;
-    if let Some(mode) = mode {
+    if let Some(mode) = options.mode {
         policy.mode = mode.into();
+    }
+    if let Some(windows) = &options.windows {
+        crate::policy_file::add_windows(&mut policy, windows)?;
     }
     Ok(policy)
 }
@@ -158,6 +177,7 @@ fn summarise(options: &Options, pipeline: &Pipeline, replayed: Replayed, seconds
         schema: 1,
         files: options.files.iter().map(|file| file.display().to_string()).collect(),
         frames: replayed.frames,
+        records_without_frame: replayed.records_without_frame,
         bytes: pipeline.sources().map(|(_, source)| source.bytes).sum(),
         capture_first: first,
         capture_last: last,
@@ -187,11 +207,19 @@ fn write_folder(folder: &Path, pipeline: &Pipeline, summary: &Summary) -> anyhow
     dogwatch_report::connections_csv(&pipeline.connections(), &mut table)?;
     std::fs::write(folder.join("connections.csv"), table)?;
     std::fs::write(folder.join("health.json"), serde_json::to_vec_pretty(summary)?)?;
+    crate::baseline::write_folder(&folder.join("baseline"), &pipeline.rules().baseline())?;
     Ok(())
 }
 
 fn print(summary: &Summary, pipeline: &Pipeline, out: &mut dyn Write) -> std::io::Result<()> {
     writeln!(out, "{} frames, {} bytes from {} file(s)", summary.frames, summary.bytes, summary.files.len())?;
+    if summary.records_without_frame > 0 {
+        writeln!(
+            out,
+            "of these {} are records without a frame (journal, custom blocks)",
+            summary.records_without_frame
+        )?;
+    }
     if let (Some(first), Some(last)) = (summary.capture_first, summary.capture_last) {
         writeln!(out, "captured {first} to {last}")?;
     }

@@ -134,7 +134,9 @@ impl Watch {
                     let selectors = source.and_then(|source| self.selectors.get(source)).unwrap_or(&NO_SELECTORS);
                     let addresses =
                         interface.ips.iter().map(|ip| Some(*ip)).chain(interface.ips.is_empty().then_some(None));
-                    for ip in addresses.filter(|ip| ip.is_some() || !mac.is_none()) {
+                    // a serial line has no addresses at all: its zone is that of its source
+                    let is_line = mac.is_none() && interface.n2k_name.is_none() && interface.n2k_source.is_none();
+                    for ip in addresses.filter(|ip| ip.is_some() || !mac.is_none() || is_line) {
                         let link_is_gateway = policy.is_gateway_mac(mac) || self.gateways.contains(&mac);
                         let placed = policy.placed(&Placement {
                             source: &selectors.interface,
@@ -409,6 +411,9 @@ impl Observer for Watch {
 
     fn recognised(&mut self, id: FlowId, at: CaptureTime, frame: u64, flow: &Flow, protocol: Option<&'static str>) {
         self.reorient(id, flow);
+        if let Some(mirror) = self.mirrors.get_mut(usize::from(flow.source.0)) {
+            mirror.recognised(flow, protocol);
+        }
         let Some(state) = self.flows.get_mut(id.slot()).and_then(Option::as_mut) else { return };
         state.protocol = protocol;
         let (a, b) = (state.a.row, state.b.row);

@@ -28,6 +28,8 @@ pub struct SourceView {
     pub dropped_kernel: u64,
     /// Frames lost by the interface.
     pub dropped_interface: u64,
+    /// Times it went away.
+    pub failures: u64,
     /// Frames a second, over the last picture.
     pub frames_per_second: f64,
     /// Latest frame.
@@ -105,6 +107,17 @@ pub struct StoreView {
     pub bytes: u64,
 }
 
+/// What was learned, and whether it is kept.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct BaselineView {
+    /// Whether this run began with what an earlier one learned.
+    pub restored: bool,
+    /// Baselines, or parts of one, that could not be read and are learned anew.
+    pub unread: u64,
+    /// When it was last written.
+    pub written: Option<CaptureTime>,
+}
+
 /// One picture of the daemon.
 #[derive(Debug, Clone, Serialize)]
 pub struct Picture {
@@ -141,6 +154,8 @@ pub struct Picture {
     pub uplink: UplinkView,
     /// Store.
     pub store: StoreView,
+    /// What was learned.
+    pub baseline: BaselineView,
 }
 
 impl Picture {
@@ -163,6 +178,7 @@ impl Picture {
             engine: Vec::new(),
             uplink: UplinkView::default(),
             store: StoreView { healthy: true, ..StoreView::default() },
+            baseline: BaselineView::default(),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use dogwatch_bundle::{Class as UplinkClass, Record};
 use dogwatch_model::{Asset, Finding};
+use dogwatch_rules::Baseline;
 use dogwatch_store::{Class, DurableStore, NewFinding, NewRecord, OpenReport, Store};
 
 use super::board::Board;
@@ -33,6 +34,8 @@ pub(super) struct Parcel {
     pub(super) findings: Vec<Finding>,
     /// Assets that appeared or changed.
     pub(super) assets: Vec<Asset>,
+    /// What was learned so far, now and then.
+    pub(super) baseline: Option<Box<Baseline>>,
 }
 
 impl Parcel {
@@ -40,12 +43,13 @@ impl Parcel {
     pub(super) fn absorb(&mut self, later: Self) {
         self.findings.extend(later.findings);
         self.assets.extend(later.assets);
+        self.baseline = later.baseline.or(self.baseline.take());
     }
 
     /// Whether there is nothing in it.
     #[must_use]
     pub(super) fn is_empty(&self) -> bool {
-        self.findings.is_empty() && self.assets.is_empty()
+        self.findings.is_empty() && self.assets.is_empty() && self.baseline.is_none()
     }
 }
 
@@ -69,6 +73,15 @@ impl Outbox {
     }
 }
 
+impl Drop for Outbox {
+    /// The last parcel waits for its place: what was seen just before a stop must not be lost because the disk was slow.
+    fn drop(&mut self) {
+        if !self.waiting.is_empty() {
+            let _ = self.sender.send(std::mem::take(&mut self.waiting));
+        }
+    }
+}
+
 /// Starts the keeper. It ends when the outbox is dropped, after everything in it is on disk.
 ///
 /// # Errors
@@ -81,7 +94,7 @@ pub(super) fn start(
 ) -> std::io::Result<(Outbox, std::thread::JoinHandle<()>)> {
     let (sender, receiver) = std::sync::mpsc::sync_channel(CHANNEL);
     let notes = notes_of(report);
-    board.update(|picture| picture.store.notes.clone_from(&notes));
+    board.update(|picture| picture.store.notes.splice(0..0, notes).for_each(drop));
     let thread = std::thread::Builder::new().name("keeper".to_owned()).spawn(move || {
         Keeper { store, board, on_commit, sent_assets: BTreeMap::new(), unsaved: Vec::new() }.run(&receiver)
     })?;
@@ -145,6 +158,9 @@ impl<F: Fn()> Keeper<F> {
             self.flush();
         }
         self.keep_findings(parcel.findings);
+        if let Some(baseline) = parcel.baseline {
+            self.keep_baseline(&baseline);
+        }
         (self.on_commit)();
     }
 
@@ -216,6 +232,16 @@ impl<F: Fn()> Keeper<F> {
         }
     }
 
+    fn keep_baseline(&self, baseline: &Baseline) {
+        let result = crate::baseline::put(&mut *lock(&self.store), baseline);
+        match result {
+            Ok(()) => self.board.update(|picture| picture.baseline.written = baseline.last),
+            Err(error) => {
+                self.troubled("what was learned could not be stored; the next try is in a few minutes", &error)
+            }
+        }
+    }
+
     fn flush(&self) {
         let (result, bytes) = {
             let mut store = lock(&self.store);
@@ -227,7 +253,7 @@ impl<F: Fn()> Keeper<F> {
         self.board.update(|picture| picture.store.bytes = bytes.queue_bytes.saturating_add(bytes.ledger_bytes));
     }
 
-    fn troubled(&self, what: &'static str, error: &dogwatch_store::StoreError) {
+    fn troubled(&self, what: &'static str, error: &dyn std::fmt::Display) {
         tracing::error!(%error, "{what}");
         let note = format!("{what}: {error}");
         self.board.update(|picture| {

@@ -22,6 +22,7 @@ use tokio::sync::watch;
 
 use crate::capture::live::{LiveCapture, LiveSettings};
 use crate::capture::paced::PacedFile;
+use crate::capture::serial::{SerialLine, SerialSettings};
 use crate::settings::{Settings, Source, Uplink as UplinkSettings};
 use crate::uplink::{Deadlines, Https, LinkState, Uplink, UplinkHandle, UplinkStatus, load_or_make_key};
 use crate::{clock, console, policy_file};
@@ -52,6 +53,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
             Arc::new(findings.iter().map(|finding| (finding.finding_id.clone(), finding.clone())).collect());
     });
     pipeline.restore(assets, findings);
+    recall(&mut pipeline, &store, &board);
 
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -106,16 +108,19 @@ fn show_policy(board: &Board, policy: Option<&Policy>, file: Option<&Path>) {
 }
 
 fn open_source(source: &Source) -> anyhow::Result<Port> {
-    let input = match (&source.interface, &source.file) {
-        (Some(interface), _) => Input::Live(LiveCapture::open(LiveSettings {
+    let input = match (&source.interface, &source.file, &source.serial) {
+        (Some(interface), ..) => Input::Live(LiveCapture::open(LiveSettings {
             interface: interface.clone(),
             filter: source.filter.clone(),
             snap_length: i32::try_from(source.snap_length.get()).unwrap_or(i32::MAX),
             buffer_bytes: i32::try_from(u64::from(source.buffer_mib.get()) << 20).unwrap_or(i32::MAX),
             promiscuous: source.promiscuous,
         })?),
-        (None, Some(file)) => Input::Paced(PacedFile::open(file.clone(), source.speed, clock::now())?),
-        (None, None) => anyhow::bail!("source `{}` names neither an interface nor a file", source.label()),
+        (None, Some(file), _) => Input::Paced(PacedFile::open(file.clone(), source.speed, clock::now())?),
+        (None, None, Some(device)) => {
+            Input::Serial(SerialLine::new(SerialSettings { device: device.clone(), baud: source.baud }))
+        }
+        (None, None, None) => anyhow::bail!("source `{}` names nothing to listen to", source.label()),
     };
     Ok(Port::new(source.label().to_owned(), input))
 }
@@ -156,6 +161,29 @@ fn kept(store: &SharedStore) -> anyhow::Result<(Vec<Asset>, Vec<Finding>)> {
         tracing::error!(unreadable, "stored records of another version cannot be read; they stay in the store");
     }
     Ok((assets, findings))
+}
+
+/// Gives the rules what an earlier run learned. What cannot be read is told, counted, and learned anew.
+fn recall(pipeline: &mut crate::pipeline::Pipeline, store: &SharedStore, board: &Board) {
+    let found = crate::baseline::of_store(&*lock(store));
+    let (restored, unread, note) = match found {
+        Ok(None) => return,
+        Ok(Some(baseline)) => {
+            let unread = pipeline.recall(baseline);
+            let note = format!("what was learned for {} is of another version and is learned anew", unread.join(", "));
+            (true, unread.len() as u64, (!unread.is_empty()).then_some(note))
+        }
+        Err(error) => {
+            (false, 1, Some(format!("what was learned before cannot be read and is learned anew: {error:#}")))
+        }
+    };
+    if let Some(note) = &note {
+        tracing::error!("{note}");
+    }
+    board.update(|picture| {
+        picture.baseline = board::BaselineView { restored, unread, written: None };
+        picture.store.notes.extend(note);
+    });
 }
 
 fn start_uplink(

@@ -1,6 +1,7 @@
 //! The packet thread: takes frames from all interfaces through the pipeline, to completion, and once a second hands over what is new.
 
 use std::collections::BTreeSet;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -13,17 +14,22 @@ use super::keeper::{Outbox, Parcel};
 use super::still::zone_views;
 use crate::capture::live::{LiveCapture, LiveCounters, Visit, wait};
 use crate::capture::paced::PacedFile;
+use crate::capture::serial::SerialLine;
 use crate::clock;
 use crate::pipeline::Pipeline;
 
 /// Frames taken from one interface before the next one has its turn.
 const TURN: u32 = 4_096;
+/// And bytes from one serial line: more than the fastest brings between two turns.
+const LINE_TURN: usize = 1 << 16;
 /// Longest wait for a frame: a stop takes effect within it.
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
 /// How often news is handed over and the picture renewed.
 const BEAT: Duration = Duration::from_secs(1);
 /// How often an interface that went away is tried again.
 const REOPEN_EVERY: Duration = Duration::from_secs(5);
+/// How often what was learned goes to the keeper.
+const BASELINE_EVERY: Duration = Duration::from_secs(300);
 /// How often the (possibly large) tables of assets and connections are copied for the console.
 const TABLES_EVERY: Duration = Duration::from_secs(2);
 
@@ -33,13 +39,18 @@ pub(super) enum Input {
     Live(LiveCapture),
     /// A file, played.
     Paced(PacedFile),
+    /// A serial line.
+    Serial(SerialLine),
 }
 
 impl Input {
-    fn read(&mut self, budget: u32, take: impl FnMut(CaptureTime, LinkType, u32, &[u8])) -> Visit {
+    /// Gives what waits to `take`; a piece of a serial line has no link type.
+    fn read(&mut self, mut take: impl FnMut(CaptureTime, Option<LinkType>, u32, &[u8])) -> Visit {
+        let frame = |at, link, length, bytes: &[u8]| take(at, Some(link), length, bytes);
         match self {
-            Self::Live(capture) => capture.read(budget, take),
-            Self::Paced(file) => file.read(budget, take),
+            Self::Live(capture) => capture.read(TURN, frame),
+            Self::Paced(file) => file.read(TURN, frame),
+            Self::Serial(line) => line.read(clock::now(), LINE_TURN, |at, bytes| take(at, None, 0, bytes)),
         }
     }
 
@@ -47,6 +58,7 @@ impl Input {
         match self {
             Self::Live(capture) => capture.interface().to_owned(),
             Self::Paced(file) => file.name(),
+            Self::Serial(line) => line.device().display().to_string(),
         }
     }
 
@@ -54,6 +66,16 @@ impl Input {
         match self {
             Self::Live(capture) => capture.is_up(),
             Self::Paced(file) => !file.is_over(),
+            Self::Serial(line) => line.is_up(),
+        }
+    }
+
+    /// What to wait on.
+    fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Self::Live(capture) => capture.as_fd(),
+            Self::Serial(line) => line.as_fd(),
+            Self::Paced(_) => None,
         }
     }
 
@@ -61,6 +83,8 @@ impl Input {
         match self {
             Self::Live(capture) => capture.counters(),
             Self::Paced(_) => LiveCounters::default(),
+            // what a serial line loses shows in its sentences, not here
+            Self::Serial(line) => LiveCounters { failures: line.failures(), ..LiveCounters::default() },
         }
     }
 }
@@ -81,6 +105,24 @@ impl Port {
         let opened = clock::now();
         Self { input, source: SourceId::default(), name, number: 0, opened, frames_at_beat: 0, tried: Instant::now() }
     }
+
+    /// Tries to open a source again that went away, if it is time.
+    fn reopen(&mut self) {
+        match &mut self.input {
+            Input::Live(capture) if self.tried.elapsed() >= REOPEN_EVERY => {
+                self.tried = Instant::now();
+                if capture.reopen().is_ok() {
+                    tracing::info!(interface = %capture.interface(), "interface is back");
+                }
+            }
+            Input::Serial(line) => {
+                if line.reopen() {
+                    tracing::info!(device = %line.device().display(), "serial line is open");
+                }
+            }
+            Input::Live(_) | Input::Paced(_) => {}
+        }
+    }
 }
 
 /// The packet thread's own things.
@@ -90,6 +132,7 @@ pub(super) struct Watchkeeper {
     outbox: Outbox,
     board: Arc<Board>,
     tables: Instant,
+    baseline: Instant,
 }
 
 impl Watchkeeper {
@@ -98,7 +141,7 @@ impl Watchkeeper {
             let info = crate::capture::SourceInfo { label: port.name.clone(), interface: Some(port.name.clone()) };
             port.source = pipeline.add_source(info);
         }
-        Self { pipeline, ports, outbox, board, tables: Instant::now() }
+        Self { pipeline, ports, outbox, board, tables: Instant::now(), baseline: Instant::now() }
     }
 
     /// Runs until `stop` is set; what is new then is handed over before it returns.
@@ -111,11 +154,12 @@ impl Watchkeeper {
             if beat.elapsed() >= BEAT {
                 let since = beat.elapsed();
                 beat = Instant::now();
-                self.beat(since);
+                let is_due = self.baseline.elapsed() >= BASELINE_EVERY;
+                self.beat(since, is_due);
             }
         }
         self.pipeline.finish();
-        self.beat(BEAT);
+        self.beat(BEAT, true);
     }
 
     /// Gives every source its turn; whether any had frames.
@@ -123,29 +167,30 @@ impl Watchkeeper {
         let mut any = false;
         for port in &mut self.ports {
             let (pipeline, source, number) = (&mut self.pipeline, port.source, &mut port.number);
-            let visit = port.input.read(TURN, |at, link, original_length, bytes| {
+            let was_up = port.input.is_up();
+            let visit = port.input.read(|at, link, original_length, bytes| {
                 *number += 1;
-                pipeline.frame(&Frame { at, source, number: *number, link, original_length, bytes });
+                match link {
+                    Some(link) => {
+                        pipeline.frame(&Frame { at, source, number: *number, link, original_length, bytes });
+                    }
+                    None => pipeline.serial(at, source, *number, bytes),
+                }
             });
             any |= matches!(visit, Visit::Frames(_));
-            if let Input::Live(capture) = &mut port.input
-                && visit == Visit::Down
-                && port.tried.elapsed() >= REOPEN_EVERY
-            {
-                port.tried = Instant::now();
-                if capture.reopen().is_ok() {
-                    tracing::info!(interface = %capture.interface(), "interface is back");
+            if visit == Visit::Down {
+                if was_up && matches!(port.input, Input::Serial(_)) {
+                    // whatever is plugged in next may be another device
+                    pipeline.serial_ended(source, clock::now());
                 }
+                port.reopen();
             }
         }
         any
     }
 
     fn rest(&self) {
-        let live = self.ports.iter().filter_map(|port| match &port.input {
-            Input::Live(capture) => Some(capture),
-            Input::Paced(_) => None,
-        });
+        let live = self.ports.iter().filter_map(|port| port.input.as_fd());
         // a played file has frames due at any moment
         let has_files = self.ports.iter().any(|port| matches!(&port.input, Input::Paced(file) if !file.is_over()));
         let longest = if has_files { LONGEST_WAIT / 20 } else { LONGEST_WAIT };
@@ -155,8 +200,8 @@ impl Watchkeeper {
         }
     }
 
-    /// Once a second: time goes by for the rules, news goes to the keeper, the picture to the board.
-    fn beat(&mut self, since: Duration) {
+    /// Once a second: time goes by for the rules, news goes to the keeper, the picture to the board; now and then also what was learned.
+    fn beat(&mut self, since: Duration, with_baseline: bool) {
         for port in &mut self.ports {
             let counters = port.input.counters();
             self.pipeline.source_health(
@@ -183,7 +228,11 @@ impl Watchkeeper {
             .filter(|asset| changed.contains(asset.asset_id.as_str()))
             .cloned()
             .collect();
-        self.outbox.send(Parcel { findings: news.findings, assets });
+        let baseline = with_baseline.then(|| {
+            self.baseline = Instant::now();
+            Box::new(self.pipeline.rules().baseline())
+        });
+        self.outbox.send(Parcel { findings: news.findings, assets, baseline });
         self.show(since);
     }
 
@@ -221,7 +270,10 @@ impl Watchkeeper {
             let (counters, is_up) = (port.input.counters(), port.input.is_up());
             let seen = self.pipeline.mirror(port.source);
             let dropped = counters.dropped_kernel + counters.dropped_interface;
-            let verdict = seen.verdict(port.opened, now, state.frames, dropped, is_up);
+            let verdict = match port.input {
+                Input::Serial(_) => seen.line_verdict(port.opened, now, state.frames, is_up),
+                _ => seen.verdict(port.opened, now, state.frames, dropped, is_up),
+            };
             let new = state.frames.saturating_sub(port.frames_at_beat);
             port.frames_at_beat = state.frames;
             views.push(SourceView {
@@ -232,6 +284,7 @@ impl Watchkeeper {
                 bytes: state.bytes,
                 dropped_kernel: counters.dropped_kernel,
                 dropped_interface: counters.dropped_interface,
+                failures: counters.failures,
                 frames_per_second: new as f64 / since.as_secs_f64().max(0.001),
                 last_frame: state.last,
                 vlans: seen.vlans.iter().copied().collect(),

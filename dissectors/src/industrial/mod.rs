@@ -1,5 +1,6 @@
 //! Protocols of controllers, drives and field devices.
 
+pub(crate) mod ads;
 pub(crate) mod bacnet;
 pub(crate) mod dnp3;
 pub(crate) mod enip;

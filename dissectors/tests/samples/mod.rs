@@ -89,6 +89,41 @@ pub(crate) fn samples() -> Vec<Sample> {
             ],
         ),
         sample("profinet-dcp", Carrier::Ethernet, 0, &[(ToServer, "fefe 05 00 01000001 0080 0004 ffff 0000")]),
+        sample("profinet-rt", Carrier::Ethernet, 0, &[(ToServer, &format!("c000 {} 1234 3500", "80".repeat(40)))]),
+        sample(
+            "profinet-cm",
+            Carrier::Udp,
+            34_964,
+            &[(
+                ToServer,
+                &format!(
+                    "04 00 20 00 00000000 dea000006c9711d1827100010003015a dea000016c9711d1827100a02442df7d {} 00000000 00000001 00000001 0005 ffffffff 0014 0000 0000 00001000 {}",
+                    "07".repeat(16),
+                    "00".repeat(16)
+                ),
+            )],
+        ),
+        sample(
+            "ads",
+            Carrier::Tcp,
+            48_898,
+            &[
+                (
+                    ToServer,
+                    "0000 2c000000 0a0000020101 5303 0a0000010101 8980 0200 0400 0c000000 00000000 01000000 20400000 00000000 02000000",
+                ),
+                (
+                    ToClient,
+                    "0000 2a000000 0a0000010101 8980 0a0000020101 5303 0200 0500 0a000000 00000000 01000000 00000000 02000000 0700",
+                ),
+            ],
+        ),
+        sample(
+            "ads-discovery",
+            Carrier::Udp,
+            48_899,
+            &[(ToServer, "03661471 00000000 01000000 0a0000010101 1027 00000000")],
+        ),
         sample(
             "sv",
             Carrier::Ethernet,

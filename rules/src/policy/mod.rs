@@ -22,6 +22,7 @@ mod explain;
 mod extent;
 mod judge;
 mod limits;
+mod more_windows;
 mod navigation;
 mod parse;
 mod parse_conduits;

@@ -45,7 +45,7 @@ pub(super) struct Names {
     pub(super) assets: HashMap<String, (AssetIx, u32)>,
     pub(super) groups: HashMap<String, (Vec<AssetIx>, u32)>,
     pub(super) windows: HashMap<String, (WindowIx, u32)>,
-    redundancy: Vec<String>,
+    pub(super) redundancy: Vec<String>,
 }
 
 impl Names {

@@ -32,6 +32,18 @@ fn datagram() -> Vec<u8> {
 /// `hi` in hexadecimal, on its way to the server.
 const HI: &str = ">6869";
 
+const AP: [u8; 6] = [0, 0x0b, 0x86, 1, 2, 3];
+
+/// A token ring frame (IEEE 802.5): access and frame control of an LLC frame, destination, source, route.
+fn ring(dst: [u8; 6], src: [u8; 6], route: &[u8]) -> Vec<u8> {
+    [&[0x10, 0x40][..], &dst, &src, route].concat()
+}
+
+/// An 802.11 header (IEEE 802.11-2020, 9.2.4): frame control, duration, three addresses, sequence control, the rest.
+fn wlan(first: u8, flags: u8, addresses: [[u8; 6]; 3], rest: &[u8]) -> Vec<u8> {
+    [&[first, flags, 0, 0][..], &addresses.concat(), &[0x10, 0], rest].concat()
+}
+
 #[test]
 fn what_carries_an_ip_packet() {
     let ip = datagram();
@@ -46,6 +58,12 @@ fn what_carries_an_ip_packet() {
             [&protocol.to_be_bytes()[..], &[0, 0, 0, 0, 0, 3], &hardware.to_be_bytes(), &[0, 6], &CLIENT_MAC, &[0, 0]];
         with(&head.concat(), payload)
     };
+    let snap = |packet: &[u8]| {
+        let high = if packet[0] >> 4 == 4 { [8, 0] } else { [0x86, 0xdd] };
+        [&[0xaa, 0xaa, 3, 0, 0, 0][..], &high, packet].concat()
+    };
+    let mut routed = CLIENT_MAC;
+    routed[0] |= 0x80;
     for (name, link, bytes) in [
         ("ethernet", 1, ethernet(CLIENT_MAC, SERVER_MAC, 0x0800, &ip)),
         ("ethernet ipv6", 1, ethernet(CLIENT_MAC, SERVER_MAC, 0x86dd, &ip6)),
@@ -71,6 +89,52 @@ fn what_carries_an_ip_packet() {
         ("cooked loopback device", 113, sll(772, 0x86dd, &ip6)),
         ("cooked with a tag", 113, sll(1, 0x8100, &tagged(5, 0x0800, &ip))),
         ("cooked v2", 276, sll2(1, 0x0800, &ip)),
+        ("token ring", 6, with(&ring(SERVER_MAC, CLIENT_MAC, &[]), &snap(&ip))),
+        ("token ring, source-routed", 6, with(&ring(SERVER_MAC, routed, &[0x06, 0x80, 0, 0x11, 0, 0x20]), &snap(&ip))),
+        ("arcnet, rfc 1201, bsd", 7, with(&[1, 2, 212, 0, 0, 9], &ip)),
+        ("arcnet, exception header", 7, with(&[1, 2, 212, 0xff, 0xff, 0xff, 212, 0, 0, 9], &ip)),
+        ("arcnet, rfc 1051, bsd", 7, with(&[1, 2, 240], &ip)),
+        ("arcnet, rfc 1201, linux", 129, with(&[1, 2, 0, 0, 212, 0, 0, 9], &ip)),
+        ("arcnet, ipv6, linux", 129, with(&[1, 2, 0, 0, 196, 0, 0, 9], &ip6)),
+        ("arcnet, rfc 1051, linux", 129, with(&[1, 2, 0, 0, 240], &ip)),
+        ("ppp", 9, with(&[0xff, 3, 0, 0x21], &ip)),
+        ("ppp, header compressed away", 9, with(&[0x21], &ip)),
+        ("ppp ipv6", 50, with(&[0xff, 3, 0, 0x57], &ip6)),
+        ("cisco framing on a ppp line", 50, with(&[0x0f, 0, 8, 0], &ip)),
+        ("cisco hdlc", 104, with(&[0x8f, 0, 0x86, 0xdd], &ip6)),
+        ("802.11, station to access point", 105, with(&wlan(0x08, 1, [AP, CLIENT_MAC, SERVER_MAC], &[]), &snap(&ip))),
+        ("802.11, access point to station", 105, with(&wlan(0x08, 2, [SERVER_MAC, AP, CLIENT_MAC], &[]), &snap(&ip))),
+        ("802.11 without an access point", 105, with(&wlan(0x08, 0, [SERVER_MAC, CLIENT_MAC, AP], &[]), &snap(&ip))),
+        ("802.11 bridge", 105, with(&wlan(0x08, 3, [AP, AP, SERVER_MAC], &CLIENT_MAC), &snap(&ip))),
+        ("802.11 qos", 105, with(&wlan(0x88, 1, [AP, CLIENT_MAC, SERVER_MAC], &[0, 0]), &snap(&ip))),
+        ("802.11 qos with ht control", 105, {
+            with(&wlan(0x88, 0x81, [AP, CLIENT_MAC, SERVER_MAC], &[0, 0, 1, 2, 3, 4]), &snap(&ip))
+        }),
+        ("802.11 aggregate, its first", 105, {
+            let inside = snap(&ip);
+            let head = [&SERVER_MAC[..], &CLIENT_MAC, &(inside.len() as u16).to_be_bytes(), &inside, &[0; 3]].concat();
+            with(&wlan(0x88, 1, [AP, CLIENT_MAC, AP], &[0x80, 0]), &head)
+        }),
+        ("radiotap, checksum behind", 127, {
+            let air = with(&wlan(0x08, 1, [AP, CLIENT_MAC, SERVER_MAC], &[]), &snap(&ip6));
+            // time stamp, flags: checksum there
+            [&[0, 0, 17, 0, 3, 0, 0, 0][..], &[0; 8], &[0x10], &air, &[1, 2, 3, 4]].concat()
+        }),
+        ("radiotap, two presence words, padded", 127, {
+            let air = with(&wlan(0x88, 1, [AP, CLIENT_MAC, SERVER_MAC], &[0, 0, 0xee, 0xee]), &snap(&ip));
+            [&[0, 0, 25, 0, 3, 0, 0, 0x80, 0, 0, 0, 0, 9, 9, 9, 9][..], &[0; 8], &[0x20], &air].concat()
+        }),
+        ("per-packet information", 192, {
+            with(&[0, 0, 8, 0, 105, 0, 0, 0], &with(&wlan(0x08, 1, [AP, CLIENT_MAC, SERVER_MAC], &[]), &snap(&ip)))
+        }),
+        ("prism", 119, {
+            let header = [&[0x44, 0, 0, 0, 144, 0, 0, 0][..], &[0; 136]].concat();
+            with(&header, &with(&wlan(0x08, 1, [AP, CLIENT_MAC, SERVER_MAC], &[]), &snap(&ip)))
+        }),
+        ("avs", 163, {
+            let header = [&[0x80, 0x21, 0x10, 1, 0, 0, 0, 64][..], &[0; 56]].concat();
+            with(&header, &with(&wlan(0x08, 1, [AP, CLIENT_MAC, SERVER_MAC], &[]), &snap(&ip)))
+        }),
         ("udp shorter than the packet", 101, {
             let mut datagram = udp(4000, 4001, b"hi");
             datagram.extend_from_slice(b"trailer");
@@ -92,6 +156,9 @@ fn what_carries_an_ip_packet() {
         let flow = log.flows.first().unwrap();
         assert_eq!((flow.transport, flow.src_port, flow.dst_port), (Transport::Udp, 4000, 4001), "{name}");
         assert_eq!(flow.ttl, 64, "{name}");
+        if matches!(link, 1 | 6 | 105 | 119 | 127 | 163 | 192) {
+            assert_eq!((flow.src_mac, flow.dst_mac), (Mac(CLIENT_MAC), Mac(SERVER_MAC)), "{name}");
+        }
         let damage: u64 = counters.iter().filter(|(name, _)| name.starts_with("bad")).map(|(_, value)| value).sum();
         assert_eq!((damage, counters.truncated), (0, 0), "{name}");
     }
@@ -164,6 +231,22 @@ fn what_is_not_ip() {
         ("short can", 227, can[..10].to_vec(), Transport::Can, format!("{}{}", &can_hex[..20], "0".repeat(12))),
         ("cooked can", 113, sll_can(0x000c), Transport::Can, can_hex.to_owned()),
         ("cooked can fd", 113, sll_can(0x000d), Transport::Can, can_hex.to_owned()),
+        ("802.11 beacon", 105, wlan(0x80, 0, [[0xff; 6], AP, AP], &[1, 2]), Transport::Ethernet(0), "0102".to_owned()),
+        (
+            "802.11, encrypted",
+            105,
+            wlan(0x08, 0x41, [AP, CLIENT_MAC, SERVER_MAC], &[9, 9]),
+            Transport::Ethernet(0),
+            "0909".to_owned(),
+        ),
+        (
+            "token ring netbios",
+            6,
+            [&ring(SERVER_MAC, CLIENT_MAC, &[])[..], &[0xf0, 0xf0, 3]].concat(),
+            Transport::Ethernet(0xf0),
+            "f0f003".to_owned(),
+        ),
+        ("arcnet arp", 129, vec![1, 2, 0, 0, 241, 0, 7], Transport::Ethernet(0x0806), "0007".to_owned()),
         (
             "cooked llc",
             113,
@@ -200,6 +283,19 @@ fn damage_is_counted_by_kind() {
         ("tags without end", 1, ethernet(CLIENT_MAC, SERVER_MAC, 0x8100, &[0x81, 0].repeat(40)), "bad_link_header"),
         ("unknown family", 0, vec![77, 0, 0, 0, 0x45], "bad_link_header"),
         ("can without a length", 227, vec![0; 7], "bad_link_header"),
+        ("802.11 acknowledgement", 105, vec![0xd4, 0, 0, 0, 1, 2, 3, 4, 5, 6], "link_housekeeping"),
+        ("802.11 without data", 105, wlan(0x48, 1, [AP, CLIENT_MAC, SERVER_MAC], &[]), "link_housekeeping"),
+        ("802.11 cut in its addresses", 105, vec![8, 1, 0, 0, 1, 2, 3, 4, 5, 6], "bad_link_header"),
+        ("radiotap longer than the frame", 127, vec![0, 0, 200, 0, 0, 0, 0, 0], "bad_link_header"),
+        ("link header within itself", 192, vec![0, 0, 8, 0, 192, 0, 0, 0, 0, 0, 8, 0, 1, 0, 0, 0], "bad_link_header"),
+        (
+            "token ring route past the end",
+            6,
+            [&ring(SERVER_MAC, [0x80; 6], &[0x1f])[..], &[0; 9]].concat(),
+            "bad_link_header",
+        ),
+        ("ppp, line negotiated", 9, vec![0xff, 3, 0xc0, 0x21, 1, 1, 0, 4], "link_housekeeping"),
+        ("cisco keepalive", 104, vec![0x8f, 0, 0x80, 0x35, 0, 0, 0, 2], "link_housekeeping"),
         ("cut in the ip header", 1, whole[..20].to_vec(), "bad_ip_header"),
         ("ip version 9", 101, vec![0x90; 40], "bad_ip_header"),
         ("cut in the udp header", 101, ipv4(CLIENT, SERVER, 17, &[0; 5]), "bad_transport_header"),
@@ -229,7 +325,7 @@ proptest! {
     #[test]
     fn any_bytes_are_safe(
         frames in proptest::collection::vec(
-            (proptest::sample::select(vec![0_u32, 1, 12, 14, 101, 108, 113, 195, 227, 228, 229, 276, 99]),
+            (proptest::sample::select(vec![0_u32, 1, 6, 7, 9, 12, 14, 50, 101, 104, 105, 108, 113, 119, 127, 129, 163, 192, 195, 227, 228, 229, 276, 99]),
              proptest::collection::vec(any::<u8>(), 0..200), 0..400_u32), 1..30),
     ) {
         let mut log = Log::default();

@@ -32,6 +32,12 @@ fn vxlan(inner: &[u8]) -> Vec<u8> {
     ipv4(MIRROR, MONITOR, 17, &udp(50_000, 4789, &[&[8, 0, 0, 0, 0, 0, 42, 0][..], inner].concat()))
 }
 
+fn geneve(protocol: u16, options: &[u8], inner: &[u8]) -> Vec<u8> {
+    let words = u8::try_from(options.len() / 4).unwrap();
+    let header = [&[words, 0x40][..], &protocol.to_be_bytes(), &[0, 0, 10, 0], options, inner].concat();
+    ipv4(MIRROR, MONITOR, 17, &udp(50_000, 6081, &header))
+}
+
 #[test]
 fn what_is_inside_is_read() {
     let erspan3 = |platform: bool| {
@@ -54,6 +60,9 @@ fn what_is_inside_is_read() {
             true,
         ),
         ("vxlan", vxlan(&inner_frame()), true),
+        ("geneve", geneve(0x6558, &[], &inner_frame()), true),
+        ("geneve with a critical option", geneve(0x6558, &[0, 0, 0x80, 1, 0, 0, 0, 12], &inner_frame()), true),
+        ("geneve with ip", geneve(0x0800, &[], &inner_ip()), false),
     ] {
         let mut log = Log::default();
         let mut feed = Feed::new(Engine::new(Limits::default(), TAPE), &mut log);
@@ -71,6 +80,12 @@ fn what_is_inside_is_read() {
 fn what_only_looks_like_a_tunnel_is_read_as_it_is() {
     for (name, packet) in [
         ("vxlan port, reserved bits set", ipv4(CLIENT, SERVER, 17, &udp(1, 4789, &[8, 1, 0, 0, 0, 0, 42, 0, 9]))),
+        ("geneve port, version 1", ipv4(CLIENT, SERVER, 17, &udp(1, 6081, &[0x40, 0, 0x65, 0x58, 0, 0, 1, 0, 9]))),
+        (
+            "geneve port, control message",
+            ipv4(CLIENT, SERVER, 17, &udp(1, 6081, &[0, 0x80, 0x65, 0x58, 0, 0, 1, 0, 9])),
+        ),
+        ("geneve options past the end", ipv4(CLIENT, SERVER, 17, &udp(1, 6081, &[4, 0, 0x65, 0x58, 0, 0, 1, 0, 9]))),
         ("pptp", ipv4(CLIENT, SERVER, 47, &[0x30, 1, 0x88, 0x0b, 0, 0, 0, 0])),
         ("gre with keep-alive", gre(0, 0, &[], &[])),
         ("gre cut in its options", gre(0xb0, 0x0800, &[1], &[])),

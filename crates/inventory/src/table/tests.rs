@@ -1,6 +1,6 @@
 //! The rules of identity, case by case.
 
-use dogwatch_model::{Initiator, Message, NoFields, Object, Transport, Vlans};
+use dogwatch_model::{Initiator, Message, NoFields, Object, Vlans};
 
 use super::*;
 
@@ -237,10 +237,35 @@ fn link_local_addresses_are_bounded_too() {
 fn the_loopback_address_is_a_device_only_where_there_are_no_cards() {
     let mut inventory = Inventory::default();
     let card = see(&mut inventory, 0, A, Some("127.0.0.1"), 64).unwrap();
-    assert_eq!((inventory.len(), inventory.get(card).unwrap().interfaces[0].ips.len()), (1, 0));
+    let shown = |ix| inventory_ips(&inventory, ix);
+    assert_eq!((inventory.len(), shown(card)), (1, vec!["127.0.0.1".parse().unwrap()]), "a card shows what it sent");
+    assert_eq!(inventory.by_ip("127.0.0.1".parse().unwrap()), None, "but the address finds nobody");
+    let other = see(&mut inventory, 0, ROUTER, Some("127.0.0.1"), 64).unwrap();
+    assert_ne!(card, other, "two cards with the loopback address are two devices");
     let here = see(&mut inventory, 1, Mac::NONE, Some("127.0.0.1"), 64).unwrap();
     assert_ne!(card, here);
-    assert_eq!(see(&mut inventory, 2, Mac::NONE, Some("::1"), 64).map(|_| inventory.len()), Some(3));
+    assert_eq!(see(&mut inventory, 2, Mac::NONE, Some("::1"), 64).map(|_| inventory.len()), Some(4));
+}
+
+fn inventory_ips(inventory: &Inventory, ix: AssetIx) -> Vec<std::net::IpAddr> {
+    inventory.get(ix).unwrap().interfaces.iter().flat_map(|interface| interface.ips.clone()).collect()
+}
+
+#[test]
+fn a_serial_line_is_one_device_and_stays_it() {
+    let mut inventory = Inventory::default();
+    let line = Flow { transport: Transport::Serial, ..flow(Mac::NONE, None, 0) };
+    let gyro = inventory.sender(at(0), 1, &line, "gyro").unwrap();
+    assert_eq!(inventory.sender(at(9), 7, &line, "gyro"), Some(gyro), "plugged in again");
+    let echo_sounder = inventory.sender(at(1), 1, &line, "depth").unwrap();
+    assert_ne!(gyro, echo_sounder);
+    // what has neither address nor line is still nobody
+    assert_eq!(inventory.sender(at(1), 1, &flow(Mac::NONE, None, 0), "mir0"), None);
+    let id = inventory.get(gyro).unwrap().asset_id.clone();
+    let mut next_run = Inventory::default();
+    next_run.restore(inventory.assets().cloned().collect::<Vec<_>>());
+    let again = next_run.sender(at(99), 1, &line, "gyro").unwrap();
+    assert_eq!((next_run.len(), &next_run.get(again).unwrap().asset_id), (2, &id));
 }
 
 #[test]

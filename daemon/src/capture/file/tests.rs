@@ -195,3 +195,44 @@ fn random_bytes_end_in_peace() {
         }
     }
 }
+
+#[test]
+fn records_without_a_frame_have_a_number_too() {
+    // As tshark 4.0 numbers a file of these blocks: 1 custom, 2 frame, 3 journal, 4 frame, 5 sysdig event; the others have none.
+    let mut bytes = section(false);
+    bytes.extend(interface(false, 1, b"mir0", None));
+    bytes.extend(block(false, 0xbad, &[0xd9, 0x7e, 0, 0, b'x', 0, 0, 0]));
+    bytes.extend(block(false, 4, &[0; 4]));
+    bytes.extend(packet(false, 0, 1, b"one"));
+    bytes.extend(block(false, 9, b"MESSAGE=hi\n"));
+    for kind in [5, 7, 8, 10, 0x99, 0x201, 0x205, 0x8000_0001] {
+        bytes.extend(block(false, kind, &[0; 16]));
+    }
+    bytes.extend(packet(false, 0, 2, b"two"));
+    bytes.extend(block(false, 0x204, &[0; 24]));
+    let mut file =
+        CaptureFile::from_reader(Box::new(std::io::Cursor::new(bytes)), Path::new("test.pcapng")).ok().unwrap();
+    assert_eq!(file.next_frame().unwrap().unwrap().number, 2);
+    assert_eq!(file.next_frame().unwrap().unwrap().number, 4);
+    assert!(file.next_frame().unwrap().is_none());
+    assert_eq!(file.records_without_frame(), 3);
+}
+
+#[test]
+fn before_version_2_4_the_lengths_stand_the_other_way_round() {
+    // libpcap, sf-pcap.c: up to 2.2 the length on the wire comes first, in 2.3 either may; 543.0 is DG/UX
+    for (major, minor, first, second) in
+        [(2_u16, 0_u16, 9_u32, 4_u32), (2, 2, 9, 4), (2, 3, 9, 4), (2, 3, 4, 9), (543, 0, 9, 4), (2, 4, 4, 9)]
+    {
+        let mut bytes = pcap([0xd4, 0xc3, 0xb2, 0xa1], false, 1, &[(1, 0, b"abcd")], 0);
+        bytes[4..6].copy_from_slice(&major.to_le_bytes());
+        bytes[6..8].copy_from_slice(&minor.to_le_bytes());
+        bytes[32..36].copy_from_slice(&first.to_le_bytes());
+        bytes[36..40].copy_from_slice(&second.to_le_bytes());
+        let mut file =
+            CaptureFile::from_reader(Box::new(std::io::Cursor::new(bytes)), Path::new("old.pcap")).ok().unwrap();
+        let frame = file.next_frame().unwrap().unwrap();
+        assert_eq!((frame.original_length, frame.bytes), (9, &b"abcd"[..]), "version {major}.{minor}");
+        assert!(file.next_frame().unwrap().is_none());
+    }
+}

@@ -6,6 +6,7 @@ mod intruder;
 mod navigation;
 mod network;
 mod registers;
+mod sensors;
 
 use std::collections::BTreeMap;
 
@@ -162,7 +163,12 @@ const fn attack(
 }
 
 /// Every script there is.
-pub(crate) const SCRIPTS: &[Script] = &[
+pub(crate) fn all() -> impl Iterator<Item = &'static Script> {
+    [SCRIPTS, sensors::SCRIPTS].into_iter().flatten()
+}
+
+/// Normal life, and the attacks whose files have no list of their own.
+const SCRIPTS: &[Script] = &[
     life("sea-day", "normal life on passage: sentences, polls, office and crew, NMEA 2000", Voyage::Passage),
     life("arrival", "normal life while she slows down from sea speed and turns towards a quay", Voyage::Arrival),
     life("anchor-swing", "normal life at anchor: she swings round it, autopilot off", Voyage::Anchor),
@@ -272,7 +278,7 @@ pub(crate) const SCRIPTS: &[Script] = &[
         navigation::time_jump,
     ),
     attack("gyro-freeze", "the gyro stands still while the ship alters course", &[], 200, navigation::gyro_freeze),
-    attack("gyro-bias", "the gyro drifts away", &[("deg", 8.0), ("ramp", 120.0)], 200, navigation::gyro_bias),
+    attack("gyro-bias", "the gyro drifts away", &[("deg", 8.0), ("ramp", 300.0)], 400, navigation::gyro_bias),
     attack("steer-cmd", "the conning display orders another heading", &[("deg", 30.0)], 60, navigation::steer_cmd),
     attack(
         "n2k-command",
@@ -299,13 +305,6 @@ pub(crate) const SCRIPTS: &[Script] = &[
         )
     },
     attack(
-        "ais-clone",
-        "another ship is heard with our own number, three miles away",
-        &[("nm", 3.0)],
-        60,
-        bridge::ais_clone,
-    ),
-    attack(
         "nmea-badsum",
         "one in five lines of the echo sounder has a wrong checksum, as on a noisy cable",
         &[],
@@ -322,9 +321,15 @@ pub(crate) const SCRIPTS: &[Script] = &[
     attack("mirror-loss", "the machinery mirror port goes dark", &[], 150, intruder::mirror_loss),
 ];
 
+/// The normal life that a script disturbs: the first one of the same voyage.
+pub(crate) fn normal_of(script: &Script) -> &'static str {
+    let same = |life: &&Script| !life.attack && life.voyage == script.voyage;
+    SCRIPTS.iter().find(same).map_or("", |life| life.name)
+}
+
 /// Finds a script by name.
 pub(crate) fn find(name: &str) -> Result<&'static Script, SimError> {
-    SCRIPTS.iter().find(|script| script.name == name).ok_or_else(|| SimError::UnknownScript { name: name.to_owned() })
+    all().find(|script| script.name == name).ok_or_else(|| SimError::UnknownScript { name: name.to_owned() })
 }
 
 impl Script {

@@ -36,7 +36,7 @@ pub(super) fn drag(scene: &Scene<'_>) -> Result<Play, SimError> {
         let seconds = (world.now - from) as f64 / SECOND as f64;
         let shift = (pull.0 * seconds, pull.1 * seconds);
         for number in which.clone() {
-            world.effects.receivers.insert(number, ReceiverFault { shift, pull, late: 0 });
+            world.effects.receivers.insert(number, ReceiverFault { shift, pull, ..ReceiverFault::default() });
         }
     });
     let moved = scene.required(&["DW-5003"], "navigation", Severity::High, 240);
@@ -77,7 +77,7 @@ pub(super) fn gyro_freeze(scene: &Scene<'_>) -> Result<Play, SimError> {
 
 /// gyro-bias: the heading drifts away by `deg` over `ramp` seconds and stays there.
 pub(super) fn gyro_bias(scene: &Scene<'_>) -> Result<Play, SimError> {
-    let (degrees, ramp) = (scene.parameter("deg", 8.0), scene.parameter("ramp", 120.0).max(1.0));
+    let (degrees, ramp) = (scene.parameter("deg", 8.0), scene.parameter("ramp", 300.0).max(1.0));
     let from = scene.from;
     let bend = Box::new(move |world: &mut World| {
         let share = ((world.now - from) as f64 / SECOND as f64 / ramp).min(1.0);
