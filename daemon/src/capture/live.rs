@@ -73,6 +73,8 @@ pub struct LiveCounters {
 pub struct LiveCapture {
     settings: LiveSettings,
     handle: Option<Capture<Active>>,
+    /// Whether the interface is up and has a carrier. libpcap waits in silence while it is not.
+    has_carrier: bool,
     link: LinkType,
     counters: LiveCounters,
     /// Raw 32-bit values of the last reading: libpcap's counters wrap.
@@ -97,7 +99,14 @@ impl LiveCapture {
     /// When it does not exist, cannot be opened, or the filter is wrong.
     pub fn open(settings: LiveSettings) -> Result<Self, LiveError> {
         let (handle, link) = open_handle(&settings)?;
-        Ok(Self { settings, handle: Some(handle), link, counters: LiveCounters::default(), last_raw: (0, 0, 0) })
+        Ok(Self {
+            settings,
+            handle: Some(handle),
+            has_carrier: true,
+            link,
+            counters: LiveCounters::default(),
+            last_raw: (0, 0, 0),
+        })
     }
 
     /// Its name.
@@ -106,10 +115,24 @@ impl LiveCapture {
         &self.settings.interface
     }
 
-    /// Whether it is open now.
+    /// Whether it is open, up and plugged in.
     #[must_use]
     pub const fn is_up(&self) -> bool {
-        self.handle.is_some()
+        self.handle.is_some() && self.has_carrier
+    }
+
+    /// Looks whether the interface is up and plugged in: a matter of once a second.
+    pub fn look_at_carrier(&mut self) {
+        let has_carrier = has_carrier(&self.settings.interface);
+        if self.has_carrier != has_carrier && self.handle.is_some() {
+            if has_carrier {
+                tracing::info!(interface = %self.settings.interface, "interface has a link again");
+            } else {
+                tracing::warn!(interface = %self.settings.interface, "interface is down or its cable is out");
+                self.counters.failures += 1;
+            }
+        }
+        self.has_carrier = has_carrier;
     }
 
     /// What to wait on for frames.
@@ -215,6 +238,14 @@ pub fn wait<'c>(sources: impl Iterator<Item = BorrowedFd<'c>>, longest: Duration
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
         Err(errno) => Err(LiveError::Poll(errno.into())),
     }
+}
+
+/// Whether an interface is up with a carrier; those the system does not list (`any`) are.
+fn has_carrier(interface: &str) -> bool {
+    pnet_datalink::interfaces()
+        .iter()
+        .find(|known| known.name == interface)
+        .is_none_or(|known| known.is_up() && known.is_running())
 }
 
 /// An interface of this machine, as the operator sees it.

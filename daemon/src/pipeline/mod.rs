@@ -11,9 +11,9 @@ mod watch;
 use dogwatch_dissectors::PROTOCOLS;
 use dogwatch_flow::{Counters, Engine, Frame, Limits};
 use dogwatch_inventory::Inventory;
-use dogwatch_model::{Asset, AssetChange, CaptureTime, Connection, Finding, SourceId};
+use dogwatch_model::{Asset, AssetChange, CaptureTime, Connection, Finding, ShipState, SourceId};
 use dogwatch_rules::policy::Policy;
-use dogwatch_rules::{Baseline, HealthSeen, Rules, Settings as RuleSettings};
+use dogwatch_rules::{Baseline, HealthSeen, PolicySeen, Rules, Settings as RuleSettings};
 
 use crate::capture::SourceInfo;
 use crate::mirror::MirrorSeen;
@@ -78,6 +78,16 @@ impl Pipeline {
     /// Takes up what the rules of an earlier run learned; gives the detections that could not read theirs.
     pub fn recall(&mut self, baseline: Baseline) -> Vec<String> {
         self.watch.rules.recall(baseline)
+    }
+
+    /// Another policy was read; with `policy` it takes over, without one the old one stays.
+    pub fn policy_changed(&mut self, policy: Option<Policy>, seen: &PolicySeen<'_>) {
+        self.watch.policy_changed(policy, seen);
+    }
+
+    /// Sets the ship state by hand, until a time or until it is set to `None`.
+    pub fn set_state(&mut self, manual: Option<(ShipState, Option<CaptureTime>)>, at: CaptureTime) {
+        self.watch.rules.set_state(manual, at);
     }
 
     /// Adds a capture source.

@@ -203,6 +203,9 @@ impl Watchkeeper {
     /// Once a second: time goes by for the rules, news goes to the keeper, the picture to the board; now and then also what was learned.
     fn beat(&mut self, since: Duration, with_baseline: bool) {
         for port in &mut self.ports {
+            if let Input::Live(capture) = &mut port.input {
+                capture.look_at_carrier();
+            }
             let counters = port.input.counters();
             self.pipeline.source_health(
                 port.source,

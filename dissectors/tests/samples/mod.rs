@@ -1,5 +1,7 @@
 //! One short conversation a protocol, built from its specification, for the tests that run over every protocol.
 
+mod enterprise;
+
 use dogwatch_dissectors::Carrier;
 use dogwatch_model::Direction::{self, ToClient, ToServer};
 
@@ -29,6 +31,12 @@ fn text(protocol: &'static str, carrier: Carrier, port: u16, parts: &[(Direction
 
 /// All samples.
 pub(crate) fn samples() -> Vec<Sample> {
+    let mut all = first_samples();
+    all.extend(enterprise::samples());
+    all
+}
+
+fn first_samples() -> Vec<Sample> {
     let dns = "0007 0100 0001 0000 0000 0000 036e7470 06627269646765 00 0001 0001";
     vec![
         sample(
@@ -86,6 +94,65 @@ pub(crate) fn samples() -> Vec<Sample> {
                     ToServer,
                     "4d534746 3a000000 00000000000000000000000000000000 01007702 0000 0000000000000000 01000000 00000000 ffffffff 00000000 0000 00",
                 ),
+            ],
+        ),
+        sample(
+            "mms",
+            Carrier::Tcp,
+            102,
+            &[
+                (
+                    ToServer,
+                    "0300002a 02f080 01000100 611d301b020103 a016 a014020101 a40f800100a10aa0083006a00480026d75 0300000b 02f000 01000100",
+                ),
+                (ToServer, "03000012 02f080 61093007020103 a002 8b00"),
+                (
+                    ToClient,
+                    "0300001f 02f080 01000100 61123010020103 a00b a109020101 a404 a102 8000 03000009 02f080 8c00",
+                ),
+            ],
+        ),
+        sample(
+            "ptp",
+            Carrier::Ethernet,
+            0,
+            &[(
+                ToServer,
+                "0b02 0040 05 00 0000 0000000000000000 00000000 000ccdfffe000001 0001 0009 0500 00000000000000000000 0025 00 80 06 21 4e5d 7f 000ccdfffe000001 0000 20",
+            )],
+        ),
+        sample(
+            "synchrophasor",
+            Carrier::Tcp,
+            4712,
+            &[
+                (ToServer, "aa41 0012 0007 44853600 00560710 0002 7f44"),
+                (ToClient, "aa01 0014 0007 44853600 00560710 00000000 d028"),
+            ],
+        ),
+        sample(
+            "hart-ip",
+            Carrier::Udp,
+            5094,
+            &[
+                (ToServer, "01 00 00 00 0005 000d 01 0000ea60"),
+                (ToServer, "01 00 03 00 0006 0011 82 a64e123456 00 00 1a"),
+                (ToClient, "01 01 03 00 0006 0013 86 a64e123456 12 02 0700 09"),
+            ],
+        ),
+        sample("hart-ip", Carrier::Tcp, 5094, &[(ToServer, "01 00 00 00 0005 000d 01 0000ea60 01 00 02 00 0006 0008")]),
+        sample(
+            "mqtt",
+            Carrier::Tcp,
+            1883,
+            &[
+                (
+                    ToServer,
+                    "10 17 0004 4d515454 04 c2 003c 0003 647731 0003 656e67 0001 78 32 0a 0004 746b2f31 0007 3432",
+                ),
+                (ToClient, "20 02 00 00 40 02 0007"),
+                (ToServer, "82 0a 0001 0005 746b2f2b2f 00 c0 00"),
+                (ToClient, "90 03 0001 00 30 08 0004 746b2f31 3432"),
             ],
         ),
         sample("profinet-dcp", Carrier::Ethernet, 0, &[(ToServer, "fefe 05 00 01000001 0080 0004 ffff 0000")]),

@@ -79,7 +79,7 @@ fn attacks_change_nothing_before_their_window_and_something_after() {
             run(&RunOptions { duration_s, pictures: false, ..options(name) }, &files(dir.path())).unwrap();
             ["", ".n2k"].map(|part| records(dir.path().join(format!("{name}{part}.pcap"))))
         };
-        let normal = normal.entry(script.normal).or_insert_with(|| play(script.normal, 800));
+        let normal = normal.entry(script.normal).or_insert_with(|| play(script.normal, 1_150));
         let (needs_s, lead_s) = script.needs_s;
         let duration_s = 120.max(lead_s) + needs_s;
         let attacked = play(script.name, duration_s);

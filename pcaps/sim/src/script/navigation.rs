@@ -67,7 +67,7 @@ pub(super) fn gyro_freeze(scene: &Scene<'_>) -> Result<Play, SimError> {
     let mut frozen = None;
     let bend = Box::new(move |world: &mut World| {
         let held = *frozen.get_or_insert(world.motion.heading);
-        world.effects.gyro = GyroFault { frozen: Some(held), bias: 0.0 };
+        world.effects.gyro = GyroFault { frozen: Some(held), ..GyroFault::default() };
         if world.now > from + 10 * SECOND {
             world.motion.alter_course((held + 40.0).rem_euclid(360.0));
         }
@@ -81,7 +81,7 @@ pub(super) fn gyro_bias(scene: &Scene<'_>) -> Result<Play, SimError> {
     let from = scene.from;
     let bend = Box::new(move |world: &mut World| {
         let share = ((world.now - from) as f64 / SECOND as f64 / ramp).min(1.0);
-        world.effects.gyro = GyroFault { bias: degrees * share, frozen: None };
+        world.effects.gyro = GyroFault { bias: degrees * share, ..GyroFault::default() };
     });
     gyro_play(scene, bend, ramp as u32 + 60)
 }

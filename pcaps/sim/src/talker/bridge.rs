@@ -241,7 +241,11 @@ impl Talker for Gyro {
             let fault = world.effects.gyro;
             let heading = fault.frozen.unwrap_or(world.motion.heading + 0.3 + noise + fault.bias);
             let line = nmea::sentence(&format!("HEHDT,{},T", nmea::angle(heading)));
-            self.outlet.send(net, at + self.rng.nanos(2 * MILLI), lwe::SATD, &[line], false);
+            let at = at + self.rng.nanos(2 * MILLI);
+            self.outlet.send(net, at, lwe::SATD, std::slice::from_ref(&line), false);
+            if fault.doubled {
+                self.outlet.send(net, at + 90 * MILLI, lwe::SATD, &[line], false);
+            }
         }
         while let Some(at) = self.turn.due(world.now) {
             let rot = world.motion.rot + self.rng.normal(0.15);

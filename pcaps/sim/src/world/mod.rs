@@ -49,6 +49,8 @@ pub(crate) struct GyroFault {
     pub(crate) bias: f64,
     /// The heading it is stuck at.
     pub(crate) frozen: Option<f64>,
+    /// Each heading goes out twice.
+    pub(crate) doubled: bool,
 }
 
 /// What the transponder says wrongly of the own ship.
