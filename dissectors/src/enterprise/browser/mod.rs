@@ -173,7 +173,11 @@ fn read(chunk: &Chunk<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
         if let Some(message) = &message {
             visit.coded("command", message.command, Some(kind(message.command)));
             // of a request it is who shall be answered, and behind a domain stands its master browser
-            let server = if message.command == REQUEST { "response_name" } else { "server" };
+            let server = match message.command {
+                REQUEST => "response_name",
+                BECOME_BACKUP => "promoted",
+                _ => "server",
+            };
             visit.maybe_text(server, message.server);
             visit.maybe("os_major", message.version.map(|(major, _)| major));
             visit.maybe("os_minor", message.version.map(|(_, minor)| minor));

@@ -86,7 +86,8 @@ fn is_single_label(dns: &Dns<'_>) -> bool {
 /// NetBIOS shares the message format; its names are 32 letters from A to P.
 fn is_netbios(name: &Name) -> bool {
     let label = name.as_str().split('.').next().unwrap_or_default();
-    label.len() == 32 && label.bytes().all(|byte| (b'A'..=b'P').contains(&byte))
+    // one damaged letter does not make a host name of it
+    label.len() >= 32 && label.bytes().filter(|byte| (b'A'..=b'P').contains(byte)).count() >= 28
 }
 
 fn probe_dns(carrier: Carrier, head: &[u8]) -> Probe {

@@ -57,25 +57,34 @@ impl<'a> Packet<'a> {
         }
     }
 
-    /// Global data, security parameters as a string of their own, and the scoped PDU in clear or encrypted.
+    /// Global data, security parameters as a string of their own, and the scoped PDU in clear or encrypted. The global data must be right; what is
+    /// damaged behind it is left out.
     fn version3(mut reader: Reader<'a>) -> Option<Self> {
-        let _global = ber::expect(&mut reader, SEQUENCE).ok()?;
+        let mut global = Reader::new("snmp global data", ber::expect(&mut reader, SEQUENCE).ok()?);
+        let _id_and_size = (ber::expect(&mut global, INTEGER).ok()?, ber::expect(&mut global, INTEGER).ok()?);
+        let flags = ber::expect(&mut global, OCTETS).ok()?;
+        let _model = ber::expect(&mut global, INTEGER).ok()?;
+        if flags.len() != 1 {
+            return None;
+        }
         let security = ber::expect(&mut reader, OCTETS).ok()?;
-        let mut security =
-            Reader::new("snmp security", ber::expect(&mut Reader::new("snmp", security), SEQUENCE).ok()?);
-        let engine = ber::expect(&mut security, OCTETS).ok()?;
-        let _boots = ber::expect(&mut security, INTEGER).ok()?;
-        let _time = ber::expect(&mut security, INTEGER).ok()?;
-        let user = ber::expect(&mut security, OCTETS).ok()?;
-        let data = ber::element(&mut reader).ok()?;
-        let pdu = if data.tag == SEQUENCE {
+        let (engine, user) = Self::security(security).unwrap_or((&[], &[]));
+        let pdu = ber::element(&mut reader).ok().filter(|data| data.tag == SEQUENCE).and_then(|data| {
             let mut scoped = Reader::new("snmp scoped pdu", data.content);
             let _context = (ber::expect(&mut scoped, OCTETS).ok()?, ber::expect(&mut scoped, OCTETS).ok()?);
             ber::element(&mut scoped).ok().map(|pdu| (pdu.tag, pdu.content))
-        } else {
-            None
-        };
+        });
         Some(Self { version: 3, engine, user, pdu, ..Self::default() })
+    }
+
+    /// Engine id and user of the user-based security model (RFC 3414 clause 2.4).
+    fn security(parameters: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+        let mut reader =
+            Reader::new("snmp security", ber::expect(&mut Reader::new("snmp", parameters), SEQUENCE).ok()?);
+        let engine = ber::expect(&mut reader, OCTETS).ok()?;
+        let _boots = ber::expect(&mut reader, INTEGER).ok()?;
+        let _time = ber::expect(&mut reader, INTEGER).ok()?;
+        Some((engine, ber::expect(&mut reader, OCTETS).ok()?))
     }
 
     /// Name and value of every binding; the first three numbers of a version 1 trap are others.

@@ -238,15 +238,6 @@ fn asked(tables: &Facts, assets: &[&Value], fact: &Fact, place: &Place<'_>) -> C
         case.equal();
         return case;
     }
-    let rivals: Vec<String> = own()
-        .filter(|value| mapping.is_some_and(|mapping| mapping.is_told_by(value)))
-        .map(|value| value.value)
-        .collect();
-    if !rivals.is_empty() {
-        let flags = if want.contains('\u{fffd}') { vec!["no-text"] } else { Vec::new() };
-        case.differs("value", &json!(want), Some(&json!(rivals)), flags);
-        return case;
-    }
     let mut flags = vec!["fact"];
     if fact.address().is_none() {
         flags.push("no-address");
@@ -265,6 +256,14 @@ fn asked(tables: &Facts, assets: &[&Value], fact: &Fact, place: &Place<'_>) -> C
     }
     if want.contains('\u{fffd}') {
         flags.push("no-text");
+    }
+    let rivals: Vec<String> = own()
+        .filter(|value| mapping.is_some_and(|mapping| mapping.is_told_by(value)))
+        .map(|value| value.value)
+        .collect();
+    if !rivals.is_empty() {
+        case.differs("value", &json!(want), Some(&json!(rivals)), flags);
+        return case;
     }
     case.missing(flags);
     case

@@ -31,6 +31,8 @@ struct Place<'a> {
     name: &'a str,
     /// Its link layer is one that is not read: nothing in it can be equal.
     unread_link: bool,
+    /// It is one of those whose bytes were damaged on purpose.
+    damaged: bool,
 }
 
 /// Link-layer types that are read (crates/flow/src/link.rs), by number of the pcap registry.
@@ -40,7 +42,8 @@ fn place(row: &ManifestRow) -> Place<'_> {
     let links = row.get("linktypes").map_or("", String::as_str);
     let numbers = links.split(',').filter_map(|number| number.trim().parse::<u32>().ok());
     let unread_link = numbers.clone().next().is_some() && numbers.clone().all(|link| !READ_LINKS.contains(&link));
-    Place { name: row.get("file").map_or("", String::as_str), unread_link }
+    let damaged = row.get("category").is_some_and(|category| category.starts_with("malformed"));
+    Place { name: row.get("file").map_or("", String::as_str), unread_link, damaged }
 }
 
 /// Compares every capture below `folder`.
@@ -92,7 +95,7 @@ fn capture(
         report.crash("captures", name, ran.crash.as_deref())?;
         for (kind, file) in of_rows {
             if kind == "ndpi" {
-                labels::compare(program, &tables.labels, path, file, name, &rows, report)?;
+                labels::compare(program, &tables.labels, path, file, &place, &rows, report)?;
             } else {
                 rows::compare(tables.rows.of(kind), kind, file, &place, &rows, report)?;
             }
