@@ -1,7 +1,7 @@
 //! DW-1005: a device that always talks has fallen silent.
 //!
 //! What a device's silence means is learned while it talks: in how many minutes it was heard, and how long its pauses were, for each state of the
-//! ship (a radar is off in port). Only devices of the plan that were heard in nearly every minute are expected to go on. When most of a zone falls
+//! ship (a radar is off in port). Only devices of OT zones that were heard in nearly every minute are expected to go on. When most of a zone falls
 //! silent together that is one cause and one finding; when the whole mirror is silent it is DW-9001's matter, and so is a pause of the capture.
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use dogwatch_model::{CaptureTime, Event, Severity, ShipState};
 
 use crate::detector::{Card, Context, Detector, Raise, Wants};
-use crate::policy::{AssetRole, Devices, Function, Mode, ZoneIx};
+use crate::policy::{AssetRole, Class, Devices, Function, Mode, ZoneIx};
 use crate::seen::{FlowSeen, FlowStage, Party, PolicySeen};
 
 /// Shortest silence that means anything, and times the learned pause (catalogue: `min_s`, `factor`).
@@ -21,6 +21,9 @@ const SHARE: f64 = 0.6;
 /// Minutes and hearings before silence can be told from habit.
 const MINUTES: u32 = 3;
 const HEARINGS: u32 = 20;
+/// In the first minutes only a device that never pauses longer than this is steady: the rest needs more watching.
+const FIRST_MINUTES: u32 = 15;
+const CHATTY_MS: u32 = 10_000;
 /// Share of minutes in which it must have been heard.
 const STEADY: f64 = 0.95;
 /// A capture that shows nothing at all for this long has a pause of its own.
@@ -75,7 +78,9 @@ impl Habit {
         let span = self.last_minute.saturating_sub(self.first_minute).saturating_add(1);
         let is_steady = f64::from(self.minutes) >= STEADY * span as f64;
         let pause = Duration::from_millis(self.pauses[1].into());
-        (self.minutes >= MINUTES && self.hearings >= HEARINGS && is_steady).then(|| LEAST.max(pause * FACTOR))
+        let is_known = self.minutes >= FIRST_MINUTES || self.pauses[0] <= CHATTY_MS;
+        (self.minutes >= MINUTES && self.hearings >= HEARINGS && is_steady && is_known)
+            .then(|| LEAST.max(pause * FACTOR))
     }
 }
 
@@ -163,7 +168,10 @@ impl Silent {
         device.last = device.last.max(at);
         device.frame = frame;
         device.is_told = false;
-        device.party.end = party.end;
+        // a device that asks for its address has none for a moment
+        if party.end.ip.is_none_or(|ip| !ip.is_unspecified()) {
+            device.party.end = party.end;
+        }
         if let Some(habit) = device.habits.get_mut(index(cx.state)) {
             habit.heard(at, pause);
         }
@@ -208,7 +216,8 @@ impl Silent {
         let (party, last, frame) = (device.party, device.last, device.frame);
         let is_vital = cx.state == ShipState::AtSea && is_vital(cx, &party);
         let who = cx.call(&party);
-        let key = format!("{:?}", party.identity());
+        let asset = party.row.and_then(|row| cx.directory.asset(row)).map(|asset| asset.asset_id.clone());
+        let key = asset.unwrap_or_else(|| format!("{:?}", party.identity()));
         cx.raise(key.as_bytes(), &CARD, at, || Raise {
             severity: Some(if is_vital { Severity::High } else { Severity::Medium }),
             summary: format!("{who} has been silent for {} s; it always talks", at.since(last).as_secs()),
@@ -242,13 +251,14 @@ impl Silent {
     }
 }
 
-/// Whether the plan counts on a device: it names it, or fixes the set of its zone.
+/// Whether the plan counts on a device: it stands in an OT zone whose devices are fixed.
 fn is_expected(cx: &Context<'_>, party: &Party) -> bool {
     let Some(policy) = cx.policy else { return false };
     let zone = zone_of(cx, party).and_then(|zone| policy.zone(zone));
     let is_roaming =
         party.end.asset.and_then(|asset| policy.asset(asset)).is_some_and(|asset| !asset.roaming.is_empty());
-    let is_fixed = zone.is_some_and(|zone| zone.devices == Devices::Fixed);
+    // people switch office computers off
+    let is_fixed = zone.is_some_and(|zone| zone.devices == Devices::Fixed && zone.class == Class::Ot);
     let mode = policy.mode_of(zone_of(cx, party));
     is_fixed && !is_roaming && mode != Mode::Learn
 }
