@@ -1,10 +1,12 @@
 //! What people take away from the monitor: tables for spreadsheets and audits. Data in, bytes out; no files, no clock.
 
 mod csv;
+mod incident;
 mod inventory;
 mod zone_map;
 
 pub use csv::{Table, WriteError};
+pub use incident::{Incident, Step, incidents};
 pub use inventory::{REC_190_COLUMNS, inventory_csv};
 pub use zone_map::{MapLink, MapZone, zone_map_svg};
 
