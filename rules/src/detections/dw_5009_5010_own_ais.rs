@@ -97,11 +97,7 @@ impl Detector for OwnAis {
                     of: Of::Target(mmsi),
                     quantity: Quantity::Position,
                     value: Value::Position { lat, lon },
-                } => {
-                    if is_own(mmsi, cx) {
-                        self.heard(event, from, mmsi, (lat, lon), cx);
-                    }
-                }
+                } if is_own(mmsi, cx) => self.heard(event, from, mmsi, (lat, lon), cx),
                 Act::Measures { of: Of::OwnShipByAis(mmsi), quantity: Quantity::Position, .. } => {
                     let declared = cx.policy.and_then(|policy| policy.vessel.mmsi).filter(|own| *own != mmsi);
                     if let Some(own) = declared {
