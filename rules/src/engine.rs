@@ -279,7 +279,7 @@ impl Rules {
         self.last_tick = Some(at);
         self.follow_state(at);
         if let Some(aggregates) = &mut self.aggregates {
-            aggregates.tick(at, self.state);
+            aggregates.tick(at, self.state, self.policy.as_ref(), directory);
         }
         let mut policy_raised = false;
         for detector in &mut self.detectors {

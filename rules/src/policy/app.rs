@@ -138,6 +138,11 @@ impl AppName {
         }
     }
 
+    /// Whether a line for it may name objects.
+    pub(super) const fn has_objects(self) -> bool {
+        matches!(self, Self::S7 | Self::Bacnet | Self::Enip | Self::Opcua | Self::Iec104 | Self::Snmp)
+    }
+
     /// Whether it drives machines: reading and writing mean process values.
     pub(super) const fn is_industrial(self) -> bool {
         matches!(self, Self::Modbus | Self::S7 | Self::Enip | Self::Bacnet | Self::Opcua | Self::Iec104)
