@@ -1,8 +1,10 @@
 //! Protocols of offices, networks and operating systems, as far as they tell who is who on a ship.
 
+pub(crate) mod amqp;
 pub(crate) mod arp;
 pub(crate) mod bittorrent;
 pub(crate) mod cdp;
+pub(crate) mod coap;
 pub(crate) mod dcerpc;
 pub(crate) mod dhcp;
 pub(crate) mod dhcpv6;
@@ -39,6 +41,7 @@ pub(crate) mod quic;
 pub(crate) mod radius;
 pub(crate) mod rdp;
 pub(crate) mod rip;
+pub(crate) mod rtps;
 pub(crate) mod rtsp;
 pub(crate) mod sip;
 pub(crate) mod smb;

@@ -545,7 +545,7 @@ ip = ["10.0.1.7"]
 "#;
 
     fn bench() -> Bench {
-        Bench::new(Some(POLICY), crate::detections::all().remove(2))
+        Bench::new(Some(POLICY), crate::detections::raising("DW-2001"))
     }
 
     fn registers(bench: &mut Bench, second: f64, from: &str, verb: Verb, (first, count): (u16, u16)) {
