@@ -1,5 +1,5 @@
 //! The life of a policy, with the program as people use it: learn, propose, review, simulate, enforce, roll back; and a change while the daemon runs.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at what it did not expect")]
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 use std::io::Write;
 use std::path::Path;
