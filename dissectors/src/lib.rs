@@ -263,7 +263,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &enterprise::rdp::RDP,
     &enterprise::vnc::VNC,
     &enterprise::telnet::TELNET,
-    &enterprise::smb::SMB,
+    &enterprise::dcerpc::SMB_WITH_PIPES,
     &enterprise::ftp::FTP,
     &enterprise::snmp::SNMP,
     &enterprise::ntp::NTP,
