@@ -209,6 +209,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &industrial::knxip::KNXIP,
     &industrial::powerlink::POWERLINK,
     &industrial::egd::EGD,
+    &industrial::bsap::BSAP,
     &industrial::profinet::PROFINET_RT,
     &industrial::profinet::PROFINET_CM,
     &industrial::ads::ADS,
