@@ -2,6 +2,7 @@
 
 pub(crate) mod ads;
 pub(crate) mod bacnet;
+pub(crate) mod bsap;
 pub(crate) mod dnp3;
 pub(crate) mod egd;
 pub(crate) mod enip;
