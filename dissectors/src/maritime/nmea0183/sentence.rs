@@ -370,7 +370,7 @@ mod tests {
             for place in 0..8 {
                 let mut eight = *b"A1,.-+a9";
                 eight[place] = byte;
-                let odd = byte >= 0x80 || byte < b'+' || matches!(byte, b'\\' | 0x7f);
+                let odd = !(b'+'..0x80).contains(&byte) || matches!(byte, b'\\' | 0x7f);
                 let commas = (0..8).filter(|at| eight[*at] == b',').map(|at| 0x80_u64 << (8 * at)).sum();
                 assert_eq!(only_commas(u64::from_le_bytes(eight)), (!odd).then_some(commas), "{byte:#x} at {place}");
                 let meaning = CLASS[usize::from(byte)];
