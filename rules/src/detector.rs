@@ -6,8 +6,9 @@ use dogwatch_model::{Asset, CaptureTime, Event, Mac, Severity, ShipState};
 
 use crate::findings::{Cause, FindingTable};
 use crate::learning::Learning;
+use crate::own_ship::{OwnShip, TalkerIx, Troubles};
 use crate::policy::Policy;
-use crate::seen::{FlowSeen, HealthSeen, Party, PolicySeen, Source};
+use crate::seen::{FlowSeen, HealthSeen, Party, PolicySeen, Source, service};
 
 /// The words of a detection that the catalogue does not hold.
 #[derive(Debug, Clone, Copy)]
@@ -31,12 +32,39 @@ pub struct Wants {
     pub published: bool,
     /// Events with facts.
     pub facts: bool,
-    /// Events with measurements.
+    /// Events with measurements, of other ships too.
     pub measures: bool,
+    /// Events with measurements of own ship.
+    pub own_ship: bool,
     /// Events with protocol breaches.
     pub oddities: bool,
     /// Health of the capture sources.
     pub health: bool,
+}
+
+/// A figure of a detection that the policy may set: `[detections.DW-5003] gap_m = 400`.
+#[derive(Debug)]
+pub struct Threshold<'a> {
+    /// The detection.
+    pub id: &'static str,
+    /// Its name, with the unit: the catalogue's where the catalogue has one.
+    pub key: &'static str,
+    /// The figure in force; holds the default until it is set.
+    pub value: &'a mut f64,
+    /// What it may be.
+    pub range: std::ops::RangeInclusive<f64>,
+}
+
+impl<'a> Threshold<'a> {
+    /// A figure with its range.
+    pub const fn new(
+        id: &'static str,
+        key: &'static str,
+        value: &'a mut f64,
+        range: std::ops::RangeInclusive<f64>,
+    ) -> Self {
+        Self { id, key, value, range }
+    }
 }
 
 /// One detection.
@@ -45,6 +73,10 @@ pub trait Detector: Send {
     fn cards(&self) -> &'static [&'static Card];
     /// What it wants to see.
     fn wants(&self) -> Wants;
+    /// The figures of it that may be set.
+    fn thresholds(&mut self) -> Vec<Threshold<'_>> {
+        Vec::new()
+    }
     /// A flow reached a stage.
     fn flow(&mut self, _seen: &FlowSeen<'_>, _cx: &mut Context<'_>) {}
     /// Something was said; `from` said it.
@@ -95,6 +127,12 @@ pub struct Context<'a> {
     pub source: Source<'a>,
     /// Operations or flows that a policy rule has already raised for: others keep quiet about the same thing.
     pub(crate) policy_raised: &'a mut bool,
+    /// What the ship says of herself.
+    pub(crate) ship: &'a OwnShip,
+    /// Who of the ship's talkers said what is looked at.
+    pub(crate) talker: Option<TalkerIx>,
+    /// What was already told of talkers.
+    pub(crate) troubles: &'a mut Troubles,
 }
 
 /// A reason for a finding. Strings are made only when it is new or worth a second piece of evidence.
@@ -126,6 +164,38 @@ pub struct Raise {
     pub conduit: Option<String>,
     /// A policy line that would allow it.
     pub proposal: Option<String>,
+}
+
+impl Raise {
+    /// Something `from` said in `event`; summary, evidence and expectation are still to be filled in.
+    pub(crate) fn of_event(card: &'static Card, event: &Event<'_>, from: &Party) -> Self {
+        let service = service(Some(event.message.protocol), event.flow);
+        Self::bare(card, (event.at, event.frame), *from, service)
+    }
+
+    /// Something a flow does; summary, evidence and expectation are still to be filled in.
+    pub(crate) fn of_flow(card: &'static Card, seen: &FlowSeen<'_>) -> Self {
+        Self { to: Some(seen.to), ..Self::bare(card, (seen.at, seen.frame), seen.from, seen.service()) }
+    }
+
+    /// Something known of `from` at a time.
+    pub(crate) fn bare(card: &'static Card, (at, frame): (CaptureTime, u64), from: Party, service: String) -> Self {
+        Self {
+            card,
+            severity: None,
+            confidence: 0.8,
+            at,
+            frame,
+            from,
+            to: None,
+            service,
+            summary: String::new(),
+            fields: Vec::new(),
+            expected: String::new(),
+            conduit: None,
+            proposal: None,
+        }
+    }
 }
 
 impl Context<'_> {
@@ -170,6 +240,11 @@ impl Context<'_> {
     #[must_use]
     pub fn is_learning(&self, at: CaptureTime, from: &Party, to: &Party) -> bool {
         self.learning.is_on(at, self.policy, from.end.zone, to.end.zone)
+    }
+
+    /// The name a summary uses for an end.
+    pub(crate) fn call(&self, party: &Party) -> String {
+        crate::findings::call(party, self.policy, self.directory)
     }
 
     /// Whether the ship changed her state a short while ago (catalogue: `grace.state_change_s`).

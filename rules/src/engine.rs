@@ -6,9 +6,10 @@ use dogwatch_model::{Act, CaptureTime, Event, Finding, Of, Position, Quantity, S
 
 use crate::aggregates::Aggregates;
 use crate::detections;
-use crate::detector::{Context, Detector, Directory};
+use crate::detector::{Context, Detector, Directory, Wants};
 use crate::findings::FindingTable;
 use crate::learning::{Baseline, Learning};
+use crate::own_ship::{OwnShip, Troubles};
 use crate::policy::{Policy, StateTracker};
 use crate::seen::{FlowSeen, HealthSeen, Party, PolicySeen, Source};
 
@@ -37,14 +38,15 @@ pub struct RulesCounters {
 pub struct Rules {
     policy: Option<Policy>,
     detectors: Vec<Box<dyn Detector>>,
+    /// What each detector's figures are when nobody sets them.
+    defaults: Vec<Vec<f64>>,
     /// Positions in `detectors` by what they want.
     flows: Vec<usize>,
-    requests: Vec<usize>,
-    published: Vec<usize>,
-    facts: Vec<usize>,
-    measures: Vec<usize>,
-    oddities: Vec<usize>,
+    /// For every mixture of acts (a sum of the bits of [`kinds`]) the detectors that want any of it: each sees an event once, in their order.
+    events: Vec<Vec<usize>>,
     healths: Vec<usize>,
+    own_ship: OwnShip,
+    troubles: Troubles,
     findings: FindingTable,
     state: ShipState,
     tracker: StateTracker,
@@ -64,30 +66,25 @@ impl Rules {
     }
 
     /// The given detectors, in this order.
-    pub(crate) fn with(policy: Option<Policy>, detectors: Vec<Box<dyn Detector>>) -> Self {
-        let wanting = |wants: fn(crate::Wants) -> bool| {
-            detectors
-                .iter()
-                .enumerate()
-                .filter(|(_, detector)| wants(detector.wants()))
-                .map(|(index, _)| index)
-                .collect::<Vec<_>>()
+    pub(crate) fn with(policy: Option<Policy>, mut detectors: Vec<Box<dyn Detector>>) -> Self {
+        let defaults = detectors.iter_mut().map(|d| d.thresholds().iter().map(|t| *t.value).collect()).collect();
+        let wanting = |wants: &dyn Fn(Wants) -> bool| -> Vec<usize> {
+            let all = detectors.iter().enumerate();
+            all.filter(|(_, detector)| wants(detector.wants())).map(|(index, _)| index).collect()
         };
-        let (flows, requests, published) = (wanting(|w| w.flows), wanting(|w| w.requests), wanting(|w| w.published));
-        let (facts, measures, oddities, healths) =
-            (wanting(|w| w.facts), wanting(|w| w.measures), wanting(|w| w.oddities), wanting(|w| w.health));
+        let (flows, healths) = (wanting(&|w| w.flows), wanting(&|w| w.health));
+        let events = (0..=kinds::ALL).map(|seen| wanting(&|w| kinds::wanted(w) & seen != 0)).collect();
         let tracker = StateTracker::new(policy.as_ref().map(|policy| policy.state.clone()).unwrap_or_default());
         let aggregates = (!detectors.is_empty()).then(|| Aggregates::new(policy.as_ref()));
-        Self {
+        let mut rules = Self {
             policy,
             detectors,
+            defaults,
             flows,
-            requests,
-            published,
-            facts,
-            measures,
-            oddities,
+            events,
             healths,
+            own_ship: OwnShip::default(),
+            troubles: Troubles::default(),
             findings: FindingTable::default(),
             state: ShipState::Unknown,
             tracker,
@@ -96,6 +93,19 @@ impl Rules {
             learning: Learning::default(),
             last_tick: None,
             counters: RulesCounters::default(),
+        };
+        rules.set_thresholds();
+        rules
+    }
+
+    /// Gives every detector the figures the policy sets, and its own where the policy sets none. The policy was checked against the same list.
+    fn set_thresholds(&mut self) {
+        let set = self.policy.as_ref().map_or(&[][..], |policy| &policy.thresholds);
+        for (detector, defaults) in self.detectors.iter_mut().zip(&self.defaults) {
+            for (threshold, default) in detector.thresholds().into_iter().zip(defaults) {
+                let given = set.iter().find(|set| set.detection == threshold.id && set.key == threshold.key);
+                *threshold.value = given.map_or(*default, |set| set.value);
+            }
         }
     }
 
@@ -175,6 +185,9 @@ impl Rules {
                 findings: &mut self.findings,
                 source: seen.source,
                 policy_raised: &mut policy_raised,
+                ship: &self.own_ship,
+                talker: None,
+                troubles: &mut self.troubles,
             };
             detector.flow(seen, &mut cx);
         }
@@ -193,19 +206,23 @@ impl Rules {
         directory: &dyn Directory,
     ) {
         self.learning.seen(event.at);
-        let (mut requests, mut published, mut facts, mut measures, mut oddities) = (false, false, false, false, false);
+        let mut seen = 0;
         for act in event.message.acts {
-            match act {
-                Act::Request { .. } | Act::Reply { .. } => requests = true,
-                Act::Publishes { .. } => published = true,
-                Act::Says(_) => facts = true,
+            seen |= match act {
+                Act::Request { .. } | Act::Reply { .. } => kinds::REQUESTS,
+                Act::Publishes { .. } => kinds::PUBLISHED,
+                Act::Says(_) => kinds::FACTS,
+                Act::Measures { of: Of::Target(_), .. } => kinds::MEASURES,
                 Act::Measures { of, quantity, value } => {
-                    measures = true;
                     self.own_ship(event.at, *of, *quantity, *value);
+                    kinds::MEASURES | kinds::OWN_SHIP
                 }
-                Act::Odd(_) => oddities = true,
-            }
+                Act::Odd(_) => kinds::ODDITIES,
+            };
         }
+        let talker = if self.detectors.is_empty() { None } else { self.own_ship.note(event, from, source) };
+        let list = self.events.get(seen).map_or(&[][..], Vec::as_slice);
+        self.counters.events = self.counters.events.wrapping_add(u64::from(!list.is_empty()));
         let mut policy_raised = false;
         let mut cx = Context {
             policy: self.policy.as_ref(),
@@ -216,25 +233,17 @@ impl Rules {
             findings: &mut self.findings,
             source,
             policy_raised: &mut policy_raised,
+            ship: &self.own_ship,
+            talker,
+            troubles: &mut self.troubles,
         };
-        for (wanted, list) in [
-            (requests, &self.requests),
-            (published, &self.published),
-            (facts, &self.facts),
-            (measures, &self.measures),
-            (oddities, &self.oddities),
-        ] {
-            if !wanted {
-                continue;
-            }
-            self.counters.events = self.counters.events.wrapping_add(1);
-            for index in list {
-                if let Some(detector) = self.detectors.get_mut(*index) {
-                    detector.event(event, from, to, &mut cx);
-                }
+        for index in list {
+            if let Some(detector) = self.detectors.get_mut(*index) {
+                detector.event(event, from, to, &mut cx);
             }
         }
-        if let Some(aggregates) = self.aggregates.as_mut().filter(|_| requests || published) {
+        if let Some(aggregates) = self.aggregates.as_mut().filter(|_| seen & (kinds::REQUESTS | kinds::PUBLISHED) != 0)
+        {
             let raised = self.findings.take_raised();
             aggregates.event(event, from, to, source, self.policy.as_ref(), self.state, raised);
         }
@@ -254,6 +263,9 @@ impl Rules {
                 findings: &mut self.findings,
                 source: Source { label: seen.source, selector: "" },
                 policy_raised: &mut policy_raised,
+                ship: &self.own_ship,
+                talker: None,
+                troubles: &mut self.troubles,
             };
             detector.health(seen, &mut cx);
         }
@@ -265,6 +277,7 @@ impl Rules {
             return;
         }
         self.last_tick = Some(at);
+        self.learning.seen(at);
         self.follow_state(at);
         if let Some(aggregates) = &mut self.aggregates {
             aggregates.tick(at, self.state);
@@ -280,6 +293,9 @@ impl Rules {
                 findings: &mut self.findings,
                 source: Source::default(),
                 policy_raised: &mut policy_raised,
+                ship: &self.own_ship,
+                talker: None,
+                troubles: &mut self.troubles,
             };
             detector.tick(at, &mut cx);
         }
@@ -338,6 +354,7 @@ impl Rules {
             }
             self.policy = Some(policy);
             self.findings.policy_changed();
+            self.set_thresholds();
             self.weigh_state();
         }
         let mut policy_raised = false;
@@ -351,6 +368,9 @@ impl Rules {
                 findings: &mut self.findings,
                 source: Source::default(),
                 policy_raised: &mut policy_raised,
+                ship: &self.own_ship,
+                talker: None,
+                troubles: &mut self.troubles,
             };
             detector.policy(seen, &mut cx);
         }
@@ -360,6 +380,29 @@ impl Rules {
     #[must_use]
     pub const fn aggregates(&self) -> Option<&Aggregates> {
         self.aggregates.as_ref()
+    }
+}
+
+/// The kinds of acts an event may hold, as bits.
+mod kinds {
+    use crate::detector::Wants;
+
+    pub(super) const REQUESTS: usize = 1;
+    pub(super) const PUBLISHED: usize = 2;
+    pub(super) const FACTS: usize = 4;
+    pub(super) const MEASURES: usize = 8;
+    pub(super) const OWN_SHIP: usize = 16;
+    pub(super) const ODDITIES: usize = 32;
+    pub(super) const ALL: usize = 63;
+
+    /// The bits a detector wants.
+    pub(super) const fn wanted(wants: Wants) -> usize {
+        (if wants.requests { REQUESTS } else { 0 })
+            | (if wants.published { PUBLISHED } else { 0 })
+            | (if wants.facts { FACTS } else { 0 })
+            | (if wants.measures { MEASURES } else { 0 })
+            | (if wants.own_ship { OWN_SHIP } else { 0 })
+            | (if wants.oddities { ODDITIES } else { 0 })
     }
 }
 

@@ -13,10 +13,13 @@ mod detector;
 mod engine;
 mod findings;
 mod learning;
+#[expect(dead_code, reason = "the detections that ask for the rest follow one by one")]
+mod own_ship;
 pub mod policy;
 mod seen;
+mod text;
 
-pub use detector::{Card, Context, Detector, Directory, Raise, Wants};
+pub use detector::{Card, Context, Detector, Directory, Raise, Threshold, Wants};
 pub use engine::{Rules, RulesCounters, Settings};
 pub use findings::{Cause, FindingTable, WouldAlert};
 pub use learning::{Baseline, Learning};

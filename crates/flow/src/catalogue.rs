@@ -64,6 +64,14 @@ impl Catalogue {
                 }
             }
             for carrier in protocol.carriers() {
+                // An EtherType and an IP protocol number are part of the format, not a habit as ports are: who names some is not asked
+                // about others.
+                let names_its_numbers = protocol.hints().iter().any(|hint| {
+                    matches!((hint, carrier), (Hint::EtherType(_), Carrier::Ethernet) | (Hint::Ip(_), Carrier::Ip))
+                });
+                if names_its_numbers {
+                    continue;
+                }
                 if let Some(list) = by_carrier.get_mut(*carrier as usize)
                     && list.last() != Some(&index)
                 {

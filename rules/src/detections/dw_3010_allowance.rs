@@ -77,7 +77,8 @@ impl Detector for Allowance {
             };
             let Some(refusal) = answer.refusal else { continue };
             answer.times = answer.times.saturating_add(1);
-            if answer.times >= MIN_TIMES {
+            // whoever steers without leave is told of as that
+            if answer.times >= MIN_TIMES && !cx.has_policy_spoken() {
                 raise(event, from, to, object, refusal, policy, cx);
             }
         }

@@ -26,6 +26,7 @@ mod more_windows;
 mod navigation;
 mod parse;
 mod parse_conduits;
+mod parse_detections;
 mod parse_navigation;
 mod parse_zones;
 mod place;
@@ -46,9 +47,9 @@ pub use ends::{End, Ends};
 pub use explain::{MatrixCell, MatrixEntry};
 pub use limits::{Expiring, ExpiringKind};
 pub use navigation::{N2kRefusal, N2kVerdict, NmeaAsk, NmeaRefusal, NmeaVerdict};
+pub use parse_detections::ThresholdSet;
 pub use place::{How, Placed, Placement};
-pub use prefix::Prefix;
-pub(crate) use prefix::is_public;
+pub use prefix::{Prefix, is_public};
 pub use question::Question;
 pub use range::{AddressRange, HostPattern, ObjectPattern};
 pub use rate::{Counted, Rate, RateMeter};
@@ -120,6 +121,8 @@ pub struct Policy {
     pub windows: Vec<Window>,
     /// Accepted findings.
     pub accepts: Vec<Accept>,
+    /// Figures of detections.
+    pub thresholds: Vec<ThresholdSet>,
     outside: ZoneIx,
     placer: place::Placer,
     rules: judge::Rules,

@@ -11,7 +11,7 @@ use super::reader::{At, Section, clipped};
 use super::types::{AssetIx, EndSet, LineIx, Usage, VesselPlan, WindowIx, ZoneIx};
 use super::words::{Mode, STATES, state_word};
 use super::{Checked, Policy, StateRule, StateRules, StateSource};
-use super::{check, judge, navigation, parse_conduits, parse_navigation, parse_zones, place};
+use super::{check, judge, navigation, parse_conduits, parse_detections, parse_navigation, parse_zones, place};
 
 /// A policy is written by hand or proposed from some weeks of traffic; more than this is a mistake.
 const LONGEST_FILE: usize = 4 * 1024 * 1024;
@@ -36,6 +36,7 @@ const TOP: &[&str] = &[
     "window",
     "exception",
     "accept",
+    "detections",
 ];
 
 /// Names of the file and where they are defined.
@@ -140,6 +141,7 @@ fn read(report: &mut Report<'_>, root: &dyn TableLike) -> (Policy, Spans) {
         antennas: Vec::new(),
         windows: Vec::new(),
         accepts: Vec::new(),
+        thresholds: Vec::new(),
         outside,
         placer: place::Placer::default(),
         rules: judge::Rules::default(),
@@ -153,6 +155,7 @@ fn read(report: &mut Report<'_>, root: &dyn TableLike) -> (Policy, Spans) {
     policy.nmea = parse_navigation::nmea(report, &top, &mut names, &mut spans);
     policy.n2k = parse_navigation::n2k(report, &top, &policy.zones, &mut names, &mut spans);
     policy.antennas = parse_navigation::antennas(report, &top, &names);
+    policy.thresholds = parse_detections::thresholds(report, &top);
     (policy, spans)
 }
 
