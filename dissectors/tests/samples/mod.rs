@@ -43,6 +43,13 @@ pub(crate) fn samples() -> Vec<Sample> {
             ],
         ),
         sample(
+            "modbus-rtu",
+            Carrier::Tcp,
+            4_001,
+            // MODBUS over Serial Line, clause 6.2.2: the checksum of 02 07 is 41 12; the others by the same rule.
+            &[(ToServer, "11 03 006b 0003 7687"), (ToClient, "11 03 06 ae41 5652 4340 49ad")],
+        ),
+        sample(
             "s7comm",
             Carrier::Tcp,
             102,
