@@ -189,6 +189,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &industrial::s7comm::S7COMM,
     &industrial::iec104::IEC104,
     &industrial::enip::ENIP,
+    &industrial::enip::ENIP_IO,
     &industrial::bacnet::BACNET,
     &industrial::dnp3::DNP3,
     &industrial::opcua::OPCUA,

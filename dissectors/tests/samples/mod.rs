@@ -80,6 +80,12 @@ pub(crate) fn samples() -> Vec<Sample> {
                 ),
             ],
         ),
+        sample(
+            "enip-io",
+            Carrier::Udp,
+            2_222,
+            &[(ToServer, "0200 0280 0800 01000a00 2a000000 b100 0600 0100 01000000")],
+        ),
         sample("enip", Carrier::Udp, 44_818, &[(ToServer, "6300 0000 00000000 00000000 0000000000000000 00000000")]),
         sample("bacnet", Carrier::Udp, 47_808, &[(ToServer, "81 0b 000c 0120ffff00ff 1008")]),
         sample("bacnet", Carrier::Llc, 0, &[(ToServer, "82 82 03 01 20 ffff 00 ff 1008")]),
