@@ -14,6 +14,7 @@ use crate::service::board::{Board, Picture};
 const METRICS: &[(&str, MetricType, &str)] = &[
     ("dogwatch_up_seconds", MetricType::GAUGE, "Time since the daemon started."),
     ("dogwatch_source_up", MetricType::GAUGE, "Whether the capture source is open (1) or not (0)."),
+    ("dogwatch_source_failures_total", MetricType::COUNTER, "Times the capture source went away."),
     ("dogwatch_mirror_verdict", MetricType::GAUGE, "1 for the present verdict on the mirror port."),
     ("dogwatch_frames_total", MetricType::COUNTER, "Frames taken from a capture source."),
     ("dogwatch_frame_bytes_total", MetricType::COUNTER, "Bytes these frames had on the wire."),
@@ -126,6 +127,7 @@ fn samples(picture: &Picture, sample: &mut Sample<'_>) {
     for source in &picture.sources {
         let name = ("source", source.name.as_str());
         sample("dogwatch_source_up", &[name], f64::from(u8::from(source.up)));
+        sample("dogwatch_source_failures_total", &[name], source.failures as f64);
         let verdict = serde_json::to_value(source.verdict).unwrap_or_default();
         sample("dogwatch_mirror_verdict", &[name, ("verdict", verdict.as_str().unwrap_or_default())], 1.0);
         sample("dogwatch_frames_total", &[name], source.frames as f64);

@@ -26,8 +26,10 @@ pub struct MirrorSeen {
     pub conversations: u64,
     /// Those of which only one side was ever seen.
     pub one_sided: u64,
-    /// Flows on a CAN bus.
+    /// Flows on a CAN bus or a serial line.
     pub bus_flows: u64,
+    /// Whether what a serial line says was recognised.
+    pub is_line_read: bool,
     /// VLANs seen.
     pub vlans: BTreeSet<u16>,
 }
@@ -50,6 +52,14 @@ pub enum Verdict {
     Losing,
     /// The interface is down.
     Down,
+    /// The serial line brings sentences or messages that can be read.
+    LineGood,
+    /// Nothing arrives on the serial line.
+    LineSilent,
+    /// Bytes arrive, but none that can be read.
+    LineUnreadable,
+    /// The serial device is not there.
+    LineDown,
 }
 
 impl Verdict {
@@ -66,6 +76,10 @@ impl Verdict {
             Self::OneWay => "Most conversations show only one direction.",
             Self::Losing => "Frames are lost before they can be read.",
             Self::Down => "The interface is down.",
+            Self::LineGood => "The serial line brings messages that can be read.",
+            Self::LineSilent => "Not a single byte has arrived on the serial line.",
+            Self::LineUnreadable => "Bytes arrive on the serial line, but nothing that can be read.",
+            Self::LineDown => "The serial device is not there.",
         }
     }
 
@@ -73,7 +87,14 @@ impl Verdict {
     #[must_use]
     pub const fn remedy(self) -> &'static str {
         match self {
-            Self::Good | Self::Waiting => "",
+            Self::Good | Self::Waiting | Self::LineGood => "",
+            Self::LineSilent => {
+                "Check that the talker is switched on and that its A and B (or its transmit pin and ground) lead to the receive pins of this port."
+            }
+            Self::LineUnreadable => {
+                "Set `baud` to the talker's speed (4800; AIS and gyros often 38400); swap A and B if that does not help."
+            }
+            Self::LineDown => "Plug the adapter in again. It is tried again by itself.",
             Self::Silent => {
                 "Check the cable and the link light; check that the switch mirrors to this port and that the mirror session is on."
             }
@@ -95,7 +116,7 @@ impl MirrorSeen {
     /// Takes note of a new flow.
     pub fn started(&mut self, flow: &Flow) {
         match flow.transport {
-            Transport::Can => self.bus_flows += 1,
+            Transport::Can | Transport::Serial => self.bus_flows += 1,
             _ if flow.is_to_group() => self.group_flows += 1,
             _ => self.unicast_flows += 1,
         }
@@ -103,6 +124,26 @@ impl MirrorSeen {
             && self.vlans.len() < MOST_VLANS
         {
             self.vlans.insert(vlan);
+        }
+    }
+
+    /// Takes note of what a flow speaks.
+    pub fn recognised(&mut self, flow: &Flow, protocol: Option<&'static str>) {
+        if flow.transport == Transport::Serial {
+            self.is_line_read = protocol.is_some();
+        }
+    }
+
+    /// The verdict on a serial line that has been open since `opened`.
+    #[must_use]
+    pub fn line_verdict(&self, opened: CaptureTime, now: CaptureTime, pieces: u64, up: bool) -> Verdict {
+        let is_early = now.since(opened).as_secs() < PATIENCE_SECONDS;
+        match (up, pieces, self.is_line_read) {
+            (false, ..) => Verdict::LineDown,
+            (true, _, true) => Verdict::LineGood,
+            _ if is_early => Verdict::Waiting,
+            (true, 0, false) => Verdict::LineSilent,
+            (true, _, false) => Verdict::LineUnreadable,
         }
     }
 
@@ -167,8 +208,31 @@ mod tests {
     }
 
     #[test]
+    fn a_serial_line_has_verdicts_of_its_own() {
+        let verdict = |seen: &MirrorSeen, seconds, pieces, up| {
+            seen.line_verdict(CaptureTime(0), CaptureTime::from_parts(seconds, 0), pieces, up)
+        };
+        let nothing = MirrorSeen::default();
+        assert_eq!(verdict(&nothing, 5, 0, true), Verdict::Waiting);
+        assert_eq!(verdict(&nothing, 60, 0, true), Verdict::LineSilent);
+        assert_eq!(verdict(&nothing, 60, 90, true), Verdict::LineUnreadable);
+        let read = MirrorSeen { is_line_read: true, ..MirrorSeen::default() };
+        assert_eq!(verdict(&read, 5, 90, true), Verdict::LineGood);
+        assert_eq!(verdict(&read, 60, 90, false), Verdict::LineDown);
+    }
+
+    #[test]
     fn whatever_is_wrong_has_a_remedy() {
-        for verdict in [Verdict::Silent, Verdict::OnlyGroups, Verdict::OneWay, Verdict::Losing, Verdict::Down] {
+        for verdict in [
+            Verdict::Silent,
+            Verdict::OnlyGroups,
+            Verdict::OneWay,
+            Verdict::Losing,
+            Verdict::Down,
+            Verdict::LineSilent,
+            Verdict::LineUnreadable,
+            Verdict::LineDown,
+        ] {
             assert!(!verdict.meaning().is_empty() && verdict.remedy().len() > 20, "{verdict:?}");
         }
     }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::capture::serial::SPEEDS;
+
 /// Why the settings cannot be used. A person has to act.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
@@ -48,7 +50,7 @@ pub enum SettingsError {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Mirror ports, CAN buses.
+    /// Mirror ports, CAN buses, serial lines.
     pub source: Vec<Source>,
     /// The zone policy.
     pub policy: Policy,
@@ -60,13 +62,19 @@ pub struct Settings {
     pub uplink: Option<Uplink>,
 }
 
-/// `[[source]]`: one capture interface, or a capture file played in its place.
+/// `[[source]]`: one capture interface or serial line, or a capture file played in its place.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// Interface of this machine.
     #[serde(default)]
     pub interface: Option<String>,
+    /// Serial device to listen on, such as `/dev/ttyUSB0`.
+    #[serde(default)]
+    pub serial: Option<PathBuf>,
+    /// Its speed, baud.
+    #[serde(default = "default_baud")]
+    pub baud: u32,
     /// Capture file to play instead of an interface.
     #[serde(default)]
     pub file: Option<PathBuf>,
@@ -94,7 +102,8 @@ impl Source {
     /// The name in policy and findings.
     #[must_use]
     pub fn label(&self) -> &str {
-        let file = self.file.as_deref().and_then(Path::file_name).and_then(std::ffi::OsStr::to_str);
+        let path = self.serial.as_deref().or(self.file.as_deref());
+        let file = path.and_then(Path::file_name).and_then(std::ffi::OsStr::to_str);
         self.name.as_deref().or(self.interface.as_deref()).or(file).unwrap_or("unnamed")
     }
 }
@@ -117,6 +126,10 @@ const fn at_least_one_32(value: u32) -> NonZeroU32 {
 
 const fn default_buffer_mib() -> NonZeroU32 {
     at_least_one_32(32)
+}
+
+const fn default_baud() -> u32 {
+    4_800
 }
 
 const fn default_snap_length() -> NonZeroU32 {
@@ -251,8 +264,19 @@ impl Settings {
             if self.source.iter().take(index).any(|other| other.label() == source.label()) {
                 problems.push(format!("source `{}` is listed twice; give each its own `name`", source.label()));
             }
-            if source.interface.is_some() == source.file.is_some() {
-                problems.push(format!("source {} needs either `interface` or `file`, and not both", index + 1));
+            let kinds = [source.interface.is_some(), source.serial.is_some(), source.file.is_some()];
+            if kinds.iter().filter(|is_set| **is_set).count() != 1 {
+                problems
+                    .push(format!("source {} needs one of `interface`, `serial` and `file`, and only one", index + 1));
+            }
+            if !SPEEDS.contains(&source.baud) {
+                let speeds: Vec<_> = SPEEDS.iter().map(u32::to_string).collect();
+                problems.push(format!(
+                    "source `{}`: baud is {}; expected one of {}",
+                    source.label(),
+                    source.baud,
+                    speeds.join(", ")
+                ));
             }
             if !(source.speed > 0.0 && source.speed <= 1_000.0) {
                 problems.push(format!(
@@ -302,6 +326,16 @@ mod tests {
         for part in ["listed twice", "https://", "uplink.pin has 2", "uplink.shore_key has 0"] {
             assert!(message.contains(part), "{part} in {message}");
         }
+    }
+
+    #[test]
+    fn a_serial_line_has_a_speed_that_exists() {
+        let parse = |text: &str| Settings::parse(text, Path::new("dogwatch.toml"));
+        let settings = parse("[[source]]\nserial = \"/dev/ttyUSB0\"\n").unwrap();
+        assert_eq!((settings.source[0].label(), settings.source[0].baud), ("ttyUSB0", 4_800));
+        assert!(parse("[[source]]\nserial = \"/dev/ttyS0\"\nbaud = 38400\n").is_ok());
+        assert!(error("[[source]]\nserial = \"/dev/ttyS0\"\nbaud = 4801\n").contains("expected one of 300, 600"));
+        assert!(error("[[source]]\nserial = \"/dev/ttyS0\"\nfile = \"x\"\n").contains("only one"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! ASN.1 basic encoding rules: tag and length, as far as SNMP, GOOSE, sampled values and MMS need them.
 //!
-//! Deliberately without indefinite lengths and tags of several bytes: none of these protocols may use them.
+//! Deliberately without indefinite lengths: none of these protocols uses them. Tags of several bytes only where asked for.
 //!
 //! Specification: ITU-T X.690 clause 8.1.
 
@@ -25,7 +25,13 @@ pub(crate) fn element<'a>(reader: &mut Reader<'a>) -> Result<Element<'a>, ParseE
     if tag & 0x1f == 0x1f {
         return Err(MALFORMED);
     }
-    let length = match reader.u8()? {
+    let length = length(reader)?;
+    Ok(Element { tag, content: reader.take(length)? })
+}
+
+/// Takes a length of up to four bytes.
+fn length(reader: &mut Reader<'_>) -> Result<usize, ParseError> {
+    Ok(match reader.u8()? {
         short @ 0..=0x7f => usize::from(short),
         0x81 => reader.u8()?.into(),
         0x82 => reader.be16()?.into(),
@@ -33,9 +39,41 @@ pub(crate) fn element<'a>(reader: &mut Reader<'a>) -> Result<Element<'a>, ParseE
             let [a, b, c] = reader.array()?;
             usize::try_from(u32::from_be_bytes([0, a, b, c])).map_err(|_| MALFORMED)?
         }
+        // Windows writes every length of LDAP in four bytes.
+        0x84 => usize::try_from(reader.be32()?).map_err(|_| MALFORMED)?,
         _ => return Err(MALFORMED),
-    };
-    Ok(Element { tag, content: reader.take(length)? })
+    })
+}
+
+/// An element whose tag number may take several bytes, as MMS services from 31 on do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tagged<'a> {
+    /// The tag number, without class and form.
+    pub(crate) number: u32,
+    /// Class and form: the upper three bits of the identifier.
+    pub(crate) class: u8,
+    /// Its content.
+    pub(crate) content: &'a [u8],
+}
+
+/// Takes the next element, whatever its tag.
+pub(crate) fn tagged<'a>(reader: &mut Reader<'a>) -> Result<Tagged<'a>, ParseError> {
+    let Some(first) = reader.rest().first().copied() else { return element(reader).and(Err(MALFORMED)) };
+    if first & 0x1f != 0x1f {
+        let Element { tag, content } = element(reader)?;
+        return Ok(Tagged { number: (tag & 0x1f).into(), class: tag & 0xe0, content });
+    }
+    let _identifier = reader.u8()?;
+    let mut number = 0_u32;
+    for _ in 0..3 {
+        let byte = reader.u8()?;
+        number = number << 7 | u32::from(byte & 0x7f);
+        if byte & 0x80 == 0 {
+            let length = length(reader)?;
+            return Ok(Tagged { number, class: first & 0xe0, content: reader.take(length)? });
+        }
+    }
+    Err(MALFORMED)
 }
 
 /// Takes the next element, which must have `tag`.
@@ -92,6 +130,8 @@ mod tests {
             ("short", &b"\x04\x02ab"[..], Ok((4, &b"ab"[..]))),
             ("one more byte", b"\x04\x81\x02ab", Ok((4, b"ab"))),
             ("two more bytes", b"\x04\x82\x00\x02ab", Ok((4, b"ab"))),
+            ("four more bytes", b"\x04\x84\x00\x00\x00\x02ab", Ok((4, b"ab"))),
+            ("five more bytes", b"\x04\x85\x00\x00\x00\x00\x02ab", Err("malformed")),
             ("cut", b"\x04\x05ab", Err("incomplete")),
             ("indefinite", b"\x30\x80\x00\x00", Err("malformed")),
             ("long tag", b"\x1f\x81\x01\x00", Err("malformed")),
@@ -99,6 +139,15 @@ mod tests {
             let got = element(&mut Reader::new("test", bytes)).map(|e| (e.tag, e.content)).map_err(ParseError::kind);
             assert_eq!(got, want, "{name}");
         }
+    }
+
+    #[test]
+    fn tags_of_several_bytes() {
+        let mut reader = Reader::new("test", b"\xbf\x48\x02ab\x82\x00");
+        assert_eq!(tagged(&mut reader), Ok(Tagged { number: 72, class: 0xa0, content: b"ab" }));
+        assert_eq!(tagged(&mut reader), Ok(Tagged { number: 2, class: 0x80, content: b"" }));
+        assert!(tagged(&mut reader).is_err());
+        assert!(tagged(&mut Reader::new("test", b"\x1f\xff\xff\xff\x01\x00")).is_err());
     }
 
     #[test]

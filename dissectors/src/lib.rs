@@ -19,15 +19,19 @@ mod support;
 
 mod acts;
 mod asked;
+mod base64;
 mod ber;
+mod block;
 mod datagram;
 mod dcerpc;
 mod enterprise;
 mod error;
 mod framed;
 mod industrial;
+mod lines;
 pub mod maritime;
 mod once;
+mod pending;
 mod reader;
 mod sides;
 mod text;
@@ -187,6 +191,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &industrial::modbus::MODBUS,
     &industrial::modbus::MODBUS_RTU,
     &industrial::s7comm::S7COMM,
+    &industrial::mms::MMS,
     &industrial::iec104::IEC104,
     &industrial::enip::ENIP,
     &industrial::enip::ENIP_IO,
@@ -196,20 +201,36 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &industrial::goose::GOOSE,
     &industrial::sv::SV,
     &industrial::profinet::PROFINET_DCP,
+    &industrial::ptp::PTP,
+    &industrial::synchrophasor::SYNCHROPHASOR,
+    &industrial::hartip::HART_IP,
     &industrial::profinet::PROFINET_RT,
     &industrial::profinet::PROFINET_CM,
     &industrial::ads::ADS,
     &industrial::ads::DISCOVERY,
     &industrial::fins::FINS,
     &industrial::melsec::MELSEC,
+    &industrial::ethercat::ETHERCAT,
+    &industrial::gesrtp::GE_SRTP,
+    &industrial::codesys::CODESYS,
+    &industrial::fox::FOX,
     &enterprise::arp::ARP,
     &enterprise::dhcp::DHCP,
     &enterprise::lldp::LLDP,
     &enterprise::nbns::NBNS,
     &enterprise::http::HTTP,
     &enterprise::http::SSDP,
+    &enterprise::mqtt::MQTT,
     &enterprise::tls::TLS,
     &enterprise::ssh::SSH,
+    &enterprise::sip::SIP,
+    &enterprise::rtsp::RTSP,
+    &enterprise::smtp::SMTP,
+    &enterprise::imap::IMAP,
+    &enterprise::pop3::POP3,
+    &enterprise::ldap::LDAP,
+    &enterprise::kerberos::KERBEROS,
+    &enterprise::radius::RADIUS,
     &enterprise::rdp::RDP,
     &enterprise::vnc::VNC,
     &enterprise::telnet::TELNET,

@@ -62,6 +62,15 @@ fn truth_files(folder: &Path, protocol: &str) -> Vec<(PathBuf, PathBuf)> {
     found
 }
 
+/// Our name of a protocol, where the truth's files use another.
+fn ours_of(protocol: &str) -> &str {
+    match protocol {
+        "hart_ip" => "hart-ip",
+        "knx" => "knxip",
+        other => other,
+    }
+}
+
 /// Compares per frame the list of keys that the truth gives with ours; `None` from `truth` leaves a frame out.
 fn compare(
     protocol: &str,
@@ -85,7 +94,7 @@ fn compare(
         let mut got: BTreeMap<usize, Vec<String>> = BTreeMap::new();
         let read = capture::run(&path);
         wanted.retain(|frame, _| !read.unread.contains(frame));
-        for said in read.said.iter().filter(|said| said.seen.protocol == protocol) {
+        for said in read.said.iter().filter(|said| said.seen.protocol == ours_of(protocol)) {
             got.entry(said.frame).or_default().extend(ours(said));
         }
         let name = path.file_name().unwrap().to_string_lossy();
@@ -378,7 +387,10 @@ fn compare_fields(protocol: &str, names: &[(&str, &str)]) -> Option<Score> {
             let list = |field| values(row, field).iter().map(number).collect::<Vec<_>>();
             Some(names.iter().flat_map(|(truth, _)| keys(&[(truth, &list(truth))])).collect())
         },
-        |said| names.iter().flat_map(|(truth, ours)| keys(&[(truth, &field(said, ours))])).collect(),
+        |said| {
+            let list = |ours| field(said, ours).iter().map(number).collect::<Vec<_>>();
+            names.iter().flat_map(|(truth, ours)| keys(&[(truth, &list(ours))])).collect()
+        },
     )
 }
 
@@ -585,7 +597,12 @@ fn telecontrol_and_files() {
 }
 
 /// Attributes of the truth that we state too, by protocol.
-const FACTS: [(&str, &[&str]); 14] = [
+const FACTS: [(&str, &[&str]); 19] = [
+    ("mms", &["vendor", "model", "firmware"]),
+    ("mqtt", &["mqtt_client_id", "user"]),
+    ("ptp", &["clock_identity", "grandmaster"]),
+    ("synchrophasor", &["idcode", "station_name"]),
+    ("hart_ip", &["vendor_id", "device_id", "device_type", "device_revision", "firmware", "tag"]),
     ("modbus", &["vendor", "product_code", "revision", "modbus_unit"]),
     ("lldp", &["system_name", "system_description", "chassis_mac", "mgmt_ip"]),
     ("cdp", &["hostname", "model", "mgmt_ip", "native_vlan", "port_id"]),
@@ -676,6 +693,100 @@ fn substation_and_stations() {
                 ("goose.sqNum", "sq_num"),
                 ("goose.confRev", "conf_rev"),
                 ("goose.numDatSetEntries", "num_dat_set_entries"),
+            ],
+        ),
+        95.0,
+    );
+}
+
+#[test]
+fn clocks_and_instruments() {
+    at_least(
+        compare_fields(
+            "ptp",
+            &[
+                ("ptp.v2.messagetype", "messagetype"),
+                ("ptp.v2.versionptp", "versionptp"),
+                ("ptp.v2.domainnumber", "domainnumber"),
+                ("ptp.v2.clockidentity", "clockidentity"),
+                ("ptp.v2.sequenceid", "sequenceid"),
+                ("ptp.v2.an.grandmasterclockidentity", "grandmasterclockidentity"),
+                ("ptp.v2.an.grandmasterclockclass", "grandmasterclockclass"),
+                ("ptp.v2.an.priority1", "priority1"),
+                ("ptp.v2.an.priority2", "priority2"),
+            ],
+        ),
+        99.0,
+    );
+    at_least(
+        compare_fields(
+            "synchrophasor",
+            &[
+                ("synphasor.frtype", "frtype"),
+                ("synphasor.version", "version"),
+                ("synphasor.idcode_stream_source", "idcode_stream_source"),
+                ("synphasor.command", "command"),
+                ("synphasor.conf.numpmu", "numpmu"),
+            ],
+        ),
+        99.0,
+    );
+    at_least(
+        compare_fields(
+            "hart_ip",
+            &[
+                ("hart_ip.version", "version"),
+                ("hart_ip.message_type", "message_type"),
+                ("hart_ip.message_id", "message_id"),
+                ("hart_ip.status", "status"),
+                ("hart_ip.transaction_id", "transaction_id"),
+                ("hart_ip.pt.command", "pt_command"),
+                ("hart_ip.pt.rsp.expanded_device_type", "expanded_device_type"),
+                ("hart_ip.pt.rsp.device_id", "device_id"),
+                ("hart_ip.pt.rsp.manufacturer_Id", "manufacturer_id"),
+                ("hart_ip.pt.rsp.software_rev", "software_rev"),
+                ("hart_ip.pt.rsp.device_rev", "device_rev"),
+                ("hart_ip.pt.rsp.tag", "tag"),
+            ],
+        ),
+        99.0,
+    );
+}
+
+#[test]
+fn mms() {
+    at_least(
+        compare_fields(
+            "mms",
+            &[
+                ("mms.invokeID", "invoke_id"),
+                ("mms.confirmedServiceRequest", "confirmed_service_request"),
+                ("mms.confirmedServiceResponse", "confirmed_service_response"),
+                ("mms.unconfirmedService", "unconfirmed_service"),
+                ("mms.domainId", "domain_id"),
+                ("mms.itemId", "item_id"),
+                ("mms.vendorName", "vendor_name"),
+                ("mms.modelName", "model_name"),
+                ("mms.revision", "revision"),
+            ],
+        ),
+        99.0,
+    );
+}
+
+#[test]
+fn messaging() {
+    at_least(
+        compare_fields(
+            "mqtt",
+            &[
+                ("mqtt.msgtype", "msgtype"),
+                ("mqtt.ver", "ver"),
+                ("mqtt.protoname", "protoname"),
+                ("mqtt.conack.val", "conack_val"),
+                ("mqtt.topic", "topic"),
+                ("mqtt.clientid", "clientid"),
+                ("mqtt.username", "username"),
             ],
         ),
         95.0,

@@ -6,8 +6,9 @@ use dogwatch_model::{Asset, CaptureTime, Event, Mac, Severity, ShipState};
 
 use crate::findings::{Cause, FindingTable};
 use crate::learning::Learning;
+use crate::own_ship::{OwnShip, TalkerIx, Troubles};
 use crate::policy::Policy;
-use crate::seen::{FlowSeen, HealthSeen, Party, Source};
+use crate::seen::{FlowSeen, HealthSeen, Party, PolicySeen, Source};
 
 /// The words of a detection that the catalogue does not hold.
 #[derive(Debug, Clone, Copy)]
@@ -31,12 +32,39 @@ pub struct Wants {
     pub published: bool,
     /// Events with facts.
     pub facts: bool,
-    /// Events with measurements.
+    /// Events with measurements, of other ships too.
     pub measures: bool,
+    /// Events with measurements of own ship.
+    pub own_ship: bool,
     /// Events with protocol breaches.
     pub oddities: bool,
     /// Health of the capture sources.
     pub health: bool,
+}
+
+/// A figure of a detection that the policy may set: `[detections.DW-5003] gap_m = 400`.
+#[derive(Debug)]
+pub struct Threshold<'a> {
+    /// The detection.
+    pub id: &'static str,
+    /// Its name, with the unit: the catalogue's where the catalogue has one.
+    pub key: &'static str,
+    /// The figure in force; holds the default until it is set.
+    pub value: &'a mut f64,
+    /// What it may be.
+    pub range: std::ops::RangeInclusive<f64>,
+}
+
+impl<'a> Threshold<'a> {
+    /// A figure with its range.
+    pub const fn new(
+        id: &'static str,
+        key: &'static str,
+        value: &'a mut f64,
+        range: std::ops::RangeInclusive<f64>,
+    ) -> Self {
+        Self { id, key, value, range }
+    }
 }
 
 /// One detection.
@@ -45,6 +73,10 @@ pub trait Detector: Send {
     fn cards(&self) -> &'static [&'static Card];
     /// What it wants to see.
     fn wants(&self) -> Wants;
+    /// The figures of it that may be set.
+    fn thresholds(&mut self) -> Vec<Threshold<'_>> {
+        Vec::new()
+    }
     /// A flow reached a stage.
     fn flow(&mut self, _seen: &FlowSeen<'_>, _cx: &mut Context<'_>) {}
     /// Something was said; `from` said it.
@@ -53,6 +85,8 @@ pub trait Detector: Send {
     fn health(&mut self, _seen: &HealthSeen<'_>, _cx: &mut Context<'_>) {}
     /// A second of capture time went by.
     fn tick(&mut self, _at: CaptureTime, _cx: &mut Context<'_>) {}
+    /// The policy was changed, or a change was refused. Whatever a detector remembers of zones and answers is of the old policy.
+    fn policy(&mut self, _seen: &PolicySeen<'_>, _cx: &mut Context<'_>) {}
     /// What it learned and wants to know again after a restart or in the next analysis; bounded like its state.
     fn learned(&self) -> Option<serde_json::Value> {
         None
@@ -82,6 +116,8 @@ pub struct Context<'a> {
     pub policy: Option<&'a Policy>,
     /// What the ship is doing.
     pub state: ShipState,
+    /// Until when she is still settling into that state.
+    pub(crate) settles: Option<CaptureTime>,
     /// Whether what is seen for the first time is learned or judged.
     pub learning: Learning,
     /// The inventory.
@@ -91,6 +127,12 @@ pub struct Context<'a> {
     pub source: Source<'a>,
     /// Operations or flows that a policy rule has already raised for: others keep quiet about the same thing.
     pub(crate) policy_raised: &'a mut bool,
+    /// What the ship says of herself.
+    pub(crate) ship: &'a OwnShip,
+    /// Who of the ship's talkers said what is looked at.
+    pub(crate) talker: Option<TalkerIx>,
+    /// What was already told of talkers.
+    pub(crate) troubles: &'a mut Troubles,
 }
 
 /// A reason for a finding. Strings are made only when it is new or worth a second piece of evidence.
@@ -157,10 +199,21 @@ impl Context<'_> {
         }
     }
 
+    /// Whether a finding of this cause was raised before.
+    pub(crate) fn has_raised(&self, cause: &Cause) -> bool {
+        self.findings.row_of(cause).is_some()
+    }
+
     /// Whether what passes between the two is being learned at `at`, so that nothing learned may be raised on.
     #[must_use]
     pub fn is_learning(&self, at: CaptureTime, from: &Party, to: &Party) -> bool {
         self.learning.is_on(at, self.policy, from.end.zone, to.end.zone)
+    }
+
+    /// Whether the ship changed her state a short while ago (catalogue: `grace.state_change_s`).
+    #[must_use]
+    pub fn is_settling(&self, at: CaptureTime) -> bool {
+        self.settles.is_some_and(|until| at < until)
     }
 
     /// Notes that the policy has spoken on what is being looked at, so that learned rules stay quiet.

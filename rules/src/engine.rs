@@ -1,13 +1,22 @@
 //! The room where events meet detectors: each detector is shown only what it asked for, in a fixed order.
 
+use std::time::Duration;
+
 use dogwatch_model::{Act, CaptureTime, Event, Finding, Of, Position, Quantity, ShipState, Value};
 
+use crate::aggregates::Aggregates;
 use crate::detections;
-use crate::detector::{Context, Detector, Directory};
+use crate::detector::{Context, Detector, Directory, Wants};
 use crate::findings::FindingTable;
 use crate::learning::{Baseline, Learning};
+use crate::own_ship::{OwnShip, Troubles};
 use crate::policy::{Policy, StateTracker};
-use crate::seen::{FlowSeen, HealthSeen, Party, Source};
+use crate::seen::{FlowSeen, HealthSeen, Party, PolicySeen, Source};
+
+/// How long the ship settles into a state she has changed to (catalogue: `grace.state_change_s`).
+const SETTLES: Duration = Duration::from_secs(900);
+/// Data behind a ship state from which on it counts as learned (policy page: 24 h).
+const LEARNED_SECONDS: u64 = 24 * 3_600;
 
 /// How the rules run.
 #[derive(Debug, Clone, Default)]
@@ -29,17 +38,21 @@ pub struct RulesCounters {
 pub struct Rules {
     policy: Option<Policy>,
     detectors: Vec<Box<dyn Detector>>,
+    /// What each detector's figures are when nobody sets them.
+    defaults: Vec<Vec<f64>>,
     /// Positions in `detectors` by what they want.
     flows: Vec<usize>,
-    requests: Vec<usize>,
-    published: Vec<usize>,
-    facts: Vec<usize>,
-    measures: Vec<usize>,
-    oddities: Vec<usize>,
+    /// For every mixture of acts (a sum of the bits of [`kinds`]) the detectors that want any of it: each sees an event once, in their order.
+    events: Vec<Vec<usize>>,
     healths: Vec<usize>,
+    own_ship: OwnShip,
+    troubles: Troubles,
     findings: FindingTable,
     state: ShipState,
-    tracker: Option<StateTracker>,
+    tracker: StateTracker,
+    settles: Option<CaptureTime>,
+    /// `None` while the rules are off.
+    aggregates: Option<Aggregates>,
     learning: Learning,
     last_tick: Option<CaptureTime>,
     counters: RulesCounters,
@@ -53,35 +66,46 @@ impl Rules {
     }
 
     /// The given detectors, in this order.
-    pub(crate) fn with(policy: Option<Policy>, detectors: Vec<Box<dyn Detector>>) -> Self {
-        let wanting = |wants: fn(crate::Wants) -> bool| {
-            detectors
-                .iter()
-                .enumerate()
-                .filter(|(_, detector)| wants(detector.wants()))
-                .map(|(index, _)| index)
-                .collect::<Vec<_>>()
+    pub(crate) fn with(policy: Option<Policy>, mut detectors: Vec<Box<dyn Detector>>) -> Self {
+        let defaults = detectors.iter_mut().map(|d| d.thresholds().iter().map(|t| *t.value).collect()).collect();
+        let wanting = |wants: &dyn Fn(Wants) -> bool| -> Vec<usize> {
+            let all = detectors.iter().enumerate();
+            all.filter(|(_, detector)| wants(detector.wants())).map(|(index, _)| index).collect()
         };
-        let (flows, requests, published) = (wanting(|w| w.flows), wanting(|w| w.requests), wanting(|w| w.published));
-        let (facts, measures, oddities, healths) =
-            (wanting(|w| w.facts), wanting(|w| w.measures), wanting(|w| w.oddities), wanting(|w| w.health));
-        let tracker = policy.as_ref().map(|policy| StateTracker::new(policy.state.clone()));
-        Self {
+        let (flows, healths) = (wanting(&|w| w.flows), wanting(&|w| w.health));
+        let events = (0..=kinds::ALL).map(|seen| wanting(&|w| kinds::wanted(w) & seen != 0)).collect();
+        let tracker = StateTracker::new(policy.as_ref().map(|policy| policy.state.clone()).unwrap_or_default());
+        let aggregates = (!detectors.is_empty()).then(|| Aggregates::new(policy.as_ref()));
+        let mut rules = Self {
             policy,
             detectors,
+            defaults,
             flows,
-            requests,
-            published,
-            facts,
-            measures,
-            oddities,
+            events,
             healths,
+            own_ship: OwnShip::default(),
+            troubles: Troubles::default(),
             findings: FindingTable::default(),
             state: ShipState::Unknown,
             tracker,
+            settles: None,
+            aggregates,
             learning: Learning::default(),
             last_tick: None,
             counters: RulesCounters::default(),
+        };
+        rules.set_thresholds();
+        rules
+    }
+
+    /// Gives every detector the figures the policy sets, and its own where the policy sets none. The policy was checked against the same list.
+    fn set_thresholds(&mut self) {
+        let set = self.policy.as_ref().map_or(&[][..], |policy| &policy.thresholds);
+        for (detector, defaults) in self.detectors.iter_mut().zip(&self.defaults) {
+            for (threshold, default) in detector.thresholds().into_iter().zip(defaults) {
+                let given = set.iter().find(|set| set.detection == threshold.id && set.key == threshold.key);
+                *threshold.value = given.map_or(*default, |set| set.value);
+            }
         }
     }
 
@@ -106,7 +130,8 @@ impl Rules {
     #[must_use]
     pub fn baseline(&self) -> Baseline {
         let learned = self.detectors.iter().filter_map(|detector| Some((key_of(&**detector)?, detector.learned()?)));
-        Baseline::new(self.learning, self.last_tick, learned.collect())
+        let aggregates = self.aggregates.as_ref().map(Aggregates::learned).unwrap_or_default();
+        Baseline::new(self.learning, self.last_tick, learned.collect(), aggregates)
     }
 
     /// Takes up what an earlier run learned; gives the ids of detectors that could not read theirs.
@@ -120,6 +145,9 @@ impl Rules {
             {
                 unread.push(key);
             }
+        }
+        if let Some(aggregates) = &mut self.aggregates {
+            aggregates.recall(baseline.aggregates, self.policy.as_ref());
         }
         self.learning.has_baseline();
         unread
@@ -151,13 +179,20 @@ impl Rules {
             let mut cx = Context {
                 policy: self.policy.as_ref(),
                 state: self.state,
+                settles: self.settles,
                 learning: self.learning,
                 directory,
                 findings: &mut self.findings,
                 source: seen.source,
                 policy_raised: &mut policy_raised,
+                ship: &self.own_ship,
+                talker: None,
+                troubles: &mut self.troubles,
             };
             detector.flow(seen, &mut cx);
+        }
+        if let Some(aggregates) = &mut self.aggregates {
+            aggregates.flow(seen, self.policy.as_ref(), self.state, self.findings.take_raised());
         }
     }
 
@@ -171,45 +206,46 @@ impl Rules {
         directory: &dyn Directory,
     ) {
         self.learning.seen(event.at);
-        let (mut requests, mut published, mut facts, mut measures, mut oddities) = (false, false, false, false, false);
+        let mut seen = 0;
         for act in event.message.acts {
-            match act {
-                Act::Request { .. } | Act::Reply { .. } => requests = true,
-                Act::Publishes { .. } => published = true,
-                Act::Says(_) => facts = true,
+            seen |= match act {
+                Act::Request { .. } | Act::Reply { .. } => kinds::REQUESTS,
+                Act::Publishes { .. } => kinds::PUBLISHED,
+                Act::Says(_) => kinds::FACTS,
+                Act::Measures { of: Of::Target(_), .. } => kinds::MEASURES,
                 Act::Measures { of, quantity, value } => {
-                    measures = true;
                     self.own_ship(event.at, *of, *quantity, *value);
+                    kinds::MEASURES | kinds::OWN_SHIP
                 }
-                Act::Odd(_) => oddities = true,
-            }
+                Act::Odd(_) => kinds::ODDITIES,
+            };
         }
+        let talker = if self.detectors.is_empty() { None } else { self.own_ship.note(event, from, source) };
+        let list = self.events.get(seen).map_or(&[][..], Vec::as_slice);
+        self.counters.events = self.counters.events.wrapping_add(u64::from(!list.is_empty()));
         let mut policy_raised = false;
         let mut cx = Context {
             policy: self.policy.as_ref(),
             state: self.state,
+            settles: self.settles,
             learning: self.learning,
             directory,
             findings: &mut self.findings,
             source,
             policy_raised: &mut policy_raised,
+            ship: &self.own_ship,
+            talker,
+            troubles: &mut self.troubles,
         };
-        for (wanted, list) in [
-            (requests, &self.requests),
-            (published, &self.published),
-            (facts, &self.facts),
-            (measures, &self.measures),
-            (oddities, &self.oddities),
-        ] {
-            if !wanted {
-                continue;
+        for index in list {
+            if let Some(detector) = self.detectors.get_mut(*index) {
+                detector.event(event, from, to, &mut cx);
             }
-            self.counters.events = self.counters.events.wrapping_add(1);
-            for index in list {
-                if let Some(detector) = self.detectors.get_mut(*index) {
-                    detector.event(event, from, to, &mut cx);
-                }
-            }
+        }
+        if let Some(aggregates) = self.aggregates.as_mut().filter(|_| seen & (kinds::REQUESTS | kinds::PUBLISHED) != 0)
+        {
+            let raised = self.findings.take_raised();
+            aggregates.event(event, from, to, source, self.policy.as_ref(), self.state, raised);
         }
     }
 
@@ -221,11 +257,15 @@ impl Rules {
             let mut cx = Context {
                 policy: self.policy.as_ref(),
                 state: self.state,
+                settles: self.settles,
                 learning: self.learning,
                 directory,
                 findings: &mut self.findings,
                 source: Source { label: seen.source, selector: "" },
                 policy_raised: &mut policy_raised,
+                ship: &self.own_ship,
+                talker: None,
+                troubles: &mut self.troubles,
             };
             detector.health(seen, &mut cx);
         }
@@ -237,16 +277,24 @@ impl Rules {
             return;
         }
         self.last_tick = Some(at);
+        self.follow_state(at);
+        if let Some(aggregates) = &mut self.aggregates {
+            aggregates.tick(at, self.state);
+        }
         let mut policy_raised = false;
         for detector in &mut self.detectors {
             let mut cx = Context {
                 policy: self.policy.as_ref(),
                 state: self.state,
+                settles: self.settles,
                 learning: self.learning,
                 directory,
                 findings: &mut self.findings,
                 source: Source::default(),
                 policy_raised: &mut policy_raised,
+                ship: &self.own_ship,
+                talker: None,
+                troubles: &mut self.troubles,
             };
             detector.tick(at, &mut cx);
         }
@@ -258,13 +306,102 @@ impl Rules {
         }
         match (quantity, value) {
             (Quantity::SpeedOverGround, Value::Number(speed)) => {
-                if let Some(tracker) = &mut self.tracker {
-                    self.state = tracker.feed(at, speed);
-                }
+                self.tracker.feed(at, speed);
+                self.follow_state(at);
             }
+            (Quantity::NavigationalStatus, Value::Number(status)) => self.tracker.feed_status(at, status),
             (Quantity::Position, Value::Position { lat, lon }) => self.findings.set_position(Position { lat, lon }),
             _ => {}
         }
+    }
+
+    /// What she is doing now; a change starts the time she settles in, and decides whether the state counts as learned.
+    fn follow_state(&mut self, at: CaptureTime) {
+        let state = self.tracker.state_at(at);
+        if state == self.state {
+            return;
+        }
+        // coming to know the state is no change of it
+        if self.state != ShipState::Unknown {
+            self.settles = Some(at.plus(SETTLES));
+        }
+        self.state = state;
+        self.weigh_state();
+    }
+
+    /// Whether the present state has enough data behind it.
+    fn weigh_state(&mut self) {
+        let seconds = self.aggregates.as_ref().map_or(0, |aggregates| aggregates.presence().seconds_in(self.state));
+        if let Some(policy) = &mut self.policy {
+            policy.is_state_unlearned = self.state != ShipState::Unknown && seconds < LEARNED_SECONDS;
+        }
+    }
+
+    /// Sets the ship state by hand, until a time or until it is set to `None`.
+    pub fn set_state(&mut self, manual: Option<(ShipState, Option<CaptureTime>)>, at: CaptureTime) {
+        self.tracker.set_manual(manual);
+        self.follow_state(at);
+    }
+
+    /// A policy file was read while running: with a policy it takes over from the old one, without one the old one stays. Findings and what
+    /// detectors know survive. The caller must place its flows and devices anew afterwards.
+    pub fn policy_changed(&mut self, policy: Option<Policy>, seen: &PolicySeen<'_>, directory: &dyn Directory) {
+        if let Some(policy) = policy {
+            self.tracker.follow(policy.state.clone());
+            if let Some(aggregates) = &mut self.aggregates {
+                aggregates.follow(Some(&policy));
+            }
+            self.policy = Some(policy);
+            self.findings.policy_changed();
+            self.set_thresholds();
+            self.weigh_state();
+        }
+        let mut policy_raised = false;
+        for detector in &mut self.detectors {
+            let mut cx = Context {
+                policy: self.policy.as_ref(),
+                state: self.state,
+                settles: self.settles,
+                learning: self.learning,
+                directory,
+                findings: &mut self.findings,
+                source: Source::default(),
+                policy_raised: &mut policy_raised,
+                ship: &self.own_ship,
+                talker: None,
+                troubles: &mut self.troubles,
+            };
+            detector.policy(seen, &mut cx);
+        }
+    }
+
+    /// What was seen, added up; `None` while the rules are off.
+    #[must_use]
+    pub const fn aggregates(&self) -> Option<&Aggregates> {
+        self.aggregates.as_ref()
+    }
+}
+
+/// The kinds of acts an event may hold, as bits.
+mod kinds {
+    use crate::detector::Wants;
+
+    pub(super) const REQUESTS: usize = 1;
+    pub(super) const PUBLISHED: usize = 2;
+    pub(super) const FACTS: usize = 4;
+    pub(super) const MEASURES: usize = 8;
+    pub(super) const OWN_SHIP: usize = 16;
+    pub(super) const ODDITIES: usize = 32;
+    pub(super) const ALL: usize = 63;
+
+    /// The bits a detector wants.
+    pub(super) const fn wanted(wants: Wants) -> usize {
+        (if wants.requests { REQUESTS } else { 0 })
+            | (if wants.published { PUBLISHED } else { 0 })
+            | (if wants.facts { FACTS } else { 0 })
+            | (if wants.measures { MEASURES } else { 0 })
+            | (if wants.own_ship { OWN_SHIP } else { 0 })
+            | (if wants.oddities { ODDITIES } else { 0 })
     }
 }
 

@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 
 use crate::catalogue;
 use crate::detector::{Card, Directory, Raise};
-use crate::policy::Policy;
+use crate::policy::{Mode, Policy};
 use crate::seen::{Identity, Party};
 
 /// Pieces of evidence kept of one finding: the first ones and the latest.
@@ -20,6 +20,12 @@ const PER_DETECTION: usize = 200;
 const NOTICE_SECONDS: u64 = 60;
 /// Causes whose row is remembered: more than there are rows, as several causes share the one that counts further cases.
 const CAUSES: usize = 4_096;
+
+/// Detections that only ask the policy: in a zone that is watched they are counted, not told.
+const ASKS_POLICY: [&str; 12] = [
+    "DW-1001", "DW-2001", "DW-2002", "DW-2003", "DW-2005", "DW-2006", "DW-2008", "DW-2009", "DW-2010", "DW-2011",
+    "DW-3010", "DW-4004",
+];
 
 /// What makes a finding the same one again, as plain values. Whoever floods the ship with the same offence makes thousands of these a second,
 /// so a repeat must not cost the making of a text.
@@ -52,11 +58,43 @@ pub struct FindingTable {
     /// Where the ship is, when it is known.
     position: Option<Position>,
     suppressed: u64,
+    /// The worst finding raised or repeated since somebody asked.
+    raised: Option<Severity>,
+}
+
+/// What would be told if its zone were enforced.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct WouldAlert {
+    /// Which detection.
+    pub detection: String,
+    /// How bad it would be.
+    pub severity: Severity,
+    /// What happened and where.
+    pub summary: String,
+    /// How often.
+    pub count: u64,
+    /// First time.
+    pub first_seen: CaptureTime,
+    /// Latest time.
+    pub last_seen: CaptureTime,
+    /// A policy line that would allow it.
+    pub proposal: Option<String>,
+}
+
+/// Whether a row is a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Told,
+    /// Counted only: its zone is watched.
+    Watched,
+    /// Was watched under a policy that is no longer in force.
+    Over,
 }
 
 #[derive(Debug)]
 struct Row {
     finding: Finding,
+    standing: Standing,
     told_at: CaptureTime,
     is_changed: bool,
     /// Count at which the next piece of evidence is taken: 1, 2, 4, 8 …
@@ -71,7 +109,7 @@ impl FindingTable {
             self.by_key.insert(key, self.rows.len());
             let told_at = finding.last_seen;
             let next_evidence = finding.count.saturating_mul(2);
-            self.rows.push(Row { finding, told_at, is_changed: false, next_evidence });
+            self.rows.push(Row { finding, standing: Standing::Told, told_at, is_changed: false, next_evidence });
         }
     }
 
@@ -82,7 +120,36 @@ impl FindingTable {
 
     /// Every finding, oldest first.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
-        self.rows.iter().map(|row| &row.finding)
+        self.rows.iter().filter(|row| row.standing == Standing::Told).map(|row| &row.finding)
+    }
+
+    /// What would be told if the zones that are watched were enforced, oldest first.
+    pub fn would_alert(&self) -> impl Iterator<Item = WouldAlert> {
+        self.rows.iter().filter(|row| row.standing == Standing::Watched).map(|Row { finding, .. }| WouldAlert {
+            detection: finding.rule_id.clone(),
+            severity: finding.severity,
+            summary: finding.summary.clone(),
+            count: finding.count,
+            first_seen: finding.first_seen,
+            last_seen: finding.last_seen,
+            proposal: finding.proposal.clone(),
+        })
+    }
+
+    /// Another policy is in force: what was only watched is judged anew, and no repeat is known by the zones of the old one.
+    pub(crate) fn policy_changed(&mut self) {
+        for row in self.rows.iter_mut().filter(|row| row.standing == Standing::Watched) {
+            row.standing = Standing::Over;
+            if let Ok(key) = u128::from_str_radix(&row.finding.fingerprint, 16) {
+                self.by_key.remove(&key);
+            }
+        }
+        self.by_cause.clear();
+    }
+
+    /// The worst finding raised or repeated since the last call.
+    pub(crate) const fn take_raised(&mut self) -> Option<Severity> {
+        self.raised.take()
     }
 
     /// The findings that are new or changed since the last call.
@@ -144,6 +211,10 @@ impl FindingTable {
             self.suppressed = self.suppressed.saturating_add(1);
             return None;
         }
+        let standing = match policy {
+            Some(policy) if is_watched(policy, &raise) => Standing::Watched,
+            _ => Standing::Told,
+        };
         let mut finding = self.worded(&raise, print, source, state, policy, directory);
         if is_overflow {
             finding.summary = format!(
@@ -153,8 +224,12 @@ impl FindingTable {
         }
         let index = self.rows.len();
         self.by_key.insert(print, index);
-        self.changed.push(index);
-        self.rows.push(Row { finding, told_at: at, is_changed: true, next_evidence: 2 });
+        let is_told = standing == Standing::Told;
+        if is_told {
+            self.raised = self.raised.max(Some(finding.severity));
+            self.changed.push(index);
+        }
+        self.rows.push(Row { finding, standing, told_at: at, is_changed: is_told, next_evidence: 2 });
         Some(index)
     }
 
@@ -197,7 +272,10 @@ impl FindingTable {
             finding.status = FindingStatus::New;
             is_news = true;
         }
-        if is_news && !row.is_changed {
+        if row.standing == Standing::Told {
+            self.raised = self.raised.max(Some(finding.severity));
+        }
+        if is_news && !row.is_changed && row.standing == Standing::Told {
             row.is_changed = true;
             self.changed.push(index);
         }
@@ -257,6 +335,15 @@ fn is_accepted(policy: &Policy, raise: &Raise) -> bool {
         policy.accepted(raise.card.id, &party.end, raise.at).is_some()
             || policy.silenced(raise.card.id, &party.end, raise.at).is_some()
     })
+}
+
+/// Whether its zone only counts what the policy does not allow.
+fn is_watched(policy: &Policy, raise: &Raise) -> bool {
+    let mode = match &raise.to {
+        Some(to) => policy.mode_between(raise.from.end.zone, to.end.zone),
+        None => policy.mode_of(raise.from.end.zone),
+    };
+    ASKS_POLICY.contains(&raise.card.id) && mode == Mode::Watch
 }
 
 fn evidence(raise: Raise, source: &str) -> Evidence {

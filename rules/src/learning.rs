@@ -9,6 +9,7 @@ use std::time::Duration;
 use dogwatch_model::CaptureTime;
 use serde::{Deserialize, Serialize};
 
+use crate::aggregates::Learned;
 use crate::policy::{Mode, Policy, ZoneIx};
 
 /// How long is learned where no policy says otherwise (catalogue: at least 24 h).
@@ -60,6 +61,9 @@ pub struct Baseline {
     pub last: Option<CaptureTime>,
     /// What each detector learned, by the first id it raises.
     pub learned: BTreeMap<String, serde_json::Value>,
+    /// What was seen, added up.
+    #[serde(default)]
+    pub aggregates: Learned,
 }
 
 impl Baseline {
@@ -68,8 +72,9 @@ impl Baseline {
         learning: Learning,
         last: Option<CaptureTime>,
         learned: BTreeMap<String, serde_json::Value>,
+        aggregates: Learned,
     ) -> Self {
-        Self { schema: SCHEMA, first: learning.started, last, learned }
+        Self { schema: SCHEMA, first: learning.started, last, learned, aggregates }
     }
 }
 

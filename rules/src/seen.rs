@@ -209,3 +209,18 @@ pub struct HealthSeen<'a> {
     /// TCP bytes seen since it was opened.
     pub seen_bytes: u64,
 }
+
+/// A policy file was read while the monitor runs.
+#[derive(Debug, Clone, Copy)]
+pub struct PolicySeen<'a> {
+    /// When.
+    pub at: CaptureTime,
+    /// The file.
+    pub file: &'a str,
+    /// SHA-256 of its text, hex.
+    pub hash: &'a str,
+    /// Who put it in force with `dogwatch policy enforce` or `rollback`; `None` when it was changed by other means.
+    pub author: Option<&'a str>,
+    /// The first problem, when it was refused; the old policy stays in force.
+    pub refused: Option<&'a str>,
+}

@@ -5,6 +5,7 @@
 pub mod analysis;
 pub mod corpus;
 pub mod daemon;
+pub mod damage;
 pub mod expectation;
 pub mod http;
 pub mod namespaces;

@@ -126,3 +126,36 @@ fn a_silent_link_does_not_hold_up_a_stop() {
         assert_eq!(frames(CAPTURE).unwrap(), (0, 0), "not one frame either way");
     });
 }
+
+/// Whether the daemon says its source is up.
+fn is_up(port: u16) -> Option<bool> {
+    let health: serde_json::Value = http::get(port, "/api/health").ok()?;
+    health.get("sources")?.get(0)?.get("up")?.as_bool()
+}
+
+#[test]
+fn a_pulled_cable_is_told_and_the_link_is_heard_again() {
+    in_namespace("cable", || {
+        let folder = tempfile::tempdir().unwrap();
+        let scenario = Plan::new("sea-day", 7, 1, &folder.path().join("sim")).unwrap().play().unwrap();
+        let port = free_port().unwrap();
+        let config = settings(folder.path(), &scenario, port);
+        let mut daemon = start(&config, port, &folder.path().join("log"));
+        // the other end going down takes the carrier away, as a pulled cable does
+        let set = |state: &str| {
+            let status = std::process::Command::new("ip").args(["link", "set", SWITCH, state]).status().unwrap();
+            assert!(status.success());
+        };
+        for (state, want) in [("down", false), ("up", true)] {
+            set(state);
+            await_until("the state of the link is told", PATIENCE, || {
+                daemon.is_alive()?;
+                Ok(is_up(port).filter(|up| *up == want))
+            })
+            .unwrap();
+        }
+        let sent = inject(&scenario.captures[0]);
+        await_until("frames are taken again", PATIENCE, || Ok(taken(port).filter(|seen| *seen >= sent))).unwrap();
+        assert!(daemon.stop(STOP_PATIENCE).unwrap().success());
+    });
+}

@@ -27,7 +27,11 @@ fn bad_settings_are_told_with_file_line_key_and_what_was_expected() {
         ("syntax", "[store\n".to_owned(), vec!["line 1"]),
         ("an address that is none", "[console]\nlisten = \"here\"\n".to_owned(), vec!["line 2", "listen", "socket"]),
         ("the same twice", format!("{source}{source}"), vec!["mir0", "listed twice", "name"]),
-        ("both kinds of source", format!("{source}file = \"x\"\n"), vec!["source 1", "`interface` or `file`"]),
+        (
+            "both kinds of source",
+            format!("{source}file = \"x\"\n"),
+            vec!["source 1", "one of `interface`, `serial` and `file`"],
+        ),
         ("speed", "[[source]]\nfile = \"x\"\nspeed = -1.0\n".to_owned(), vec!["`x`", "speed", "-1", "above 0"]),
         (
             "two wrong relations at once",

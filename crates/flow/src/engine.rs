@@ -120,6 +120,16 @@ impl Engine {
         self.unit(&Unit { at, frame: number, flow, carrier: Carrier::Serial, traffic, bytes, segment: None }, observer);
     }
 
+    /// Ends what a serial line carried: it was unplugged, and another device may speak on it next.
+    pub fn serial_ended<O: Observer>(&mut self, at: CaptureTime, source: SourceId, observer: &mut O) {
+        self.clock(source, at, observer);
+        let origin = Origin { at, source, frame: 0, traffic: Traffic::default(), link: Link::default(), depth: 0 };
+        let (key, _) = Key::of(&origin.flow(Transport::Serial));
+        if let Some(slot) = self.table.find(&key) {
+            self.end(slot, Ending::Closed, observer);
+        }
+    }
+
     /// Ends every flow: the capture is over.
     pub fn finish<O: Observer>(&mut self, observer: &mut O) {
         for slot in 0..self.table.slots() {

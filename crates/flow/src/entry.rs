@@ -225,7 +225,8 @@ impl Entry {
         counters: &mut Counters,
         cx: &mut Context<'_, O>,
     ) {
-        if self.reader.wants_stream() {
+        // a line that began with noise, or spoke at another speed, is not lost for its whole life
+        if self.reader.wants_stream() || self.reader.look_again(side, bytes, counters, cx) {
             let stream = self.stream.get_or_insert_default();
             self.reader.stream(&mut stream.rests, side, Piece::Bytes(bytes), counters, cx);
         }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use dogwatch_model::{
     Act, Asset, AssetChange, AssetState, Attribute, CaptureTime, DeviceClass, Disposition, Event, Fact, FactValue,
     Flow, IdKind, Interface, Mac, ObservedProtocol, ProtocolRole, Provenance, Sfi, SourceId, Speaker, Subject,
-    stable_id,
+    Transport, stable_id,
 };
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -35,6 +35,8 @@ pub struct Inventory {
     by_bus_address: Map<(SourceId, u8), u32>,
     /// Units behind a gateway, by the gateway's row.
     by_unit: Map<(u32, u8), u32>,
+    /// Serial lines, by the name of their capture source.
+    by_line: Map<String, u32>,
     changes: Vec<AssetChange>,
     /// Bytes that the values of all rows take.
     value_bytes: usize,
@@ -68,6 +70,10 @@ impl Inventory {
                 }
                 if let Some(name) = interface.n2k_name {
                     self.by_name.insert(name, row);
+                }
+                let is_line = Interface { capture_source: String::new(), vlan: None, ..interface.clone() };
+                if is_line == Interface::default() {
+                    self.by_line.insert(interface.capture_source.clone(), row);
                 }
             }
             let values = asset.attributes.values().flatten();
@@ -166,6 +172,7 @@ impl Inventory {
         // belongs to no one device: it is shown with the card that sent it, and finds nobody.
         let ip = flow.src.filter(|ip| is_device_address(*ip) || (mac.is_none() && ip.is_loopback()));
         let row = match (mac, ip) {
+            (None, None) if flow.transport == Transport::Serial => self.row_of_line(&seen),
             (None, None) => None,
             (Some(mac), None) => self.row_of_mac(mac, &seen),
             (None, Some(ip)) => self.row_of_ip(ip, &seen),
@@ -574,6 +581,17 @@ impl Inventory {
         };
         let row = self.create(format!("bus:{}:{address}", seen.source_name).as_bytes(), interface, seen)?;
         self.by_bus_address.insert((seen.source, address), row);
+        Some(row)
+    }
+
+    /// The device at the other end of a serial line: there is one talker on each (IEC 61162-1:2016, clause 5), and it has no address.
+    fn row_of_line(&mut self, seen: &Sighting<'_>) -> Option<u32> {
+        if let Some(row) = self.by_line.get(seen.source_name) {
+            return Some(self.resolve(*row));
+        }
+        let interface = Interface { capture_source: seen.source_name.to_owned(), ..Interface::default() };
+        let row = self.create(format!("line:{}", seen.source_name).as_bytes(), interface, seen)?;
+        self.by_line.insert(seen.source_name.to_owned(), row);
         Some(row)
     }
 

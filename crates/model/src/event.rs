@@ -292,6 +292,8 @@ pub enum Of {
     Target(u32),
     /// A machine of own ship by instance: engine, rudder, tank, generator.
     Machine(u8),
+    /// A navigation satellite as own ship's receiver hears it, by the receiver's number for it.
+    Satellite(u16),
 }
 
 /// What is measured.
@@ -341,6 +343,23 @@ pub enum Quantity {
     TankLevel,
     /// AIS navigational status code.
     NavigationalStatus,
+    /// How a position was got, by the codes of GGA: 0 none, 1 autonomous, 2 differential, 3 precise, 4 and 5 real-time kinematic, 6 estimated,
+    /// 7 entered by hand, 8 simulator.
+    FixQuality,
+    /// Satellites above the horizon that the receiver knows of.
+    SatellitesInView,
+    /// Carrier to noise density of a satellite's signal, dB-Hz.
+    CarrierToNoise,
+    /// Chart datum of the positions: the three letters of its code (IEC 61162-1, DTM) as a big-endian number.
+    Datum,
+    /// Offset of the positions from the reference datum, degrees north and east.
+    DatumOffset,
+    /// Ordered heading, degrees true.
+    HeadingOrder,
+    /// Ordered track, degrees true.
+    TrackOrder,
+    /// Length over all, metres.
+    ShipLength,
 }
 
 /// How much.

@@ -3,7 +3,7 @@
 //! libpcap's "timeout" is no read time-out on Linux: a blocking read on a silent link never returns. So every capture is non-blocking, one poll
 //! waits for all of them, and a stop takes effect within its time-out. Nothing in this file can send: no handle is ever asked to.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use dogwatch_flow::LinkType;
@@ -73,6 +73,8 @@ pub struct LiveCounters {
 pub struct LiveCapture {
     settings: LiveSettings,
     handle: Option<Capture<Active>>,
+    /// Whether the interface is up and has a carrier. libpcap waits in silence while it is not.
+    has_carrier: bool,
     link: LinkType,
     counters: LiveCounters,
     /// Raw 32-bit values of the last reading: libpcap's counters wrap.
@@ -97,7 +99,14 @@ impl LiveCapture {
     /// When it does not exist, cannot be opened, or the filter is wrong.
     pub fn open(settings: LiveSettings) -> Result<Self, LiveError> {
         let (handle, link) = open_handle(&settings)?;
-        Ok(Self { settings, handle: Some(handle), link, counters: LiveCounters::default(), last_raw: (0, 0, 0) })
+        Ok(Self {
+            settings,
+            handle: Some(handle),
+            has_carrier: true,
+            link,
+            counters: LiveCounters::default(),
+            last_raw: (0, 0, 0),
+        })
     }
 
     /// Its name.
@@ -106,10 +115,30 @@ impl LiveCapture {
         &self.settings.interface
     }
 
-    /// Whether it is open now.
+    /// Whether it is open, up and plugged in.
     #[must_use]
     pub const fn is_up(&self) -> bool {
-        self.handle.is_some()
+        self.handle.is_some() && self.has_carrier
+    }
+
+    /// Looks whether the interface is up and plugged in: a matter of once a second.
+    pub fn look_at_carrier(&mut self) {
+        let has_carrier = has_carrier(&self.settings.interface);
+        if self.has_carrier != has_carrier && self.handle.is_some() {
+            if has_carrier {
+                tracing::info!(interface = %self.settings.interface, "interface has a link again");
+            } else {
+                tracing::warn!(interface = %self.settings.interface, "interface is down or its cable is out");
+                self.counters.failures += 1;
+            }
+        }
+        self.has_carrier = has_carrier;
+    }
+
+    /// What to wait on for frames.
+    #[must_use]
+    pub fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.handle.as_ref().map(AsFd::as_fd)
     }
 
     /// Tries to open it again after it went away.
@@ -197,21 +226,26 @@ fn open_handle(settings: &LiveSettings) -> Result<(Capture<Active>, LinkType), L
     Ok((handle, link))
 }
 
-/// Waits until one of the interfaces has frames, or `longest` is over.
+/// Waits until one of the sources has something, or `longest` is over.
 ///
 /// # Errors
 /// When the system refuses to wait.
-pub fn wait<'c>(captures: impl Iterator<Item = &'c LiveCapture>, longest: Duration) -> Result<(), LiveError> {
-    let mut waiting: Vec<PollFd<'_>> = captures
-        .filter_map(|capture| capture.handle.as_ref())
-        .map(|handle| PollFd::from_borrowed_fd(handle.as_fd(), PollFlags::IN))
-        .collect();
+pub fn wait<'c>(sources: impl Iterator<Item = BorrowedFd<'c>>, longest: Duration) -> Result<(), LiveError> {
+    let mut waiting: Vec<PollFd<'_>> = sources.map(|source| PollFd::from_borrowed_fd(source, PollFlags::IN)).collect();
     let limit =
         Timespec { tv_sec: i64::try_from(longest.as_secs()).unwrap_or(1), tv_nsec: i64::from(longest.subsec_nanos()) };
     match rustix::event::poll(&mut waiting, Some(&limit)) {
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
         Err(errno) => Err(LiveError::Poll(errno.into())),
     }
+}
+
+/// Whether an interface is up with a carrier; those the system does not list (`any`) are.
+fn has_carrier(interface: &str) -> bool {
+    pnet_datalink::interfaces()
+        .iter()
+        .find(|known| known.name == interface)
+        .is_none_or(|known| known.is_up() && known.is_running())
 }
 
 /// An interface of this machine, as the operator sees it.

@@ -1,12 +1,13 @@
-//! Where frames come from: capture files, logs and live interfaces.
+//! Where frames come from: capture files, logs, live interfaces and serial lines.
 //!
-//! Nothing here can send: files are read, interfaces are opened for receiving only.
+//! Nothing here can send: files are read, interfaces and serial lines are opened for receiving only.
 
 pub mod file;
 pub mod live;
 pub mod paced;
 mod pcapng;
 pub mod replay;
+pub mod serial;
 pub mod text;
 mod window;
 

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::Answer;
-use crate::capture::live;
+use crate::capture::{live, serial};
 use crate::policy_file;
 use crate::settings::Settings;
 
@@ -84,6 +84,13 @@ fn sources(settings: &Settings, checks: &mut Vec<Check>) {
     }
     let known = live::interfaces();
     for source in &settings.source {
+        if let Some(device) = &source.serial {
+            checks.push(match serial::try_out(device, source.baud) {
+                Ok(()) => well(format!("serial line {} can be listened to at {} baud", device.display(), source.baud)),
+                Err(error) => ill(format!("{}: {}", device.display(), error.source), error.hint),
+            });
+            continue;
+        }
         let Some(name) = &source.interface else {
             let file = source.file.clone().unwrap_or_default();
             checks.push(if file.exists() {

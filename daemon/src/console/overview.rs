@@ -61,7 +61,7 @@ impl Answer {
 
 const fn tone_of(verdict: Verdict) -> Tone {
     match verdict {
-        Verdict::Good => Tone::Good,
+        Verdict::Good | Verdict::LineGood => Tone::Good,
         Verdict::Waiting => Tone::Wait,
         _ => Tone::Bad,
     }
@@ -70,21 +70,24 @@ const fn tone_of(verdict: Verdict) -> Tone {
 /// How urgent a verdict is: the headline is about the worst.
 const fn urgency(verdict: Verdict) -> u8 {
     match verdict {
-        Verdict::Good => 0,
+        Verdict::Good | Verdict::LineGood => 0,
         Verdict::Waiting => 1,
         Verdict::Losing => 2,
         Verdict::OneWay => 3,
         Verdict::OnlyGroups => 4,
-        Verdict::Silent => 5,
-        Verdict::Down => 6,
+        Verdict::LineUnreadable => 4,
+        Verdict::Silent | Verdict::LineSilent => 5,
+        Verdict::Down | Verdict::LineDown => 6,
     }
 }
 
 const fn verdict_word(verdict: Verdict) -> &'static str {
     match verdict {
-        Verdict::Good => "Right",
+        Verdict::Good | Verdict::LineGood => "Right",
         Verdict::Waiting => "Too early to tell",
-        Verdict::Silent => "Nothing arrives",
+        Verdict::Silent | Verdict::LineSilent => "Nothing arrives",
+        Verdict::LineUnreadable => "Nothing readable",
+        Verdict::LineDown => "Device is not there",
         Verdict::OnlyGroups => "Not a mirror port",
         Verdict::OneWay => "One direction only",
         Verdict::Losing => "Losing frames",
@@ -382,6 +385,7 @@ mod tests {
             bytes: 0,
             dropped_kernel: 0,
             dropped_interface: 0,
+            failures: 0,
             frames_per_second: 0.0,
             last_frame: None,
             vlans: Vec::new(),

@@ -55,6 +55,7 @@ fn source(frames: u64, verdict: Verdict) -> SourceView {
         bytes: frames * 100,
         dropped_kernel: 0,
         dropped_interface: 0,
+        failures: 0,
         frames_per_second: 12.0,
         last_frame: Some(at(60)),
         vlans: vec![310],

@@ -11,9 +11,9 @@ mod watch;
 use dogwatch_dissectors::PROTOCOLS;
 use dogwatch_flow::{Counters, Engine, Frame, Limits};
 use dogwatch_inventory::Inventory;
-use dogwatch_model::{Asset, AssetChange, CaptureTime, Connection, Finding, SourceId};
+use dogwatch_model::{Asset, AssetChange, CaptureTime, Connection, Finding, ShipState, SourceId};
 use dogwatch_rules::policy::Policy;
-use dogwatch_rules::{Baseline, HealthSeen, Rules, Settings as RuleSettings};
+use dogwatch_rules::{Baseline, HealthSeen, PolicySeen, Rules, Settings as RuleSettings};
 
 use crate::capture::SourceInfo;
 use crate::mirror::MirrorSeen;
@@ -80,6 +80,16 @@ impl Pipeline {
         self.watch.rules.recall(baseline)
     }
 
+    /// Another policy was read; with `policy` it takes over, without one the old one stays.
+    pub fn policy_changed(&mut self, policy: Option<Policy>, seen: &PolicySeen<'_>) {
+        self.watch.policy_changed(policy, seen);
+    }
+
+    /// Sets the ship state by hand, until a time or until it is set to `None`.
+    pub fn set_state(&mut self, manual: Option<(ShipState, Option<CaptureTime>)>, at: CaptureTime) {
+        self.watch.rules.set_state(manual, at);
+    }
+
     /// Adds a capture source.
     pub fn add_source(&mut self, info: SourceInfo) -> SourceId {
         let id = SourceId(u16::try_from(self.sources.len()).unwrap_or(u16::MAX));
@@ -100,6 +110,25 @@ impl Pipeline {
         if frame.at < self.second.0 || frame.at >= self.second.1 {
             self.tick(frame.at);
         }
+    }
+
+    /// Takes bytes of a serial line through to their findings: a line, or what there is of one.
+    pub fn serial(&mut self, at: CaptureTime, source: SourceId, number: u64, bytes: &[u8]) {
+        if let Some(state) = self.sources.get_mut(usize::from(source.0)) {
+            state.frames += 1;
+            state.bytes += bytes.len() as u64;
+            state.first.get_or_insert(at);
+            state.last = Some(at);
+        }
+        self.engine.serial(at, source, number, bytes, &mut self.watch);
+        if at < self.second.0 || at >= self.second.1 {
+            self.tick(at);
+        }
+    }
+
+    /// A serial line was unplugged: whatever speaks on it next begins anew.
+    pub fn serial_ended(&mut self, source: SourceId, at: CaptureTime) {
+        self.engine.serial_ended(at, source, &mut self.watch);
     }
 
     /// Time goes by, with or without frames.

@@ -7,11 +7,11 @@ use dogwatch_dissectors::ParseError;
 use dogwatch_flow::{FlowId, FlowSummary, Observer, Traffic};
 use dogwatch_inventory::{AssetIx, Inventory};
 use dogwatch_model::{
-    Act, AssetChange, Attribute, CaptureTime, Event, FactValue, Flow, Mac, ProtocolRole, SourceId, Speaker, Subject,
-    Transport,
+    Act, Asset, AssetChange, Attribute, CaptureTime, Event, FactValue, Flow, Mac, ProtocolRole, SourceId, Speaker,
+    Subject, Transport,
 };
 use dogwatch_rules::policy::{End, Ends, Placement, Policy};
-use dogwatch_rules::{Account, FlowSeen, FlowStage, Party, Rules, Source, Volume};
+use dogwatch_rules::{Account, FlowSeen, FlowStage, Party, PolicySeen, Rules, Source, Volume};
 
 use super::connections::{Connections, Moved};
 use super::counts::{ErrorCount, MessageCounts, count_error};
@@ -112,7 +112,7 @@ impl Watch {
         if changes.is_empty() {
             return;
         }
-        if let Some(policy) = self.rules.policy() {
+        if self.rules.policy().is_some() {
             let moved: BTreeSet<&str> = changes
                 .iter()
                 .filter_map(|change| match change {
@@ -125,45 +125,75 @@ impl Watch {
                     AssetChange::Attribute { .. } => None,
                 })
                 .collect();
-            let mut places = Vec::new();
-            for (ix, asset) in self.inventory.indexed().filter(|(_, asset)| moved.contains(asset.asset_id.as_str())) {
-                let (mut zone, mut declared) = (None, None);
-                for interface in &asset.interfaces {
-                    let mac = interface.mac.unwrap_or(Mac::NONE);
-                    let source = self.sources.iter().position(|source| source.label == interface.capture_source);
-                    let selectors = source.and_then(|source| self.selectors.get(source)).unwrap_or(&NO_SELECTORS);
-                    let addresses =
-                        interface.ips.iter().map(|ip| Some(*ip)).chain(interface.ips.is_empty().then_some(None));
-                    for ip in addresses.filter(|ip| ip.is_some() || !mac.is_none()) {
-                        let link_is_gateway = policy.is_gateway_mac(mac) || self.gateways.contains(&mac);
-                        let placed = policy.placed(&Placement {
-                            source: &selectors.interface,
-                            vlan: interface.vlan,
-                            mac,
-                            ip,
-                            link_is_gateway,
-                        });
-                        let end = policy.end(placed, mac, ip, link_is_gateway);
-                        // A unit behind a gateway is in the gateway's zone; that the gateway is declared does not declare the unit.
-                        let of_end = end.asset.filter(|_| interface.modbus_unit.is_none());
-                        (zone, declared) = (zone.or(end.zone), declared.or(of_end));
-                    }
-                    if interface.n2k_name.is_some() || interface.n2k_source.is_some() {
-                        zone = zone.or_else(|| policy.bus_zone(&selectors.bus));
-                    }
-                }
-                let zone = declared.and_then(|asset| Some(policy.asset(asset)?.zone)).or(zone);
-                let zone = zone.and_then(|zone| policy.zone(zone)).map(|zone| zone.id.clone());
-                let declared = declared.and_then(|asset| policy.asset(asset)).map(|asset| asset.id.clone());
-                places.push((ix, zone, declared));
-            }
-            for (ix, zone, declared) in places {
-                self.inventory.declare(ix, zone.as_deref(), declared.as_deref());
-            }
+            self.place(|asset| moved.contains(asset.asset_id.as_str()));
         }
         let room = MOST_CHANGES.saturating_sub(self.changes.len());
         self.changes_dropped += changes.len().saturating_sub(room) as u64;
         self.changes.extend(changes.into_iter().take(room));
+    }
+
+    /// Gives these rows their zone and their declared asset by the policy in force.
+    fn place(&mut self, is_meant: impl Fn(&Asset) -> bool) {
+        let Some(policy) = self.rules.policy() else { return };
+        let mut places = Vec::new();
+        for (ix, asset) in self.inventory.indexed().filter(|(_, asset)| is_meant(asset)) {
+            let (mut zone, mut declared) = (None, None);
+            for interface in &asset.interfaces {
+                let mac = interface.mac.unwrap_or(Mac::NONE);
+                let source = self.sources.iter().position(|source| source.label == interface.capture_source);
+                let selectors = source.and_then(|source| self.selectors.get(source)).unwrap_or(&NO_SELECTORS);
+                let addresses =
+                    interface.ips.iter().map(|ip| Some(*ip)).chain(interface.ips.is_empty().then_some(None));
+                // a serial line has no addresses at all: its zone is that of its source
+                let is_line = mac.is_none() && interface.n2k_name.is_none() && interface.n2k_source.is_none();
+                for ip in addresses.filter(|ip| ip.is_some() || !mac.is_none() || is_line) {
+                    let link_is_gateway = policy.is_gateway_mac(mac) || self.gateways.contains(&mac);
+                    let placed = policy.placed(&Placement {
+                        source: &selectors.interface,
+                        vlan: interface.vlan,
+                        mac,
+                        ip,
+                        link_is_gateway,
+                    });
+                    let end = policy.end(placed, mac, ip, link_is_gateway);
+                    // A unit behind a gateway is in the gateway's zone; that the gateway is declared does not declare the unit.
+                    let of_end = end.asset.filter(|_| interface.modbus_unit.is_none());
+                    (zone, declared) = (zone.or(end.zone), declared.or(of_end));
+                }
+                if interface.n2k_name.is_some() || interface.n2k_source.is_some() {
+                    zone = zone.or_else(|| policy.bus_zone(&selectors.bus));
+                }
+            }
+            let zone = declared.and_then(|asset| Some(policy.asset(asset)?.zone)).or(zone);
+            let zone = zone.and_then(|zone| policy.zone(zone)).map(|zone| zone.id.clone());
+            let declared = declared.and_then(|asset| policy.asset(asset)).map(|asset| asset.id.clone());
+            places.push((ix, zone, declared));
+        }
+        for (ix, zone, declared) in places {
+            self.inventory.declare(ix, zone.as_deref(), declared.as_deref());
+        }
+    }
+
+    /// Another policy was read. With `policy` it is in force from here on: every device and every live flow is placed anew.
+    pub(super) fn policy_changed(&mut self, policy: Option<Policy>, seen: &PolicySeen<'_>) {
+        let is_taken = policy.is_some();
+        self.rules.policy_changed(policy, seen, &Rows(&self.inventory));
+        if !is_taken {
+            return;
+        }
+        self.selectors = self.sources.iter().map(|info| Selectors::of(info, self.rules.policy())).collect();
+        self.place(|_| true);
+        for slot in 0..self.flows.len() {
+            let Some(state) = self.flows.get(slot).copied().flatten() else { continue };
+            let (a, b) = (state.a.row.map(AssetIx), state.b.row.map(AssetIx));
+            let (new_a, new_b) = self.parties(&state.flow, a, b);
+            // what was learned of the far card by its answers stays
+            let mac = |old: &Party, new: Party| Party { end: End { mac: old.end.mac, ..new.end }, ..new };
+            let (new_a, new_b) = (mac(&state.a, new_a), mac(&state.b, new_b));
+            if let Some(Some(state)) = self.flows.get_mut(slot) {
+                (state.a, state.b) = (new_a, new_b);
+            }
+        }
     }
 
     /// The two ends of a flow by the policy, seen from the flow's sender.
@@ -411,6 +441,9 @@ impl Observer for Watch {
 
     fn recognised(&mut self, id: FlowId, at: CaptureTime, frame: u64, flow: &Flow, protocol: Option<&'static str>) {
         self.reorient(id, flow);
+        if let Some(mirror) = self.mirrors.get_mut(usize::from(flow.source.0)) {
+            mirror.recognised(flow, protocol);
+        }
         let Some(state) = self.flows.get_mut(id.slot()).and_then(Option::as_mut) else { return };
         state.protocol = protocol;
         let (a, b) = (state.a.row, state.b.row);

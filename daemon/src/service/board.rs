@@ -28,6 +28,8 @@ pub struct SourceView {
     pub dropped_kernel: u64,
     /// Frames lost by the interface.
     pub dropped_interface: u64,
+    /// Times it went away.
+    pub failures: u64,
     /// Frames a second, over the last picture.
     pub frames_per_second: f64,
     /// Latest frame.

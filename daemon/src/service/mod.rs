@@ -22,6 +22,7 @@ use tokio::sync::watch;
 
 use crate::capture::live::{LiveCapture, LiveSettings};
 use crate::capture::paced::PacedFile;
+use crate::capture::serial::{SerialLine, SerialSettings};
 use crate::settings::{Settings, Source, Uplink as UplinkSettings};
 use crate::uplink::{Deadlines, Https, LinkState, Uplink, UplinkHandle, UplinkStatus, load_or_make_key};
 use crate::{clock, console, policy_file};
@@ -107,16 +108,19 @@ fn show_policy(board: &Board, policy: Option<&Policy>, file: Option<&Path>) {
 }
 
 fn open_source(source: &Source) -> anyhow::Result<Port> {
-    let input = match (&source.interface, &source.file) {
-        (Some(interface), _) => Input::Live(LiveCapture::open(LiveSettings {
+    let input = match (&source.interface, &source.file, &source.serial) {
+        (Some(interface), ..) => Input::Live(LiveCapture::open(LiveSettings {
             interface: interface.clone(),
             filter: source.filter.clone(),
             snap_length: i32::try_from(source.snap_length.get()).unwrap_or(i32::MAX),
             buffer_bytes: i32::try_from(u64::from(source.buffer_mib.get()) << 20).unwrap_or(i32::MAX),
             promiscuous: source.promiscuous,
         })?),
-        (None, Some(file)) => Input::Paced(PacedFile::open(file.clone(), source.speed, clock::now())?),
-        (None, None) => anyhow::bail!("source `{}` names neither an interface nor a file", source.label()),
+        (None, Some(file), _) => Input::Paced(PacedFile::open(file.clone(), source.speed, clock::now())?),
+        (None, None, Some(device)) => {
+            Input::Serial(SerialLine::new(SerialSettings { device: device.clone(), baud: source.baud }))
+        }
+        (None, None, None) => anyhow::bail!("source `{}` names nothing to listen to", source.label()),
     };
     Ok(Port::new(source.label().to_owned(), input))
 }

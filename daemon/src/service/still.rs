@@ -49,6 +49,7 @@ fn source_views(pipeline: &Pipeline, first: CaptureTime, last: CaptureTime) -> V
             bytes: state.bytes,
             dropped_kernel: state.dropped,
             dropped_interface: 0,
+            failures: 0,
             frames_per_second: state.frames as f64 / seconds,
             last_frame: state.last,
             vlans: seen.vlans.iter().copied().collect(),

@@ -1,6 +1,7 @@
 //! The packet thread: takes frames from all interfaces through the pipeline, to completion, and once a second hands over what is new.
 
 use std::collections::BTreeSet;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -13,11 +14,14 @@ use super::keeper::{Outbox, Parcel};
 use super::still::zone_views;
 use crate::capture::live::{LiveCapture, LiveCounters, Visit, wait};
 use crate::capture::paced::PacedFile;
+use crate::capture::serial::SerialLine;
 use crate::clock;
 use crate::pipeline::Pipeline;
 
 /// Frames taken from one interface before the next one has its turn.
 const TURN: u32 = 4_096;
+/// And bytes from one serial line: more than the fastest brings between two turns.
+const LINE_TURN: usize = 1 << 16;
 /// Longest wait for a frame: a stop takes effect within it.
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
 /// How often news is handed over and the picture renewed.
@@ -35,13 +39,18 @@ pub(super) enum Input {
     Live(LiveCapture),
     /// A file, played.
     Paced(PacedFile),
+    /// A serial line.
+    Serial(SerialLine),
 }
 
 impl Input {
-    fn read(&mut self, budget: u32, take: impl FnMut(CaptureTime, LinkType, u32, &[u8])) -> Visit {
+    /// Gives what waits to `take`; a piece of a serial line has no link type.
+    fn read(&mut self, mut take: impl FnMut(CaptureTime, Option<LinkType>, u32, &[u8])) -> Visit {
+        let frame = |at, link, length, bytes: &[u8]| take(at, Some(link), length, bytes);
         match self {
-            Self::Live(capture) => capture.read(budget, take),
-            Self::Paced(file) => file.read(budget, take),
+            Self::Live(capture) => capture.read(TURN, frame),
+            Self::Paced(file) => file.read(TURN, frame),
+            Self::Serial(line) => line.read(clock::now(), LINE_TURN, |at, bytes| take(at, None, 0, bytes)),
         }
     }
 
@@ -49,6 +58,7 @@ impl Input {
         match self {
             Self::Live(capture) => capture.interface().to_owned(),
             Self::Paced(file) => file.name(),
+            Self::Serial(line) => line.device().display().to_string(),
         }
     }
 
@@ -56,6 +66,16 @@ impl Input {
         match self {
             Self::Live(capture) => capture.is_up(),
             Self::Paced(file) => !file.is_over(),
+            Self::Serial(line) => line.is_up(),
+        }
+    }
+
+    /// What to wait on.
+    fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Self::Live(capture) => capture.as_fd(),
+            Self::Serial(line) => line.as_fd(),
+            Self::Paced(_) => None,
         }
     }
 
@@ -63,6 +83,8 @@ impl Input {
         match self {
             Self::Live(capture) => capture.counters(),
             Self::Paced(_) => LiveCounters::default(),
+            // what a serial line loses shows in its sentences, not here
+            Self::Serial(line) => LiveCounters { failures: line.failures(), ..LiveCounters::default() },
         }
     }
 }
@@ -82,6 +104,24 @@ impl Port {
     pub(super) fn new(name: String, input: Input) -> Self {
         let opened = clock::now();
         Self { input, source: SourceId::default(), name, number: 0, opened, frames_at_beat: 0, tried: Instant::now() }
+    }
+
+    /// Tries to open a source again that went away, if it is time.
+    fn reopen(&mut self) {
+        match &mut self.input {
+            Input::Live(capture) if self.tried.elapsed() >= REOPEN_EVERY => {
+                self.tried = Instant::now();
+                if capture.reopen().is_ok() {
+                    tracing::info!(interface = %capture.interface(), "interface is back");
+                }
+            }
+            Input::Serial(line) => {
+                if line.reopen() {
+                    tracing::info!(device = %line.device().display(), "serial line is open");
+                }
+            }
+            Input::Live(_) | Input::Paced(_) => {}
+        }
     }
 }
 
@@ -127,29 +167,30 @@ impl Watchkeeper {
         let mut any = false;
         for port in &mut self.ports {
             let (pipeline, source, number) = (&mut self.pipeline, port.source, &mut port.number);
-            let visit = port.input.read(TURN, |at, link, original_length, bytes| {
+            let was_up = port.input.is_up();
+            let visit = port.input.read(|at, link, original_length, bytes| {
                 *number += 1;
-                pipeline.frame(&Frame { at, source, number: *number, link, original_length, bytes });
+                match link {
+                    Some(link) => {
+                        pipeline.frame(&Frame { at, source, number: *number, link, original_length, bytes });
+                    }
+                    None => pipeline.serial(at, source, *number, bytes),
+                }
             });
             any |= matches!(visit, Visit::Frames(_));
-            if let Input::Live(capture) = &mut port.input
-                && visit == Visit::Down
-                && port.tried.elapsed() >= REOPEN_EVERY
-            {
-                port.tried = Instant::now();
-                if capture.reopen().is_ok() {
-                    tracing::info!(interface = %capture.interface(), "interface is back");
+            if visit == Visit::Down {
+                if was_up && matches!(port.input, Input::Serial(_)) {
+                    // whatever is plugged in next may be another device
+                    pipeline.serial_ended(source, clock::now());
                 }
+                port.reopen();
             }
         }
         any
     }
 
     fn rest(&self) {
-        let live = self.ports.iter().filter_map(|port| match &port.input {
-            Input::Live(capture) => Some(capture),
-            Input::Paced(_) => None,
-        });
+        let live = self.ports.iter().filter_map(|port| port.input.as_fd());
         // a played file has frames due at any moment
         let has_files = self.ports.iter().any(|port| matches!(&port.input, Input::Paced(file) if !file.is_over()));
         let longest = if has_files { LONGEST_WAIT / 20 } else { LONGEST_WAIT };
@@ -162,6 +203,9 @@ impl Watchkeeper {
     /// Once a second: time goes by for the rules, news goes to the keeper, the picture to the board; now and then also what was learned.
     fn beat(&mut self, since: Duration, with_baseline: bool) {
         for port in &mut self.ports {
+            if let Input::Live(capture) = &mut port.input {
+                capture.look_at_carrier();
+            }
             let counters = port.input.counters();
             self.pipeline.source_health(
                 port.source,
@@ -229,7 +273,10 @@ impl Watchkeeper {
             let (counters, is_up) = (port.input.counters(), port.input.is_up());
             let seen = self.pipeline.mirror(port.source);
             let dropped = counters.dropped_kernel + counters.dropped_interface;
-            let verdict = seen.verdict(port.opened, now, state.frames, dropped, is_up);
+            let verdict = match port.input {
+                Input::Serial(_) => seen.line_verdict(port.opened, now, state.frames, is_up),
+                _ => seen.verdict(port.opened, now, state.frames, dropped, is_up),
+            };
             let new = state.frames.saturating_sub(port.frames_at_beat);
             port.frames_at_beat = state.frames;
             views.push(SourceView {
@@ -240,6 +287,7 @@ impl Watchkeeper {
                 bytes: state.bytes,
                 dropped_kernel: counters.dropped_kernel,
                 dropped_interface: counters.dropped_interface,
+                failures: counters.failures,
                 frames_per_second: new as f64 / since.as_secs_f64().max(0.001),
                 last_frame: state.last,
                 vlans: seen.vlans.iter().copied().collect(),

@@ -2,15 +2,23 @@
 
 pub(crate) mod ads;
 pub(crate) mod bacnet;
+pub(crate) mod codesys;
 pub(crate) mod dnp3;
 pub(crate) mod enip;
+pub(crate) mod ethercat;
 pub(crate) mod fins;
+pub(crate) mod fox;
+pub(crate) mod gesrtp;
 pub(crate) mod goose;
+pub(crate) mod hartip;
 pub(crate) mod iec104;
 pub(crate) mod melsec;
+pub(crate) mod mms;
 pub(crate) mod modbus;
 pub(crate) mod opcua;
 pub(crate) mod profinet;
+pub(crate) mod ptp;
 pub(crate) mod s7comm;
 pub(crate) mod sv;
+pub(crate) mod synchrophasor;
 pub(crate) mod tpkt;

@@ -3,7 +3,7 @@
 use dogwatch_model::{Act, Attribute, Fact, FactValue, Of, Quantity, Subject, Value};
 
 /// Acts one message can carry; what is more is dropped (no sentence or AIS message says more).
-const CAPACITY: usize = 12;
+const CAPACITY: usize = 14;
 
 /// A list of acts.
 #[derive(Debug)]

@@ -1,5 +1,7 @@
 //! One short conversation a protocol, built from its specification, for the tests that run over every protocol.
 
+mod enterprise;
+
 use dogwatch_dissectors::Carrier;
 use dogwatch_model::Direction::{self, ToClient, ToServer};
 
@@ -29,6 +31,12 @@ fn text(protocol: &'static str, carrier: Carrier, port: u16, parts: &[(Direction
 
 /// All samples.
 pub(crate) fn samples() -> Vec<Sample> {
+    let mut all = first_samples();
+    all.extend(enterprise::samples());
+    all
+}
+
+fn first_samples() -> Vec<Sample> {
     let dns = "0007 0100 0001 0000 0000 0000 036e7470 06627269646765 00 0001 0001";
     vec![
         sample(
@@ -101,6 +109,65 @@ pub(crate) fn samples() -> Vec<Sample> {
                 ),
             ],
         ),
+        sample(
+            "mms",
+            Carrier::Tcp,
+            102,
+            &[
+                (
+                    ToServer,
+                    "0300002a 02f080 01000100 611d301b020103 a016 a014020101 a40f800100a10aa0083006a00480026d75 0300000b 02f000 01000100",
+                ),
+                (ToServer, "03000012 02f080 61093007020103 a002 8b00"),
+                (
+                    ToClient,
+                    "0300001f 02f080 01000100 61123010020103 a00b a109020101 a404 a102 8000 03000009 02f080 8c00",
+                ),
+            ],
+        ),
+        sample(
+            "ptp",
+            Carrier::Ethernet,
+            0,
+            &[(
+                ToServer,
+                "0b02 0040 05 00 0000 0000000000000000 00000000 000ccdfffe000001 0001 0009 0500 00000000000000000000 0025 00 80 06 21 4e5d 7f 000ccdfffe000001 0000 20",
+            )],
+        ),
+        sample(
+            "synchrophasor",
+            Carrier::Tcp,
+            4712,
+            &[
+                (ToServer, "aa41 0012 0007 44853600 00560710 0002 7f44"),
+                (ToClient, "aa01 0014 0007 44853600 00560710 00000000 d028"),
+            ],
+        ),
+        sample(
+            "hart-ip",
+            Carrier::Udp,
+            5094,
+            &[
+                (ToServer, "01 00 00 00 0005 000d 01 0000ea60"),
+                (ToServer, "01 00 03 00 0006 0011 82 a64e123456 00 00 1a"),
+                (ToClient, "01 01 03 00 0006 0013 86 a64e123456 12 02 0700 09"),
+            ],
+        ),
+        sample("hart-ip", Carrier::Tcp, 5094, &[(ToServer, "01 00 00 00 0005 000d 01 0000ea60 01 00 02 00 0006 0008")]),
+        sample(
+            "mqtt",
+            Carrier::Tcp,
+            1883,
+            &[
+                (
+                    ToServer,
+                    "10 17 0004 4d515454 04 c2 003c 0003 647731 0003 656e67 0001 78 32 0a 0004 746b2f31 0007 3432",
+                ),
+                (ToClient, "20 02 00 00 40 02 0007"),
+                (ToServer, "82 0a 0001 0005 746b2f2b2f 00 c0 00"),
+                (ToClient, "90 03 0001 00 30 08 0004 746b2f31 3432"),
+            ],
+        ),
         sample("profinet-dcp", Carrier::Ethernet, 0, &[(ToServer, "fefe 05 00 01000001 0080 0004 ffff 0000")]),
         sample("profinet-rt", Carrier::Ethernet, 0, &[(ToServer, &format!("c000 {} 1234 3500", "80".repeat(40)))]),
         sample(
@@ -115,6 +182,102 @@ pub(crate) fn samples() -> Vec<Sample> {
                     "00".repeat(16)
                 ),
             )],
+        ),
+        sample(
+            "fins",
+            Carrier::Udp,
+            9_600,
+            &[
+                (ToServer, "80 00 02 00 0a 00 00 0b 00 05 0101 82 0064 00 0001"),
+                (ToClient, "c0 00 02 00 0b 00 00 0a 00 05 0101 0000 1234"),
+            ],
+        ),
+        sample(
+            "fins",
+            Carrier::Tcp,
+            9_600,
+            &[
+                (ToServer, "46494e53 0000000c 00000000 00000000 00000000"),
+                (ToClient, "46494e53 00000010 00000001 00000000 0000000b 0000000a"),
+                (ToServer, "46494e53 00000014 00000002 00000000 80 00 02 00 0a 00 00 0b 00 05 0402"),
+                (ToClient, "46494e53 00000016 00000002 00000000 c0 00 02 00 0b 00 00 0a 00 05 0402 0000"),
+            ],
+        ),
+        sample(
+            "melsec",
+            Carrier::Tcp,
+            5_007,
+            &[
+                (
+                    ToServer,
+                    "5000 00 ff ff03 00 0c00 1000 0104 0000 640000 a8 0100 5000 00 ff ff03 00 0800 1000 0210 0000 0100",
+                ),
+                (ToClient, "d000 00 ff ff03 00 0400 0000 3412 d000 00 ff ff03 00 0200 0000"),
+            ],
+        ),
+        sample(
+            "melsec",
+            Carrier::Udp,
+            5_006,
+            &[
+                (ToServer, "5400 3412 0000 00 ff ff03 00 0600 1000 0101 0000"),
+                (ToClient, "d400 3412 0000 00 ff ff03 00 0200 0000"),
+            ],
+        ),
+        sample(
+            "ethercat",
+            Carrier::Ethernet,
+            0,
+            &[(ToServer, "2010 07 01 0000 3001 0280 0000 0000 0300 0a 00 0000 0001 0600 0000 000000000000 0100")],
+        ),
+        sample(
+            "codesys",
+            Carrier::Tcp,
+            11_740,
+            &[(
+                ToServer,
+                "000117e8 38000000 c5 6b 40 40 00 11 0301 0002 0000 01 81 0700 01000000 00000000 10000000 00000000 cd55 1000 0100 0100 00000000 00000000",
+            )],
+        ),
+        sample(
+            "ge-srtp",
+            Carrier::Tcp,
+            18_245,
+            &[
+                (
+                    ToServer,
+                    &format!(
+                        "{} 02 00 07 {} 01 {} 01 {} 07 c0 {} 04 08 6400 0a00 {}",
+                        "00".repeat(56),
+                        "00".repeat(6),
+                        "00".repeat(7),
+                        "00".repeat(12),
+                        "00".repeat(10),
+                        "00".repeat(8)
+                    ),
+                ),
+                (
+                    ToClient,
+                    &format!(
+                        "01 {} 0f {} 03 00 07 {} 01 {} 01 {} 07 d4 {}",
+                        "00".repeat(7),
+                        "00".repeat(47),
+                        "00".repeat(6),
+                        "00".repeat(7),
+                        "00".repeat(12),
+                        "00".repeat(24)
+                    ),
+                ),
+            ],
+        ),
+        text(
+            "fox",
+            Carrier::Tcp,
+            1_911,
+            &[
+                (ToServer, "fox a 1 -1 fox hello\n{\nid=i:1\n};;\n"),
+                (ToClient, "fox a 0 -1 fox hello\n{\napp.name=s:Station\n};;\nfox a 1 -1 fox challenge\n{\n};;\n"),
+            ],
         ),
         sample(
             "ads",

@@ -42,6 +42,10 @@ pub struct ScriptInfo {
     pub attack: bool,
     /// Parameters and defaults.
     pub parameters: &'static [(&'static str, f64)],
+    /// Seconds the attack needs to be seen, and seconds of normal life that it needs before it.
+    pub needs_s: (u32, u32),
+    /// The normal life that an attack disturbs.
+    pub normal: &'static str,
 }
 
 /// Every script that can be played.
@@ -52,6 +56,8 @@ pub fn scripts() -> Vec<ScriptInfo> {
         what: script.what,
         attack: script.attack,
         parameters: script.parameters,
+        needs_s: (script.needs_s as u32, script.lead_s as u32),
+        normal: script::normal_of(script),
     };
-    script::SCRIPTS.iter().map(info).collect()
+    script::all().map(info).collect()
 }

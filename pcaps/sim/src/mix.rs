@@ -87,6 +87,7 @@ impl Cast {
     fn fix(&mut self, at: i64) -> Fix {
         let step = self.count as f64;
         Fix {
+            valid: true,
             at,
             lat: 57.5 + step * 1e-7,
             lon: 7.5 + step * 2e-7,

@@ -99,6 +99,7 @@ impl Run {
             from: attack_from,
             to: end,
             parameters: &options.parameters,
+            vlan: options.vlan,
         };
         let play = (script.play)(&scene)?;
         let run = Window { from: CaptureTime(start), to: CaptureTime(end) };
@@ -139,7 +140,8 @@ impl Run {
         self.world.step();
         let mut frames = self.net.take_until(until);
         frames.retain(|frame| {
-            let dark = self.play.blind == Some(frame.tap) || self.play.silent == Some(frame.host);
+            let silent = self.play.silent.is_some_and(|(host, until)| host == frame.host && frame.at < until);
+            let dark = silent || self.play.blind == Some(frame.tap);
             !(dark && frame.at >= self.attack_from) && (self.both_views || !frame.far_view)
         });
         if let Some(relay) = self.play.relay {

@@ -35,6 +35,7 @@ pub(crate) struct Bench {
     directory: Empty,
     now: CaptureTime,
     frame: u64,
+    source: Source<'static>,
 }
 
 impl Bench {
@@ -50,12 +51,35 @@ impl Bench {
             directory,
             now: CaptureTime::from_parts(1_800_000_000, 0),
             frame: 0,
+            source: MIRROR,
         }
+    }
+
+    /// Another policy takes over, as a running monitor reads it.
+    pub(crate) fn policy(&mut self, text: &str) {
+        let policy = check(text, "test.toml", self.now).policy.unwrap();
+        let seen = crate::seen::PolicySeen { at: self.now, file: "test.toml", hash: "", author: None, refused: None };
+        self.rules.policy_changed(Some(policy), &seen, &self.directory);
+    }
+
+    /// What would be told if what is watched were enforced.
+    pub(crate) fn would_alert(&self) -> Vec<crate::WouldAlert> {
+        self.rules.findings().would_alert().collect()
+    }
+
+    /// What was added up.
+    pub(crate) fn learned(&self) -> crate::aggregates::Learned {
+        self.rules.baseline().aggregates
     }
 
     /// Adds a device to the inventory.
     pub(crate) fn knows(&mut self, asset: Asset) {
         self.directory.0.push(asset);
+    }
+
+    /// What follows comes from the CAN bus of this name.
+    pub(crate) fn bus(&mut self, selector: &'static str) {
+        self.source = Source { label: "can", selector };
     }
 
     /// Sets the time, seconds from the start, and ticks.
@@ -81,7 +105,7 @@ impl Bench {
         let seen = FlowSeen {
             at: self.now,
             frame: self.frame,
-            source: MIRROR,
+            source: self.source,
             flow: &flow,
             from: a,
             to: b,
@@ -104,7 +128,7 @@ impl Bench {
         let seen = FlowSeen {
             at: self.now,
             frame: self.frame,
-            source: MIRROR,
+            source: self.source,
             flow: &flow,
             from,
             to,
@@ -132,7 +156,7 @@ impl Bench {
             self.party(flow.src, flow.src_mac, flow.src_port, speaker),
             self.party(flow.dst, flow.dst_mac, flow.dst_port, Speaker::Sender),
         );
-        self.rules.event(&event, &a, &b, MIRROR, &self.directory);
+        self.rules.event(&event, &a, &b, self.source, &self.directory);
     }
 
     /// Measurements of own ship by a device.

@@ -12,7 +12,7 @@ use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::findings::call;
 use crate::policy::{Devices, Importance, Mode, Placement};
-use crate::seen::{FlowSeen, Party};
+use crate::seen::{FlowSeen, Party, PolicySeen};
 
 /// Frames after which a device is judged at once.
 const MIN_FRAMES: u64 = 3;
@@ -58,6 +58,11 @@ impl Detector for NewDevice {
 
     fn wants(&self) -> Wants {
         Wants { flows: true, ..Wants::default() }
+    }
+
+    fn policy(&mut self, _seen: &PolicySeen<'_>, _cx: &mut Context<'_>) {
+        // zones are other zones now: whoever speaks is judged anew
+        *self = Self::default();
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
@@ -121,7 +126,7 @@ fn judge(row: u32, waiting: &Waiting, cx: &mut Context<'_>) -> bool {
         }
         is_placed |= end.zone.is_some();
         let Some((zone, plan)) = end.zone.and_then(|zone| Some((zone, policy.zone(zone)?))) else { continue };
-        if plan.devices != Devices::Fixed || zone == policy.outside() || policy.mode_of(Some(zone)) != Mode::Enforce {
+        if plan.devices != Devices::Fixed || zone == policy.outside() || policy.mode_of(Some(zone)) == Mode::Learn {
             continue;
         }
         let party = Party { end, ..waiting.party };

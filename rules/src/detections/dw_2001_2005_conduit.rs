@@ -5,12 +5,12 @@
 //! conduit from the zone to itself is needed for OT zones, and for others as soon as the policy has one. A connection whose opening was not seen is
 //! judged both ways round: either will do.
 
-use dogwatch_model::{Initiator, Mac, Severity, Transport};
+use dogwatch_model::{CaptureTime, Initiator, Mac, Severity, Transport};
 
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::findings::{Cause, call};
 use crate::policy::{Ask, Class, ConduitIx, Function, Importance, Mode, Policy, Reason, Verdict, ZoneIx};
-use crate::seen::{FlowSeen, FlowStage, Party};
+use crate::seen::{FlowSeen, FlowStage, Party, PolicySeen};
 
 const NO_CONDUIT: Card = Card {
     id: "DW-2001",
@@ -26,9 +26,15 @@ const UNTRUSTED: Card = Card {
     e26: &["4.2.1", "4.2.6", "4.3.1"],
 };
 
-/// See the file's head. Keeps no state: the table of findings knows what was told.
+/// How long after a change of the policy connections that were open before it are looked for.
+const LATE_SECONDS: u64 = 600;
+
+/// See the file's head. The table of findings knows what was told.
 #[derive(Default)]
-pub(super) struct Conduit;
+pub(super) struct Conduit {
+    /// When the policy was last changed: what was open then was judged by the old one.
+    changed: Option<CaptureTime>,
+}
 
 impl Detector for Conduit {
     fn cards(&self) -> &'static [&'static Card] {
@@ -39,22 +45,31 @@ impl Detector for Conduit {
         Wants { flows: true, ..Wants::default() }
     }
 
+    fn policy(&mut self, seen: &PolicySeen<'_>, _cx: &mut Context<'_>) {
+        if seen.refused.is_none() {
+            self.changed = Some(seen.at);
+        }
+    }
+
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
         let Some(policy) = cx.policy else { return };
         let has_addresses = seen.from.end.ip.is_some() && seen.to.end.ip.is_some();
-        if !has_addresses || seen.stage == FlowStage::Progress || is_own_group_traffic(seen) {
+        if !has_addresses || (seen.stage == FlowStage::Progress && !self.is_late(seen)) || is_own_group_traffic(seen) {
             return;
         }
         let (from, to) = (seen.from.end.zone, seen.to.end.zone);
-        if policy.mode_between(from, to) != Mode::Enforce || from == to && !is_judged_inside(policy, from) {
+        if policy.mode_between(from, to) == Mode::Learn
+            || from == to && !from.is_some_and(|zone| policy.judges_inside(zone))
+        {
             return;
         }
         let ask = ask(seen, &seen.from, &seen.to, cx);
         let verdict = policy.judge(&ask);
         let Verdict::Denied(denial) = verdict else { return };
         // before the protocol is known only the absence of any conduit is certain
-        let is_certain =
-            seen.stage == FlowStage::Recognised || denial.failed_field == "conduit" || denial.reason == Reason::NoZone;
+        let is_certain = matches!(seen.stage, FlowStage::Recognised | FlowStage::Progress)
+            || denial.failed_field == "conduit"
+            || denial.reason == Reason::NoZone;
         if !is_certain || !matches!(denial.reason, Reason::NoConduit | Reason::NoZone) {
             return;
         }
@@ -68,6 +83,14 @@ impl Detector for Conduit {
 }
 
 impl Conduit {
+    /// Whether a connection that goes on was open before the policy changed.
+    fn is_late(&self, seen: &FlowSeen<'_>) -> bool {
+        let is_late = |changed: CaptureTime| {
+            seen.account.first < changed && seen.at >= changed && seen.at.since(changed).as_secs() < LATE_SECONDS
+        };
+        self.changed.is_some_and(is_late)
+    }
+
     fn raise(
         &self,
         seen: &FlowSeen<'_>,
@@ -95,6 +118,9 @@ impl Conduit {
             number: u64::from(seen.flow.dst_port),
             words: [""; 2],
         };
+        if seen.stage == FlowStage::Progress && cx.has_raised(&cause) {
+            return;
+        }
         let directory = cx.directory;
         let name = |party| call(party, Some(policy), directory);
         let zones = (policy.zone_id(seen.from.end.zone), policy.zone_id(seen.to.end.zone));
@@ -143,12 +169,6 @@ fn ask<'a>(seen: &FlowSeen<'a>, from: &Party, to: &Party, cx: &Context<'_>) -> A
 /// group management of the link are everybody's.
 fn is_own_group_traffic(seen: &FlowSeen<'_>) -> bool {
     seen.flow.is_to_group()
-}
-
-fn is_judged_inside(policy: &Policy, zone: Option<ZoneIx>) -> bool {
-    let Some((zone, plan)) = zone.and_then(|zone| Some((zone, policy.zone(zone)?))) else { return false };
-    zone != policy.outside()
-        && (plan.class == Class::Ot || policy.conduits.iter().any(|conduit| conduit.from == zone && conduit.to == zone))
 }
 
 fn is_untrusted_into_protected(policy: &Policy, from: Option<ZoneIx>, to: Option<ZoneIx>) -> bool {

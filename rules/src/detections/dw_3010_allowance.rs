@@ -9,7 +9,7 @@ use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::findings::{Cause, call};
 use crate::policy::{Mode, N2kRefusal, N2kVerdict, NmeaAsk, NmeaRefusal, NmeaVerdict, Policy};
-use crate::seen::{Identity, Party, service, sfi_number};
+use crate::seen::{Identity, Party, PolicySeen, service, sfi_number};
 
 /// Times a thing must be said before it counts.
 const MIN_TIMES: u32 = 2;
@@ -52,9 +52,14 @@ impl Detector for Allowance {
         Wants { published: true, ..Wants::default() }
     }
 
+    fn policy(&mut self, _seen: &PolicySeen<'_>, _cx: &mut Context<'_>) {
+        // the answers were the old policy's
+        self.answers = Remembered::new(REMEMBERED);
+    }
+
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {
         let Some(policy) = cx.policy else { return };
-        if policy.mode_of(from.end.zone) != Mode::Enforce {
+        if policy.mode_of(from.end.zone) == Mode::Learn {
             return;
         }
         for act in event.message.acts {
@@ -72,7 +77,8 @@ impl Detector for Allowance {
             };
             let Some(refusal) = answer.refusal else { continue };
             answer.times = answer.times.saturating_add(1);
-            if answer.times >= MIN_TIMES {
+            // whoever steers without leave is told of as that
+            if answer.times >= MIN_TIMES && !cx.has_policy_spoken() {
                 raise(event, from, to, object, refusal, policy, cx);
             }
         }

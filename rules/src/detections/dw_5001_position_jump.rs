@@ -9,7 +9,7 @@ use std::time::Duration;
 use dogwatch_model::{Act, CaptureTime, Event, Of, Quantity, Speaker, Value};
 
 use super::remembered::Remembered;
-use crate::detector::{Card, Context, Detector, Raise, Wants};
+use crate::detector::{Card, Context, Detector, Raise, Threshold, Wants};
 use crate::findings::call;
 use crate::seen::{Identity, Party, service};
 
@@ -66,11 +66,13 @@ pub(super) struct PositionJump {
     tracks: Remembered<Receiver, Track>,
     /// Speed over ground as anyone aboard reports it, and when.
     speed: Option<(CaptureTime, f64)>,
+    /// Metres that are never a jump.
+    jump_m: f64,
 }
 
 impl Default for PositionJump {
     fn default() -> Self {
-        Self { tracks: Remembered::new(REMEMBERED), speed: None }
+        Self { tracks: Remembered::new(REMEMBERED), speed: None, jump_m: JUMP_METRES }
     }
 }
 
@@ -80,7 +82,11 @@ impl Detector for PositionJump {
     }
 
     fn wants(&self) -> Wants {
-        Wants { measures: true, ..Wants::default() }
+        Wants { own_ship: true, ..Wants::default() }
+    }
+
+    fn thresholds(&mut self) -> Vec<Threshold<'_>> {
+        vec![Threshold::new(CARD.id, "jump_m", &mut self.jump_m, 20.0..=5_000.0)]
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, _to: &Party, cx: &mut Context<'_>) {
@@ -113,7 +119,7 @@ impl Detector for PositionJump {
 
 impl PositionJump {
     fn fix(&mut self, event: &Event<'_>, from: &Party, fix: Fix, cx: &mut Context<'_>) {
-        let receiver = receiver_of(event, from);
+        let (receiver, jump_m) = (receiver_of(event, from), self.jump_m);
         let reported = self.speed.filter(|(at, _)| fix.at.since(*at).as_secs() < 60).map_or(0.0, |(_, speed)| speed);
         let Some(track) = self.tracks.touch(receiver, fix.at) else {
             let track = Track { last: fix, noise: 0.0, speed: reported, suspect: None, lost: None };
@@ -123,7 +129,7 @@ impl PositionJump {
         let top = cx.policy.and_then(|policy| policy.vessel.max_speed_kn).map_or(TOP_SPEED, |knots| knots * KNOT * 1.2);
         track.speed = reported;
         let allowed = |from: &Fix, track: &Track| {
-            let base = JUMP_METRES.max(NOISE_FACTOR * track.noise);
+            let base = jump_m.max(NOISE_FACTOR * track.noise);
             let base = if track.lost.is_some_and(|lost| fix.at.since(lost) <= REACQUISITION) {
                 base.max(REACQUIRED_METRES)
             } else {

@@ -9,9 +9,17 @@ mod dw_3001_first_write;
 mod dw_3010_allowance;
 mod dw_3011_source_clash;
 mod dw_3014_address_taken;
+mod dw_3015_bus_command;
 mod dw_5001_position_jump;
+mod dw_5002_receivers;
+mod dw_5003_dead_reckoning;
+mod dw_5004_time;
+mod dw_5006_heading;
+mod dw_5012_steering;
+mod dw_5014_replay;
 mod dw_9001_blind;
-mod remembered;
+mod of_talker;
+pub(crate) mod remembered;
 
 #[cfg(test)]
 pub(crate) mod bench;
@@ -27,10 +35,19 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::<dw_2001_2005_conduit::Conduit>::default(),
         Box::<dw_2002_2003_operation::Operation>::default(),
         Box::<dw_3001_first_write::FirstWrite>::default(),
+        // what steers comes before what merely is not on the list
+        Box::<dw_5012_steering::Steering>::default(),
+        Box::<dw_3015_bus_command::BusCommand>::default(),
         Box::<dw_3010_allowance::Allowance>::default(),
         Box::<dw_3011_source_clash::SourceClash>::default(),
         Box::<dw_3014_address_taken::AddressTaken>::default(),
         Box::<dw_5001_position_jump::PositionJump>::default(),
+        // a replay tells old times and a jumped receiver drifts: what says more about a cause comes first
+        Box::<dw_5014_replay::Replay>::default(),
+        Box::<dw_5004_time::SatelliteTime>::default(),
+        Box::<dw_5006_heading::Headings>::default(),
+        Box::<dw_5002_receivers::Receivers>::default(),
+        Box::<dw_5003_dead_reckoning::DeadReckoning>::default(),
         Box::<dw_9001_blind::Blind>::default(),
     ]
 }

@@ -26,6 +26,7 @@ mod more_windows;
 mod navigation;
 mod parse;
 mod parse_conduits;
+mod parse_detections;
 mod parse_navigation;
 mod parse_zones;
 mod place;
@@ -46,8 +47,10 @@ pub use ends::{End, Ends};
 pub use explain::{MatrixCell, MatrixEntry};
 pub use limits::{Expiring, ExpiringKind};
 pub use navigation::{N2kRefusal, N2kVerdict, NmeaAsk, NmeaRefusal, NmeaVerdict};
+pub use parse_detections::ThresholdSet;
 pub use place::{How, Placed, Placement};
 pub use prefix::Prefix;
+pub(crate) use prefix::is_public;
 pub use question::Question;
 pub use range::{AddressRange, HostPattern, ObjectPattern};
 pub use rate::{Counted, Rate, RateMeter};
@@ -58,7 +61,10 @@ pub use types::{
     ZonePlan,
 };
 pub use verdict::{Ask, Denial, Reason, Verdict};
-pub use words::{AssetRole, Class, Devices, Function, Importance, Mode, NavRole, StateSource, WindowKind, state_word};
+pub(crate) use words::STATES;
+pub use words::{
+    AssetRole, Class, Devices, Function, Importance, Mode, NavRole, StateSource, WindowKind, state_named, state_word,
+};
 
 use dogwatch_model::CaptureTime;
 
@@ -90,6 +96,8 @@ pub struct Policy {
     pub mode: Mode,
     /// Whether ship states without data stay in `watch`.
     pub unlearned_states_watch: bool,
+    /// Whether the present ship state has too little data behind it; kept by the rules.
+    pub(crate) is_state_unlearned: bool,
     /// The vessel.
     pub vessel: VesselPlan,
     /// How the ship state is known.
@@ -114,6 +122,8 @@ pub struct Policy {
     pub windows: Vec<Window>,
     /// Accepted findings.
     pub accepts: Vec<Accept>,
+    /// Figures of detections.
+    pub thresholds: Vec<ThresholdSet>,
     outside: ZoneIx,
     placer: place::Placer,
     rules: judge::Rules,
@@ -175,10 +185,22 @@ impl Policy {
         zone.and_then(|zone| self.zone(zone)).map_or("?", |zone| &zone.id)
     }
 
-    /// The mode of a zone: its own or the vessel's.
+    /// The mode of a zone: its own or the vessel's. While the ship is in a state of which little was seen, a zone (or vessel) that says
+    /// `unlearned_states = "watch"` is only watched.
     #[must_use]
     pub fn mode_of(&self, zone: Option<ZoneIx>) -> Mode {
-        zone.and_then(|zone| self.zone(zone)).and_then(|zone| zone.mode).unwrap_or(self.mode)
+        let plan = zone.and_then(|zone| self.zone(zone));
+        let mode = plan.and_then(|zone| zone.mode).unwrap_or(self.mode);
+        let is_held = self.is_state_unlearned
+            && (self.unlearned_states_watch || plan.is_some_and(|zone| zone.unlearned_states_watch));
+        if is_held { mode.min(Mode::Watch) } else { mode }
+    }
+
+    /// Whether traffic inside a zone is held against its conduits: always in OT, elsewhere as soon as the zone has a conduit to itself.
+    #[must_use]
+    pub fn judges_inside(&self, zone: ZoneIx) -> bool {
+        let has_own = || self.conduits.iter().any(|conduit| conduit.from == zone && conduit.to == zone);
+        zone != self.outside && self.zone(zone).is_some_and(|plan| plan.class == Class::Ot || has_own())
     }
 
     /// The mode for traffic between two zones: the stricter of the two, so that an enforced zone stays enforced towards one that is still learned.

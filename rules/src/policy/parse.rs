@@ -11,7 +11,7 @@ use super::reader::{At, Section, clipped};
 use super::types::{AssetIx, EndSet, LineIx, Usage, VesselPlan, WindowIx, ZoneIx};
 use super::words::{Mode, STATES, state_word};
 use super::{Checked, Policy, StateRule, StateRules, StateSource};
-use super::{check, judge, navigation, parse_conduits, parse_navigation, parse_zones, place};
+use super::{check, judge, navigation, parse_conduits, parse_detections, parse_navigation, parse_zones, place};
 
 /// A policy is written by hand or proposed from some weeks of traffic; more than this is a mistake.
 const LONGEST_FILE: usize = 4 * 1024 * 1024;
@@ -36,6 +36,7 @@ const TOP: &[&str] = &[
     "window",
     "exception",
     "accept",
+    "detections",
 ];
 
 /// Names of the file and where they are defined.
@@ -127,6 +128,7 @@ fn read(report: &mut Report<'_>, root: &dyn TableLike) -> (Policy, Spans) {
     let mut policy = Policy {
         mode: top.word(report, "mode").map_or(Mode::Enforce, |mode| mode.value),
         unlearned_states_watch: unlearned_states(report, &top),
+        is_state_unlearned: false,
         vessel: vessel(report, &top),
         state: state(report, &top),
         zones,
@@ -139,6 +141,7 @@ fn read(report: &mut Report<'_>, root: &dyn TableLike) -> (Policy, Spans) {
         antennas: Vec::new(),
         windows: Vec::new(),
         accepts: Vec::new(),
+        thresholds: Vec::new(),
         outside,
         placer: place::Placer::default(),
         rules: judge::Rules::default(),
@@ -152,6 +155,7 @@ fn read(report: &mut Report<'_>, root: &dyn TableLike) -> (Policy, Spans) {
     policy.nmea = parse_navigation::nmea(report, &top, &mut names, &mut spans);
     policy.n2k = parse_navigation::n2k(report, &top, &policy.zones, &mut names, &mut spans);
     policy.antennas = parse_navigation::antennas(report, &top, &names);
+    policy.thresholds = parse_detections::thresholds(report, &top);
     (policy, spans)
 }
 
@@ -236,12 +240,12 @@ fn state(report: &mut Report<'_>, top: &Section<'_>) -> StateRules {
         match StateRule::parse(&text.value) {
             Ok(rule) => rules.push((state, rule)),
             Err(why) => {
-                let help = "write \"sog > 3 kn for 10 min\", \"sog 0.5..6 kn for 3 min\" or \"manual\"";
+                let help = "write \"sog > 3 kn for 10 min\", \"sog 0.5..6 kn for 3 min\", \"nav = 1 and sog < 2 kn for 5 min\" or \"manual\"";
                 report.error(Code::P000, &text.span, format!("{} cannot be read: {why}", state_word(state)), help);
             }
         }
     }
-    StateRules { source, rules }
+    StateRules { source, rules }.with_anchor()
 }
 
 /// Reads an id and claims it; a second owner of the same id is reported.

@@ -207,7 +207,7 @@ impl Word for ShipState {
 }
 
 /// Every ship state.
-pub(super) const STATES: [ShipState; 6] = [
+pub(crate) const STATES: [ShipState; 6] = [
     ShipState::AtSea,
     ShipState::Manoeuvring,
     ShipState::AtAnchor,
@@ -215,6 +215,12 @@ pub(super) const STATES: [ShipState; 6] = [
     ShipState::Drydock,
     ShipState::Unknown,
 ];
+
+/// The ship state a word of the file means.
+#[must_use]
+pub fn state_named(word: &str) -> Option<ShipState> {
+    ShipState::from_word(word)
+}
 
 /// The word a ship state has in the file.
 #[must_use]

@@ -193,6 +193,31 @@ fn a_wire_stays_one_flow_however_long_it_is_quiet() {
 }
 
 #[test]
+fn a_line_that_began_with_noise_is_heard_once_it_speaks() {
+    let mut log = Log::default();
+    let mut engine = engine();
+    let say = |engine: &mut Engine, log: &mut Log, number: u64, bytes: &[u8]| {
+        let at = CaptureTime::from_parts(1_700_000_000 + i64::try_from(number).unwrap(), 0);
+        engine.serial(at, SourceId(0), number, bytes, log);
+    };
+    for number in 0..100 {
+        say(&mut engine, &mut log, number, b"??\n");
+    }
+    assert_eq!(log.recognised(), [None], "noise");
+    for number in 100..300 {
+        say(&mut engine, &mut log, number, b"xa\n");
+    }
+    assert_eq!(log.recognised().last(), Some(&Some("first")), "it is looked at again");
+    // another device is plugged in: what was half said is forgotten, and it is looked at anew
+    say(&mut engine, &mut log, 300, b"xhalf");
+    engine.serial_ended(CaptureTime::from_parts(1_700_000_301, 0), SourceId(0), &mut log);
+    assert_eq!(log.ended.len(), 1);
+    say(&mut engine, &mut log, 302, b"xb\n");
+    assert_eq!(log.said().last(), Some(&">xb"));
+    assert_eq!(engine.counters().flows_started, 2);
+}
+
+#[test]
 fn two_runs_say_the_same() {
     let run = || {
         let mut log = Log::default();

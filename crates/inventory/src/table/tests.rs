@@ -1,6 +1,6 @@
 //! The rules of identity, case by case.
 
-use dogwatch_model::{Initiator, Message, NoFields, Object, Transport, Vlans};
+use dogwatch_model::{Initiator, Message, NoFields, Object, Vlans};
 
 use super::*;
 
@@ -272,6 +272,23 @@ fn the_loopback_address_is_a_device_only_where_there_are_no_cards() {
 
 fn inventory_ips(inventory: &Inventory, ix: AssetIx) -> Vec<std::net::IpAddr> {
     inventory.get(ix).unwrap().interfaces.iter().flat_map(|interface| interface.ips.clone()).collect()
+}
+
+#[test]
+fn a_serial_line_is_one_device_and_stays_it() {
+    let mut inventory = Inventory::default();
+    let line = Flow { transport: Transport::Serial, ..flow(Mac::NONE, None, 0) };
+    let gyro = inventory.sender(at(0), 1, &line, "gyro").unwrap();
+    assert_eq!(inventory.sender(at(9), 7, &line, "gyro"), Some(gyro), "plugged in again");
+    let echo_sounder = inventory.sender(at(1), 1, &line, "depth").unwrap();
+    assert_ne!(gyro, echo_sounder);
+    // what has neither address nor line is still nobody
+    assert_eq!(inventory.sender(at(1), 1, &flow(Mac::NONE, None, 0), "mir0"), None);
+    let id = inventory.get(gyro).unwrap().asset_id.clone();
+    let mut next_run = Inventory::default();
+    next_run.restore(inventory.assets().cloned().collect::<Vec<_>>());
+    let again = next_run.sender(at(99), 1, &line, "gyro").unwrap();
+    assert_eq!((next_run.len(), &next_run.get(again).unwrap().asset_id), (2, &id));
 }
 
 #[test]

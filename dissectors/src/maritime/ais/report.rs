@@ -26,6 +26,7 @@ pub(crate) fn measure(bits: &Bits<'_>, kind: u64, mmsi: u32, own: bool, acts: &m
     let of = if own { Of::OwnShipByAis(mmsi) } else { Of::Target(mmsi) };
     let places = match kind {
         1..=3 => Places { speed: Some(50), lon: 61, lat: 89, course: Some(116), heading: Some(128) },
+        5 => return length(bits, of, acts),
         4 | 11 => Places { speed: None, lon: 79, lat: 107, course: None, heading: None },
         18 | 19 => Places { speed: Some(46), lon: 57, lat: 85, course: Some(112), heading: Some(124) },
         9 => Places { speed: None, lon: 61, lat: 89, course: Some(116), heading: None },
@@ -66,6 +67,15 @@ pub(crate) fn measure(bits: &Bits<'_>, kind: u64, mmsi: u32, own: bool, acts: &m
         }
         4 | 11 => time(bits, of, acts),
         _ => {}
+    }
+}
+
+/// Metres from the bow and from the stern to the place that positions are of; both 0 is "not told".
+fn length(bits: &Bits<'_>, of: Of, acts: &mut ActList<'_>) {
+    let (bow, stern) = (bits.unsigned(240, 9).unwrap_or(0), bits.unsigned(249, 9).unwrap_or(0));
+    let length = bow.saturating_add(stern);
+    if length > 0 {
+        acts.measures(of, Quantity::ShipLength, Value::Number(scale(length.cast_signed(), 1.0)));
     }
 }
 

@@ -101,7 +101,6 @@ pub(super) static PLAIN: &[Plain] = &[
     plain(128_259, Ship, Quantity::SpeedThroughWater, unsigned(8, 16, 0.01), 1.0),
     plain(128_267, Ship, Quantity::DepthBelowTransducer, unsigned(8, 32, 0.01), 1.0),
     plain(129_026, Ship, Quantity::SpeedOverGround, unsigned(32, 16, 0.01), 1.0),
-    plain(129_029, Ship, Quantity::Altitude, signed(184, 64, 1e-6), 1.0),
     plain(129_029, Ship, Quantity::SatellitesUsed, unsigned(264, 8, 1.0), 1.0),
     plain(129_029, Ship, Quantity::Hdop, signed(272, 16, 0.01), 1.0),
     plain(130_306, Ship, Quantity::WindSpeed, unsigned(8, 16, 0.01), 1.0),
@@ -135,6 +134,7 @@ pub(super) fn measure(pgn: u32, data: &[u8], acts: &mut Acts<'_>) {
                 position(Of::OwnShip, *lat, *lon, data, acts);
             }
             if pgn == 129_029 {
+                fix(data, acts);
                 utc(8, 24, data, acts);
             }
         }
@@ -150,7 +150,70 @@ pub(super) fn measure(pgn: u32, data: &[u8], acts: &mut Acts<'_>) {
             acts.measures(Of::OwnShip, Quantity::WindAngle, angle);
         }
         129_038..=129_041 | 129_798 => ais(pgn, data, acts),
+        127_237 if bits(data, 14, 2) == Some(0) => {
+            acts.measures(
+                Of::OwnShip,
+                Quantity::HeadingOrder,
+                HEADING_TO_STEER.read(data).map(|angle| angle * DEGREES),
+            );
+            acts.measures(Of::OwnShip, Quantity::TrackOrder, TRACK.read(data).map(|angle| angle * DEGREES));
+        }
+        129_044 => datum(data, acts),
+        129_540 => satellites(data, acts),
         _ => {}
+    }
+}
+
+/// Of 129029: how the fix was got, and the height. The wire gives the height above the ellipsoid and, apart, how far the sea lies above it.
+const METHOD: At = unsigned(252, 4, 1.0);
+const HEIGHT: At = signed(184, 64, 1e-6);
+const GEOID: At = signed(304, 32, 0.01);
+/// Of 127237.
+const HEADING_TO_STEER: At = unsigned(40, 16, 1e-4);
+const TRACK: At = unsigned(56, 16, 1e-4);
+
+fn fix(data: &[u8], acts: &mut Acts<'_>) {
+    acts.measures(Of::OwnShip, Quantity::FixQuality, METHOD.read(data));
+    if let (Some(height), Some(geoid)) = (HEIGHT.read(data), GEOID.read(data)) {
+        acts.measures(Of::OwnShip, Quantity::Altitude, Some(height - geoid));
+    }
+}
+
+/// 129044: the code of the datum in use and the offset from the reference datum.
+fn datum(data: &[u8], acts: &mut Acts<'_>) {
+    let Some(code) = data.get(..4) else { return };
+    let letters = code.iter().take_while(|letter| letter.is_ascii_alphanumeric());
+    let code = letters.fold(0_u32, |code, letter| (code << 8) | u32::from(*letter));
+    if code == 0 {
+        return;
+    }
+    acts.measures(Of::OwnShip, Quantity::Datum, Some(f64::from(code)));
+    if let (Some(lat), Some(lon)) = (signed(32, 32, 1e-7).read(data), signed(64, 32, 1e-7).read(data)) {
+        acts.push(Act::Measures {
+            of: Of::OwnShip,
+            quantity: Quantity::DatumOffset,
+            value: Value::Position { lat, lon },
+        });
+    }
+}
+
+/// 129540: number and strength of the satellites, as many as fit into the list.
+fn satellites(data: &[u8], acts: &mut Acts<'_>) {
+    const FIRST: usize = 24;
+    const EACH: usize = 96;
+    acts.measures(Of::OwnShip, Quantity::SatellitesInView, unsigned(16, 8, 1.0).read(data));
+    let count =
+        bits(data, 16, 8).and_then(|count| usize::try_from(count).ok()).filter(|count| *count < 253).unwrap_or(0);
+    for index in 0..count.min(12) {
+        let start = index.wrapping_mul(EACH).wrapping_add(FIRST);
+        let part =
+            |at: usize, width| bits(data, start.wrapping_add(at), width).and_then(|part| u16::try_from(part).ok());
+        // The systems number their satellites each for itself.
+        let number = part(0, 8).zip(part(92, 4)).map(|(number, system)| (system << 8) | number);
+        let strength = signed(start.wrapping_add(40), 16, 0.01).read(data).filter(|strength| *strength > 0.0);
+        if let Some(number) = number {
+            acts.measures(Of::Satellite(number), Quantity::CarrierToNoise, strength);
+        }
     }
 }
 
@@ -264,6 +327,18 @@ mod tests {
             (126_992, unsigned(16, 16, 1.0)),
             (129_033, unsigned(0, 16, 1.0)),
             (129_029, unsigned(8, 16, 1.0)),
+            (129_029, METHOD),
+            (129_029, HEIGHT),
+            (129_029, GEOID),
+            (127_237, unsigned(14, 2, 1.0)),
+            (127_237, HEADING_TO_STEER),
+            (127_237, TRACK),
+            (129_044, signed(32, 32, 1e-7)),
+            (129_044, signed(64, 32, 1e-7)),
+            (129_540, unsigned(16, 8, 1.0)),
+            (129_540, unsigned(24, 8, 1.0)),
+            (129_540, signed(64, 16, 0.01)),
+            (129_540, unsigned(116, 4, 1.0)),
             (129_038, unsigned(200, 4, 1.0)),
             (129_038, unsigned(163, 5, 1.0)),
             (129_039, unsigned(163, 5, 1.0)),

@@ -1,4 +1,5 @@
-//! What a sentence measures, in SI units, only while the sender itself calls it valid: status `V`, mode `N` and quality 0 measure nothing.
+//! What a sentence measures, in SI units, only while the sender itself calls it valid: status `V`, mode `N` and quality 0 measure nothing but
+//! that there is no fix.
 //!
 //! Left out on purpose: true wind (only wind relative to the bow has a quantity), depth below keel or surface, transducers of `XDR` (their
 //! names are the installer's), temperature of the air (the quantity is that of the water), targets of `TTM`/`TLL` (numbered by the radar, not
@@ -36,6 +37,11 @@ pub(crate) fn measure<'a>(sentence: &Sentence<'a>, acts: &mut ActList<'a>) {
         "VTG" => reader.vtg(),
         "ZDA" => reader.zda(),
         "GSA" if !reader.is(1, b"1") => reader.number(15, Quantity::Hdop, 1.0),
+        "GSV" => reader.gsv(),
+        "DTM" => reader.dtm(),
+        "HTC" | "HTD" => reader.steering(),
+        "APB" if reader.is(0, b"A") => reader.apb(),
+        "HSC" => reader.number(0, Quantity::HeadingOrder, 1.0),
         "HDT" => reader.number(0, Quantity::HeadingTrue, 1.0),
         "THS" if !reader.is(1, b"V") => reader.number(0, Quantity::HeadingTrue, 1.0),
         "HDG" | "HDM" => reader.number(0, Quantity::HeadingMagnetic, 1.0),
@@ -95,9 +101,32 @@ impl Reader<'_, '_> {
         }
     }
 
+    /// How the fix was got; whether there is one.
+    fn quality(&mut self, code: u8) -> bool {
+        self.push(Of::OwnShip, Quantity::FixQuality, Value::Number(f64::from(code)));
+        code > 0
+    }
+
+    /// The mode indicator of the table in IEC 61162-1, clause 7.2.3.4 as a code of GGA.
+    fn mode(&mut self, index: usize) -> bool {
+        let code = match self.field(index) {
+            b"N" => 0,
+            b"D" => 2,
+            b"P" => 3,
+            b"R" => 4,
+            b"F" => 5,
+            b"E" => 6,
+            b"M" => 7,
+            b"S" => 8,
+            _ => 1,
+        };
+        self.quality(code)
+    }
+
     fn gga(&mut self) {
         // An empty quality comes with empty positions; 0 is "no fix".
-        if self.is(5, b"0") || self.field(5).is_empty() {
+        let code = value::unsigned(self.field(5)).and_then(|code| u8::try_from(code).ok()).unwrap_or(0);
+        if !self.quality(code) {
             return;
         }
         self.position(1);
@@ -108,7 +137,11 @@ impl Reader<'_, '_> {
     }
 
     fn rmc(&mut self) {
-        if !self.is(1, b"A") || self.is(11, b"N") {
+        if !self.is(1, b"A") {
+            self.quality(0);
+            return;
+        }
+        if !self.mode(11) {
             return;
         }
         self.position(2);
@@ -121,7 +154,11 @@ impl Reader<'_, '_> {
     }
 
     fn gll(&mut self) {
-        if self.is(5, b"V") || self.is(6, b"N") {
+        if self.is(5, b"V") {
+            self.quality(0);
+            return;
+        }
+        if !self.mode(6) {
             return;
         }
         self.position(0);
@@ -130,6 +167,7 @@ impl Reader<'_, '_> {
 
     fn gns(&mut self) {
         if self.field(5).iter().all(|mode| *mode == b'N') {
+            self.quality(0);
             return;
         }
         self.position(1);
@@ -149,6 +187,51 @@ impl Reader<'_, '_> {
             self.number(6, Quantity::SpeedOverGround, KMH);
         } else {
             self.number(4, Quantity::SpeedOverGround, KNOT);
+        }
+    }
+
+    /// Four satellites: number, elevation, azimuth, strength. One that is not tracked has no strength.
+    fn gsv(&mut self) {
+        self.number(2, Quantity::SatellitesInView, 1.0);
+        for first in [3_usize, 7, 11, 15] {
+            let number = value::unsigned(self.field(first)).and_then(|number| u16::try_from(number).ok());
+            let strength = value::number(self.field(first.wrapping_add(3)));
+            // The last field of a short group of edition 4.1 is the signal, not a satellite: it has nothing three fields behind it.
+            if let (Some(number), Some(strength)) = (number, strength.filter(|strength| *strength > 0.0)) {
+                self.push(Of::Satellite(number), Quantity::CarrierToNoise, Value::Number(strength));
+            }
+        }
+    }
+
+    fn dtm(&mut self) {
+        let code = self.field(0).iter().take(4).fold(0_u32, |code, letter| (code << 8) | u32::from(*letter));
+        if code == 0 {
+            return;
+        }
+        self.push(Of::OwnShip, Quantity::Datum, Value::Number(f64::from(code)));
+        let minutes = |index: usize, negative: &[u8]| {
+            let side = if self.is(index.wrapping_add(1), negative) { -1.0 } else { 1.0 };
+            value::number(self.field(index)).map(|minutes| side * minutes / 60.0)
+        };
+        if let (Some(lat), Some(lon)) = (minutes(2, b"S"), minutes(4, b"W")) {
+            self.push(Of::OwnShip, Quantity::DatumOffset, Value::Position { lat, lon });
+        }
+    }
+
+    /// Heading and track of HTC and HTD, when they are true ones.
+    fn steering(&mut self) {
+        if self.is(12, b"T") {
+            self.number(9, Quantity::HeadingOrder, 1.0);
+            self.number(11, Quantity::TrackOrder, 1.0);
+        }
+    }
+
+    fn apb(&mut self) {
+        if self.is(8, b"T") {
+            self.number(7, Quantity::TrackOrder, 1.0);
+        }
+        if self.is(13, b"T") {
+            self.number(12, Quantity::HeadingOrder, 1.0);
         }
     }
 

@@ -48,7 +48,7 @@ impl Link {
         let (addresses, rest) = frame.bytes.split_at_checked(12)?;
         let (ethertype, payload) = rest.split_at_checked(2)?;
         let source = addresses.get(6..)?;
-        let is_ip = ethertype == [0x08, 0x00];
+        let is_ip = ethertype == [0x08, 0x00] || ethertype == [0x86, 0xDD];
         match self {
             Self::Ethernet if vlan => {
                 let tag = frame.vlan.to_be_bytes();
@@ -78,8 +78,11 @@ fn packet_kind(addresses: &[u8]) -> u8 {
     }
 }
 
-/// An IPv4 packet without the padding of its Ethernet frame.
+/// An IP packet without the padding of its Ethernet frame; those of version 6 are never short enough to need any.
 fn without_padding(payload: &[u8]) -> &[u8] {
+    if payload.first().is_some_and(|first| first >> 4 == 6) {
+        return payload;
+    }
     let total = payload.get(2..4).map_or(0, |two| two.iter().fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte)));
     payload.get(..total).unwrap_or(payload)
 }

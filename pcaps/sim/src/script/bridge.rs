@@ -1,13 +1,12 @@
 //! Attacks on positions, sentence identities and the NMEA 2000 backbone.
 
-use dogwatch_model::{CaptureTime, Severity};
+use dogwatch_model::Severity;
 
 use super::{Play, Repeated, Scene};
 use crate::error::SimError;
 use crate::labels::Party;
 use crate::rng::Rng;
 use crate::ship::ATTACKER_INDEX;
-use crate::talk::ais;
 use crate::talk::lwe::{self, Tagger};
 use crate::talk::n2k::{self, Name};
 use crate::talk::nmea::{self, Fix};
@@ -145,24 +144,6 @@ pub(super) fn n2k_command(scene: &Scene<'_>) -> Result<Play, SimError> {
     let commanded = scene.required(&["DW-3015"], "protocol", Severity::High, 15).between(from.clone(), to);
     let unknown = scene.required(&["DW-1009"], "asset", Severity::Medium, 30).between(from, None).optional();
     Ok(Play { talkers: vec![join, order], expect: vec![commanded, unknown], ..Play::default() })
-}
-
-/// ais-clone: received reports (VDM) with our own number from another place, through our own transponder.
-pub(super) fn ais_clone(scene: &Scene<'_>) -> Result<Play, SimError> {
-    let transponder = scene.roster.host("ais")?;
-    let (mmsi, metres) = (scene.ship.identity.mmsi, scene.parameter("nm", 3.0) * 1_852.0);
-    // The transponder puts them between its other lines, but their count is not part of its own.
-    let mut tagger = Tagger::new("AI0001", false);
-    let hear = Repeated::boxed(scene.from, 10 * SECOND, u32::MAX, move |world: &World, net, at| {
-        let (lat, lon) = geodesy::moved(world.motion.lat, world.motion.lon, metres, 0.0);
-        let (_, _, _, _, _, second, _) = CaptureTime(at).civil();
-        let motion = ais::Motion { lat, lon, sog_kn: 9.0, cog: 200.0, heading: 200.0, rot: 0.0, second };
-        let report = ais::position_report(1, mmsi, 0, &motion, 0xC015);
-        let payload = lwe::datagram(&tagger.lines(at, &report.sentences("AIVDM", 'B', 0), false));
-        net.send_udp_to_many(at, (&transponder, 50_000 + transponder.index as u16), lwe::TGTD.endpoint(), &payload);
-    });
-    let clone = scene.required(&["DW-5010"], "navigation", Severity::High, 30);
-    Ok(Play { talkers: vec![hear], expect: vec![clone], ..Play::default() })
 }
 
 /// nmea-badsum: a damaged depth sentence every 4 s beside the good ones, from the echo sounder's own address.

@@ -1,11 +1,18 @@
 //! Scripts: what happens in a run. Normal life plays the ship as she is; an attack adds something from a set time on and changes
 //! nothing before it.
 
+mod backbone;
 mod bridge;
+mod controller;
+mod identity;
 mod intruder;
 mod navigation;
 mod network;
+mod process;
 mod registers;
+mod segment;
+mod sensors;
+mod sentences;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +22,7 @@ use crate::error::SimError;
 use crate::labels::{Expect, Party, Window};
 use crate::ship::{Roster, Ship};
 use crate::talker::Talker;
+use crate::wire::ip;
 use crate::wire::link::Mac;
 use crate::wire::net::{Frame, Host, SECOND, Tap};
 use crate::world::{Voyage, World};
@@ -31,14 +39,16 @@ pub(crate) struct Relay {
     pub(crate) through: Mac,
     /// Since when, nanoseconds since 1970.
     pub(crate) from: i64,
+    /// Since when the answers of the second address carry another value.
+    pub(crate) altered_from: i64,
 }
 
 impl Relay {
     /// The two sightings of a packet on its detour, both before `until`, or the frame as it was.
     pub(crate) fn pass(&self, frame: Frame, until: i64) -> Vec<Frame> {
-        let addresses = frame.bytes.get(26..34);
+        let addresses: Option<[u8; 8]> = frame.bytes.get(26..).and_then(|rest| rest.first_chunk()).copied();
         let ((a, b), is_ip) = (self.between, frame.bytes.get(12..14) == Some(&[0x08, 0x00]));
-        let between = addresses.is_some_and(|seen| seen == [a, b].concat() || seen == [b, a].concat());
+        let between = addresses.is_some_and(|seen| [a, b].concat() == seen || [b, a].concat() == seen);
         if !is_ip || !between || frame.at < self.from {
             return vec![frame];
         }
@@ -48,6 +58,10 @@ impl Relay {
         }
         if let Some(source) = second.bytes.get_mut(6..12) {
             source.copy_from_slice(&self.through);
+        }
+        if second.at >= self.altered_from && addresses.is_some_and(|seen| seen.starts_with(&b)) {
+            // The last register of an answer with at least one (header, function, count, two bytes) becomes 7,777.
+            ip::rewrite_tail(&mut second.bytes, 7_777_u16.to_be_bytes(), 11);
         }
         vec![first, second]
     }
@@ -60,8 +74,8 @@ pub(crate) struct Play {
     pub(crate) bend: Option<Bend>,
     /// A mirror port that goes dark.
     pub(crate) blind: Option<Tap>,
-    /// A host that falls silent.
-    pub(crate) silent: Option<u32>,
+    /// A host that falls silent, until when.
+    pub(crate) silent: Option<(u32, i64)>,
     /// Somebody in the middle of two hosts.
     pub(crate) relay: Option<Relay>,
     /// Lines added to the ship's policy.
@@ -78,6 +92,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) from: i64,
     pub(crate) to: i64,
     pub(crate) parameters: &'a BTreeMap<String, f64>,
+    /// The capture carries tags as a trunk mirror gives them.
+    pub(crate) vlan: bool,
 }
 
 impl Scene<'_> {
@@ -103,6 +119,18 @@ impl Scene<'_> {
             detect_within_s: within_s,
             required: true,
         }
+    }
+
+    /// The VLAN of a zone.
+    fn vlan_of(&self, zone: &str) -> Result<u16, SimError> {
+        let own = self.roster.own_name(zone);
+        let subnet = self.ship.subnets.iter().find(|subnet| subnet.zone == own);
+        subnet.map(|subnet| subnet.vlan).ok_or_else(|| SimError::NoHost(zone.to_owned()))
+    }
+
+    /// The label of a host that is known by its card, because it has or uses more than one address.
+    fn party_by_card(&self, host: &Host) -> Option<Party> {
+        self.party(host).map(|party| Party { ip: None, ..party })
     }
 
     /// The label of a host of the ship or of a stranger.
@@ -162,7 +190,23 @@ const fn attack(
 }
 
 /// Every script there is.
-pub(crate) const SCRIPTS: &[Script] = &[
+pub(crate) fn all() -> impl Iterator<Item = &'static Script> {
+    [
+        SCRIPTS,
+        sensors::SCRIPTS,
+        identity::SCRIPTS,
+        segment::SCRIPTS,
+        backbone::SCRIPTS,
+        process::SCRIPTS,
+        controller::SCRIPTS,
+        sentences::SCRIPTS,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// Normal life, and the attacks whose files have no list of their own.
+const SCRIPTS: &[Script] = &[
     life("sea-day", "normal life on passage: sentences, polls, office and crew, NMEA 2000", Voyage::Passage),
     life("arrival", "normal life while she slows down from sea speed and turns towards a quay", Voyage::Arrival),
     life("anchor-swing", "normal life at anchor: she swings round it, autopilot off", Voyage::Anchor),
@@ -224,7 +268,13 @@ pub(crate) const SCRIPTS: &[Script] = &[
         60,
         bridge::n2k_claim,
     ),
-    attack("silent-device", "the gyro falls silent", &[], 150, network::silent_device),
+    attack(
+        "silent-device",
+        "a device falls silent: 0 the gyro, 1 the first receiver, 2 the transponder, 3 the log",
+        &[("asset", 0.0), ("s", 300.0)],
+        150,
+        network::silent_device,
+    ),
     attack(
         "zone-hop",
         "an office PC is plugged into the machinery switch and reads the main engine",
@@ -244,8 +294,8 @@ pub(crate) const SCRIPTS: &[Script] = &[
     attack("window-overrun", "a service laptop goes on after its window has closed", &[], 60, network::window_overrun),
     attack(
         "modbus-scan",
-        "the conning display tries twenty units and forty functions of the main engine gateway",
-        &[("slow", 0.0)],
+        "the conning display tries twenty units and forty functions: fast, with style=1 slowly, with style=2 in fragments",
+        &[("style", 0.0)],
         60,
         registers::modbus_scan,
     ),
@@ -272,7 +322,7 @@ pub(crate) const SCRIPTS: &[Script] = &[
         navigation::time_jump,
     ),
     attack("gyro-freeze", "the gyro stands still while the ship alters course", &[], 200, navigation::gyro_freeze),
-    attack("gyro-bias", "the gyro drifts away", &[("deg", 8.0), ("ramp", 120.0)], 200, navigation::gyro_bias),
+    attack("gyro-bias", "the gyro drifts away", &[("deg", 8.0), ("ramp", 300.0)], 400, navigation::gyro_bias),
     attack("steer-cmd", "the conning display orders another heading", &[("deg", 30.0)], 60, navigation::steer_cmd),
     attack(
         "n2k-command",
@@ -299,13 +349,6 @@ pub(crate) const SCRIPTS: &[Script] = &[
         )
     },
     attack(
-        "ais-clone",
-        "another ship is heard with our own number, three miles away",
-        &[("nm", 3.0)],
-        60,
-        bridge::ais_clone,
-    ),
-    attack(
         "nmea-badsum",
         "one in five lines of the echo sounder has a wrong checksum, as on a noisy cable",
         &[],
@@ -322,9 +365,15 @@ pub(crate) const SCRIPTS: &[Script] = &[
     attack("mirror-loss", "the machinery mirror port goes dark", &[], 150, intruder::mirror_loss),
 ];
 
+/// The normal life that a script disturbs: the first one of the same voyage.
+pub(crate) fn normal_of(script: &Script) -> &'static str {
+    let same = |life: &&Script| !life.attack && life.voyage == script.voyage;
+    SCRIPTS.iter().find(same).map_or("", |life| life.name)
+}
+
 /// Finds a script by name.
 pub(crate) fn find(name: &str) -> Result<&'static Script, SimError> {
-    SCRIPTS.iter().find(|script| script.name == name).ok_or_else(|| SimError::UnknownScript { name: name.to_owned() })
+    all().find(|script| script.name == name).ok_or_else(|| SimError::UnknownScript { name: name.to_owned() })
 }
 
 impl Script {

@@ -36,7 +36,7 @@ pub(super) fn drag(scene: &Scene<'_>) -> Result<Play, SimError> {
         let seconds = (world.now - from) as f64 / SECOND as f64;
         let shift = (pull.0 * seconds, pull.1 * seconds);
         for number in which.clone() {
-            world.effects.receivers.insert(number, ReceiverFault { shift, pull, late: 0 });
+            world.effects.receivers.insert(number, ReceiverFault { shift, pull, ..ReceiverFault::default() });
         }
     });
     let moved = scene.required(&["DW-5003"], "navigation", Severity::High, 240);
@@ -67,7 +67,7 @@ pub(super) fn gyro_freeze(scene: &Scene<'_>) -> Result<Play, SimError> {
     let mut frozen = None;
     let bend = Box::new(move |world: &mut World| {
         let held = *frozen.get_or_insert(world.motion.heading);
-        world.effects.gyro = GyroFault { frozen: Some(held), bias: 0.0 };
+        world.effects.gyro = GyroFault { frozen: Some(held), ..GyroFault::default() };
         if world.now > from + 10 * SECOND {
             world.motion.alter_course((held + 40.0).rem_euclid(360.0));
         }
@@ -77,11 +77,11 @@ pub(super) fn gyro_freeze(scene: &Scene<'_>) -> Result<Play, SimError> {
 
 /// gyro-bias: the heading drifts away by `deg` over `ramp` seconds and stays there.
 pub(super) fn gyro_bias(scene: &Scene<'_>) -> Result<Play, SimError> {
-    let (degrees, ramp) = (scene.parameter("deg", 8.0), scene.parameter("ramp", 120.0).max(1.0));
+    let (degrees, ramp) = (scene.parameter("deg", 8.0), scene.parameter("ramp", 300.0).max(1.0));
     let from = scene.from;
     let bend = Box::new(move |world: &mut World| {
         let share = ((world.now - from) as f64 / SECOND as f64 / ramp).min(1.0);
-        world.effects.gyro = GyroFault { bias: degrees * share, frozen: None };
+        world.effects.gyro = GyroFault { bias: degrees * share, ..GyroFault::default() };
     });
     gyro_play(scene, bend, ramp as u32 + 60)
 }

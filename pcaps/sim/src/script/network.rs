@@ -15,12 +15,15 @@ use crate::wire::net::{Host, MILLI, SECOND};
 use crate::wire::session::{End, Session};
 use crate::wire::tls;
 
-/// silent-device: nothing comes from the gyro any more.
+/// silent-device: nothing comes from a device any more for `s` seconds.
 pub(super) fn silent_device(scene: &Scene<'_>) -> Result<Play, SimError> {
-    let gyro = scene.roster.host("gyro")?;
+    let names = ["gyro", "gnss-1", "ais", "log"];
+    let name = names.get(scene.parameter("asset", 0.0).max(0.0) as usize).copied().unwrap_or("gyro");
+    let host = scene.roster.host(name)?;
+    let until = scene.from + scene.parameter("s", 300.0).clamp(1.0, 1e6) as i64 * SECOND;
     let silent =
-        scene.required(&["DW-1005", "DW-5015"], "asset", Severity::Medium, 120).between(scene.party(&gyro), None);
-    Ok(Play { silent: Some(gyro.index), expect: vec![silent], ..Play::default() })
+        scene.required(&["DW-1005", "DW-5015"], "asset", Severity::Medium, 120).between(scene.party(&host), None);
+    Ok(Play { silent: Some((host.index, until)), expect: vec![silent], ..Play::default() })
 }
 
 /// zone-hop: an office PC, its address unchanged, is plugged into the machinery switch and reads the main engine.
@@ -97,8 +100,8 @@ pub(super) fn sweep(scene: &Scene<'_>) -> Result<Play, SimError> {
 /// A laptop network card.
 const LAPTOP_MAC: Mac = [0x00, 0x1C, 0x42, 0x7E, 0x31, 0x0D];
 
-/// arp-mitm: a stranger tells alarm server and main engine gateway that it is the other, and passes their packets on. Values stay as
-/// they are: what is seen is the detour.
+/// arp-mitm: a stranger tells alarm server and main engine gateway that it is the other, and passes their packets on; after
+/// twenty seconds it changes values in the answers.
 pub(super) fn arp_mitm(scene: &Scene<'_>) -> Result<Play, SimError> {
     let (client, server) = (scene.roster.host("alarm-server")?, scene.roster.host("me-gateway")?);
     let rogue = scene.roster.stranger("machinery", LAPTOP_MAC, [10, 20, 2, 88])?;
@@ -108,10 +111,11 @@ pub(super) fn arp_mitm(scene: &Scene<'_>) -> Result<Play, SimError> {
             net.arp(at, &rogue, victim.mac, &lie);
         }
     });
-    let relay = Relay { between: (client.ip, server.ip), through: rogue.mac, from: scene.from + 4 * SECOND };
+    let (from, altered_from) = (scene.from + 4 * SECOND, scene.from + 24 * SECOND);
+    let relay = Relay { between: (client.ip, server.ip), through: rogue.mac, from, altered_from };
     let found = scene.required(&["DW-6001"], "identity", Severity::High, 30).between(scene.party(&rogue), None);
     let taken = scene.required(&["DW-1002"], "asset", Severity::High, 60).optional();
-    let answers = scene.required(&["DW-3007"], "protocol", Severity::High, 90).optional();
+    let answers = scene.required(&["DW-3007"], "protocol", Severity::High, 90);
     let stranger = scene.required(&["DW-1001"], "asset", Severity::Medium, 60).optional();
     let expect = vec![found, taken, answers, stranger];
     Ok(Play { talkers: vec![poison], relay: Some(relay), expect, ..Play::default() })

@@ -66,10 +66,18 @@ pub(super) fn modbus_range(scene: &Scene<'_>) -> Result<Play, SimError> {
 
 /// modbus-scan: one request to each of twenty units, then functions that few controllers know, then the identification.
 pub(super) fn modbus_scan(scene: &Scene<'_>) -> Result<Play, SimError> {
+    scan(scene, scene.parameter("style", 0.0))
+}
+
+/// As [`modbus_scan`]; `style` 1 is one request every 20 s, 2 sends each request in fragments.
+pub(super) fn scan(scene: &Scene<'_>, style: f64) -> Result<Play, SimError> {
     let (client, server) = (scene.roster.host("conning")?, scene.roster.host("me-gateway")?);
-    let slow = scene.parameter("slow", 0.0) > 0.0;
+    let slow = style == 1.0;
     let period = if slow { 20 * SECOND } else { SECOND / 5 };
     let mut link = Link::new(client, 48_019, server, Rng::stream(scene.seed, "modbus-scan", "link"));
+    if style == 2.0 {
+        link.fragment(16);
+    }
     let mut step = 0_u8;
     let probe = Repeated::boxed(scene.from, period, 60, move |world, net, at| {
         step += 1;

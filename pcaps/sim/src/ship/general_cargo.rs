@@ -195,6 +195,8 @@ pub(crate) const SHIP: Ship = Ship {
     },
     subnets: SUBNETS,
     hosts: HOSTS,
+    // No ventilation network: the fire panel switches the fans.
+    roles: &[("vent-controller", "fire-panel")],
     nodes: NODES,
     departures: DEPARTURES,
     crew,

@@ -72,6 +72,8 @@ pub(crate) struct Ship {
     pub(crate) identity: Identity<'static>,
     pub(crate) subnets: &'static [SubnetPlan],
     pub(crate) hosts: &'static [HostPlan],
+    /// Hosts and zones by the names that scripts use for them, where the ship calls them otherwise.
+    pub(crate) roles: &'static [(&'static str, &'static str)],
     pub(crate) nodes: &'static [NodePlan],
     /// Where she is when a run begins, for each voyage she can make.
     pub(crate) departures: &'static [Departure],
@@ -124,6 +126,7 @@ pub(crate) const ATTACKER_INDEX: u32 = 900;
 #[derive(Debug)]
 pub(crate) struct Roster {
     hosts: BTreeMap<&'static str, Host>,
+    roles: &'static [(&'static str, &'static str)],
     subnets: Vec<Subnet>,
 }
 
@@ -151,12 +154,17 @@ impl Roster {
                 gateway_index: router.index,
             })
         });
-        Ok(Self { subnets: subnets.collect::<Result<_, SimError>>()?, hosts })
+        Ok(Self { subnets: subnets.collect::<Result<_, SimError>>()?, hosts, roles: ship.roles })
     }
 
     /// The host with this name.
     pub(crate) fn host(&self, id: &str) -> Result<Host, SimError> {
-        self.hosts.get(id).copied().ok_or_else(|| SimError::NoHost(id.to_owned()))
+        self.hosts.get(self.own_name(id)).copied().ok_or_else(|| SimError::NoHost(id.to_owned()))
+    }
+
+    /// What this ship calls a host or zone that a script knows by a common name.
+    pub(crate) fn own_name<'a>(&self, name: &'a str) -> &'a str {
+        self.roles.iter().find(|(role, _)| *role == name).map_or(name, |(_, own)| own)
     }
 
     /// Every host with its name, in order of names.
@@ -170,8 +178,17 @@ impl Roster {
         self.hosts.iter().find(|(_, host)| host.ip == ip).map(|(id, _)| *id)
     }
 
+    /// An address of a zone that no host has, `number` above the network's own.
+    pub(crate) fn free_address(&self, zone: &str, number: u8) -> Result<[u8; 4], SimError> {
+        let zone = self.own_name(zone);
+        let subnet = self.subnets.iter().find(|subnet| subnet.zone == zone);
+        let subnet = subnet.ok_or_else(|| SimError::NoHost(zone.to_owned()))?;
+        Ok((u32::from_be_bytes(subnet.network) + u32::from(number)).to_be_bytes())
+    }
+
     /// An unknown device plugged into a zone.
     pub(crate) fn stranger(&self, zone: &str, mac: Mac, ip: [u8; 4]) -> Result<Host, SimError> {
+        let zone = self.own_name(zone);
         let subnet = self.subnets.iter().position(|subnet| subnet.zone == zone);
         subnet
             .map(|at| Host { index: ATTACKER_INDEX, mac, ip, subnet: Some(at) })

@@ -72,18 +72,28 @@ pub(crate) struct Motion {
     pub(crate) second: u8,
 }
 
+/// What a station without a fix sends: position, speed and course "not available", and the second that says so (63).
+pub(crate) const NOWHERE: Motion =
+    Motion { lat: 91.0, lon: 181.0, sog_kn: 102.3, cog: NO_COURSE, heading: 511.0, rot: 0.0, second: 63 };
+
+/// Stands for "course not available", which goes out as 3600.
+const NO_COURSE: f64 = f64::INFINITY;
+
 /// 1/10000 minute.
 fn tenthousandths(degrees: f64) -> i64 {
     (degrees * 600_000.0).round() as i64
 }
 
-/// Knots to tenths, 102.2 being "that or more".
+/// Knots to tenths, 102.2 being "that or more", 102.3 "not available".
 fn speed(knots: f64) -> i64 {
-    ((knots * 10.0).round() as i64).clamp(0, 1_022)
+    ((knots * 10.0).round() as i64).clamp(0, 1_023)
 }
 
 /// Degrees to tenths below 3600.
 fn course(degrees: f64) -> i64 {
+    if degrees == NO_COURSE {
+        return 3_600;
+    }
     (degrees.rem_euclid(360.0) * 10.0).round() as i64 % 3_600
 }
 

@@ -75,6 +75,27 @@ pub(crate) fn course_speed(sid: u8, cog: f64, sog: f64) -> Vec<u8> {
     fields(&[(i64::from(sid), 1), (0xFC, 1), (scaled(cog, 1e-4), 2), (scaled(sog, 0.01), 2), (-1, 2)])
 }
 
+/// 129025 without a fix: the largest number of a signed field means "not available".
+pub(crate) fn no_position() -> Vec<u8> {
+    fields(&[(0x7FFF_FFFF, 4), (0x7FFF_FFFF, 4)])
+}
+
+/// 129026 without a fix: all ones mean "not available".
+pub(crate) fn no_course_speed(sid: u8) -> Vec<u8> {
+    fields(&[(i64::from(sid), 1), (0xFC, 1), (0xFFFF, 2), (0xFFFF, 2), (-1, 2)])
+}
+
+/// 129029 without a fix: the time goes on, the place is not available, method 0 is "no fix", no satellite is used.
+pub(crate) fn no_gnss(sid: u8, at: i64) -> Vec<u8> {
+    let (day, time) = (at.div_euclid(86_400_000_000_000), at.rem_euclid(86_400_000_000_000) / 100_000);
+    let mut out = fields(&[(i64::from(sid), 1), (day, 2), (time, 4)]);
+    for _ in 0..3 {
+        out.extend(fields(&[(i64::MAX, 8)]));
+    }
+    out.extend(fields(&[(0, 1), (0xFC, 1), (0, 1), (0x7FFF, 2), (0x7FFF, 2), (0x7FFF_FFFF, 4), (0, 1)]));
+    out
+}
+
 /// 129029: GNSS position data; `at` is nanoseconds since 1970.
 pub(crate) fn gnss(sid: u8, at: i64, place: (f64, f64, f64), satellites: u8, hdop: f64) -> Vec<u8> {
     let day = at.div_euclid(86_400_000_000_000);

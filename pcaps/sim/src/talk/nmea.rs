@@ -58,12 +58,17 @@ pub(crate) struct Fix {
     pub(crate) cog: f64,
     pub(crate) satellites: u8,
     pub(crate) hdop: f64,
+    /// Without a fix only the time is sent.
+    pub(crate) valid: bool,
 }
 
 /// GGA: fix data; the geoid lies 39.8 m above the ellipsoid off southern Norway.
 pub(crate) fn gga(talker: &str, fix: &Fix) -> String {
     let Fix { satellites, hdop, height, .. } = fix;
     let (time, place) = (time(fix.at), position(fix.lat, fix.lon));
+    if !fix.valid {
+        return sentence(&format!("{talker}GGA,{time},,,,,0,00,99.9,,M,,M,,"));
+    }
     sentence(&format!("{talker}GGA,{time},{place},1,{satellites:02},{hdop:.1},{height:.1},M,39.8,M,,"))
 }
 
@@ -72,12 +77,18 @@ pub(crate) fn rmc(talker: &str, fix: &Fix) -> String {
     let (year, month, day, ..) = CaptureTime(fix.at).civil();
     let (time, place, course) = (time(fix.at), position(fix.lat, fix.lon), angle(fix.cog));
     let date = format!("{day:02}{month:02}{:02}", year.rem_euclid(100));
+    if !fix.valid {
+        return sentence(&format!("{talker}RMC,{time},V,,,,,,,{date},,,N,V"));
+    }
     sentence(&format!("{talker}RMC,{time},A,{place},{:.1},{course},{date},,,A,V", fix.sog_kn))
 }
 
 /// VTG: course and speed over ground.
 pub(crate) fn vtg(talker: &str, fix: &Fix) -> String {
     let (knots, kmh) = (fix.sog_kn, fix.sog_kn * 1.852);
+    if !fix.valid {
+        return sentence(&format!("{talker}VTG,,T,,M,,N,,K,N"));
+    }
     sentence(&format!("{talker}VTG,{},T,,M,{knots:.1},N,{kmh:.1},K,A", angle(fix.cog)))
 }
 
@@ -87,9 +98,12 @@ pub(crate) fn zda(talker: &str, at: i64) -> String {
     sentence(&format!("{talker}ZDA,{},{day:02},{month:02},{year:04},00,00", time(at)))
 }
 
-/// DTM: positions are in WGS 84.
-pub(crate) fn dtm(talker: &str) -> String {
-    sentence(&format!("{talker}DTM,W84,,0.0,N,0.0,E,0.0,W84"))
+/// DTM: the datum of the positions, with its offsets from WGS 84 in minutes north, minutes east and metres.
+pub(crate) fn dtm(talker: &str, datum: (&str, f64, f64, f64)) -> String {
+    let (name, north, east, up) = datum;
+    let side = |value: f64, positive: char, negative: char| if value < 0.0 { negative } else { positive };
+    let (south, west) = (side(north, 'N', 'S'), side(east, 'E', 'W'));
+    sentence(&format!("{talker}DTM,{name},,{:?},{south},{:?},{west},{up:?},W84", north.abs(), east.abs()))
 }
 
 /// One satellite in view.
@@ -104,7 +118,9 @@ pub(crate) struct Satellite {
 
 /// GSA: satellites used and the quality of their geometry.
 pub(crate) fn gsa(talker: &str, sky: &[Satellite], hdop: f64) -> String {
-    let mut body = format!("{talker}GSA,A,3");
+    // Mode 1 is no fix, 3 a fix with height.
+    let mode = if sky.len() < 4 { 1 } else { 3 };
+    let mut body = format!("{talker}GSA,A,{mode}");
     for slot in 0..12 {
         body.push(',');
         if let Some(satellite) = sky.get(slot) {
@@ -208,6 +224,7 @@ mod tests {
             cog: 359.9,
             satellites: 12,
             hdop: 99.9,
+            valid: true,
         };
         let star = Satellite { prn: 32, elevation: 90.0, azimuth: 359.9, cn0: 48.0 };
         let target = RadarTarget {
@@ -224,7 +241,7 @@ mod tests {
             rmc("GP", &fix),
             vtg("GP", &fix),
             zda("GP", fix.at),
-            dtm("GP"),
+            dtm("GP", ("W84", -0.0581, 0.1123, -42.0)),
             gsa("GP", &[star; 12], 4.0),
             apb("EI", 9.999, 359.9, "WP999", 359.9),
             htc("EI", 359.9, 359.9),

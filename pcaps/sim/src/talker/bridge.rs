@@ -1,6 +1,6 @@
 //! Bridge sensors and stations: receivers, gyro, log, echo sounder, wind, radar, autopilot, ECDIS.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::outlet::Outlet;
 use super::{Cadence, Talker};
@@ -50,7 +50,9 @@ impl ReceiverNoise {
         let velocity = (true_velocity.0 + fault.pull.0, true_velocity.1 + fault.pull.1);
         let hour = world.now.div_euclid(3_600 * SECOND).to_string();
         let weak = rng::hash(&[&self.name, &hour, &self.seed.to_string()]).is_multiple_of(50);
-        let satellites = world.sky.in_view(&mut self.rng).len() as u8;
+        // A signal below this level cannot be followed any more.
+        let heard = world.sky.in_view(&mut self.rng).iter().filter(|s| s.cn0 - fault.jam_db > FOLLOWED_DB).count();
+        let satellites = if fault.lost { 0 } else { heard as u8 };
         let (lat, lon) = geodesy::moved(place.0, place.1, north + fault.shift.0, east + fault.shift.1);
         let hdop = if weak { 2.6 } else { 0.7 + 1.6 / f64::from(satellites.max(1)) } + self.rng.normal(0.03);
         Fix {
@@ -58,13 +60,22 @@ impl ReceiverNoise {
             lat,
             lon,
             height: height + up,
-            sog_kn: (libm::hypot(velocity.0, velocity.1) / KNOT + self.rng.normal(0.04)).max(0.0),
+            sog_kn: fault
+                .speed_kn
+                .unwrap_or(libm::hypot(velocity.0, velocity.1) / KNOT + self.rng.normal(0.04))
+                .max(0.0),
             cog: (geodesy::direction(velocity.0, velocity.1) + self.rng.normal(0.3)).rem_euclid(360.0),
             satellites: if weak { satellites.saturating_sub(4) } else { satellites },
             hdop,
+            valid: !fault.lost && satellites >= 4,
         }
     }
 }
+
+/// Carrier to noise density under which a receiver loses a satellite, dB-Hz.
+const FOLLOWED_DB: f64 = 27.0;
+/// Fixes a receiver remembers, for attacks that send old signals: twenty minutes.
+const REMEMBERED: usize = 1_200;
 
 /// A satellite receiver.
 pub(crate) struct Receiver {
@@ -75,6 +86,7 @@ pub(crate) struct Receiver {
     second: Cadence,
     count: u64,
     delay: i64,
+    past: VecDeque<Fix>,
 }
 
 impl Receiver {
@@ -83,7 +95,7 @@ impl Receiver {
         let mut rng = Rng::stream(seed, name, "timing");
         let delay = 70 * MILLI + rng.nanos(20 * MILLI);
         let noise = ReceiverNoise::new(seed, name);
-        Self { plan, outlet, noise, rng, second: Cadence::new(start, SECOND), count: 0, delay }
+        Self { plan, outlet, noise, rng, second: Cadence::new(start, SECOND), count: 0, delay, past: VecDeque::new() }
     }
 
     fn full_set(&mut self, net: &mut Net, at: i64, world: &World, fix: &Fix) {
@@ -94,13 +106,28 @@ impl Receiver {
         }
         self.outlet.send(net, at + 6 * MILLI, group, &[nmea::zda(talker, fix.at)], false);
         if self.count % 5 == 1 {
-            let sky = world.sky.in_view(&mut self.rng);
+            let fault = world.receiver_fault(self.plan.number);
+            let mut sky = world.sky.in_view(&mut self.rng);
+            sky.iter_mut().for_each(|satellite| satellite.cn0 = (satellite.cn0 - fault.jam_db).max(0.0));
             self.outlet.send(net, at + 9 * MILLI, group, &nmea::gsv(talker, &sky), true);
+            sky.retain(|satellite| !fault.lost && satellite.cn0 > FOLLOWED_DB);
             self.outlet.send(net, at + 11 * MILLI, group, &[nmea::gsa(talker, &sky, fix.hdop)], false);
         }
         if self.count % 60 == 1 {
-            self.outlet.send(net, at + 13 * MILLI, group, &[nmea::dtm(talker)], false);
+            let datum = world.effects.datum.unwrap_or(("W84", 0.0, 0.0, 0.0));
+            self.outlet.send(net, at + 13 * MILLI, group, &[nmea::dtm(talker, datum)], false);
         }
+    }
+
+    /// What the receiver makes of what it hears: the sky of now, or signals recorded earlier and sent again.
+    fn hear(&mut self, fix: Fix, replay: Option<i64>) -> Fix {
+        if self.past.len() >= REMEMBERED {
+            self.past.pop_front();
+        }
+        self.past.push_back(fix);
+        let back = replay.map_or(0, |age| age.div_euclid(SECOND) as usize);
+        let place = self.past.len().saturating_sub(1 + back);
+        self.past.get(place).copied().unwrap_or(fix)
     }
 }
 
@@ -111,6 +138,7 @@ impl Talker for Receiver {
             let (forward, starboard, height) = self.plan.antenna;
             let fault = world.receiver_fault(self.plan.number);
             let fix = self.noise.fix(world, world.point(forward, starboard), height, fault);
+            let fix = self.hear(fix, fault.replay);
             let at = at + self.delay + self.rng.nanos(3 * MILLI);
             if self.plan.full {
                 self.full_set(net, at, world, &fix);
@@ -161,8 +189,10 @@ impl SensorTalker {
                 ]
             }
             Sensor::EchoSounder => {
-                let depth = motion.depth() - 5.0;
+                let fault = world.effects.depth;
+                let depth = (motion.depth() - 5.0) * fault.factor.unwrap_or(1.0);
                 let depth = depth * (1.0 + self.rng.normal(0.005));
+                let depth = fault.frozen.unwrap_or(depth);
                 vec![nmea::sentence(&format!("SDDPT,{depth:.1},5.0,200.0"))]
             }
             Sensor::Wind => {
@@ -211,7 +241,11 @@ impl Talker for Gyro {
             let fault = world.effects.gyro;
             let heading = fault.frozen.unwrap_or(world.motion.heading + 0.3 + noise + fault.bias);
             let line = nmea::sentence(&format!("HEHDT,{},T", nmea::angle(heading)));
-            self.outlet.send(net, at + self.rng.nanos(2 * MILLI), lwe::SATD, &[line], false);
+            let at = at + self.rng.nanos(2 * MILLI);
+            self.outlet.send(net, at, lwe::SATD, std::slice::from_ref(&line), false);
+            if fault.doubled {
+                self.outlet.send(net, at + 90 * MILLI, lwe::SATD, &[line], false);
+            }
         }
         while let Some(at) = self.turn.due(world.now) {
             let rot = world.motion.rot + self.rng.normal(0.15);
@@ -257,7 +291,7 @@ impl Radar {
         for target in &world.traffic.targets {
             let (north, east) = geodesy::offset(motion.lat, motion.lon, target.lat, target.lon);
             let range = libm::hypot(north, east);
-            if range > TRACKING_RANGE || matches!(target.kind, Kind::Aid | Kind::BaseStation) {
+            if range > TRACKING_RANGE || target.is_ghost || matches!(target.kind, Kind::Aid | Kind::BaseStation) {
                 self.tracks.remove(&target.mmsi);
                 continue;
             }

@@ -213,6 +213,9 @@ impl Node {
         let (north, east) = (north + fault.pull.0, east + fault.pull.1);
         let (lat, lon) = crate::world::geodesy::moved(fix.lat, fix.lon, north * since, east * since);
         match pgn {
+            129_025 if !fix.valid => n2k::no_position(),
+            129_026 if !fix.valid => n2k::no_course_speed(sid),
+            129_029 if !fix.valid => n2k::no_gnss(sid, at - at.rem_euclid(100_000) + fault.late),
             129_025 => n2k::position(lat, lon),
             129_026 => n2k::course_speed(sid, fix.cog.to_radians(), fix.sog_kn * KNOT),
             _ => n2k::gnss(

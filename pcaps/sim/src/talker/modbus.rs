@@ -5,7 +5,7 @@ use super::{Cadence, Talker};
 use crate::rng::Rng;
 use crate::talk::modbus::{self, function};
 use crate::wire::net::{Host, MILLI, Net, SECOND};
-use crate::wire::session::Session;
+use crate::wire::session::{End, Session};
 use crate::world::World;
 
 /// One line of a poll list.
@@ -54,6 +54,28 @@ impl Link {
         let round_trip = if client.subnet == server.subnet { 350_000 } else { 800_000 };
         let session = Session::new((client, port), (server, 502), rng.bits(), round_trip);
         Self { session, transaction: rng.bits() as u16, free_at: 0, opened: false, rng }
+    }
+
+    /// From now on requests go out in IP fragments of `size` bytes.
+    pub(crate) fn fragment(&mut self, size: usize) {
+        self.session.fragments = Some(size);
+    }
+
+    /// Sends bytes that need not be a frame, and perhaps gets some back.
+    pub(crate) fn raw(&mut self, net: &mut Net, at: i64, question: &[u8], answer: &[u8]) {
+        let mut at = at.max(self.free_at);
+        if !self.opened {
+            self.opened = true;
+            at = self.session.open(net, at);
+        }
+        let sent = self.session.send(net, at, End::Client, question);
+        let over = sent + self.session.round_trip + 6 * MILLI;
+        if answer.is_empty() {
+            self.session.ack(net, over, End::Server);
+        } else {
+            self.session.send(net, over, End::Server, answer);
+        }
+        self.free_at = over + 2 * MILLI;
     }
 
     /// Sends a request and gets its answer 4 to 40 ms later; returns when the request went out.

@@ -10,7 +10,7 @@ use crate::talk::ais::{self, Bits, Identity, Motion};
 use crate::talk::lwe;
 use crate::wire::net::{MILLI, Net, SECOND};
 use crate::world::traffic::{Kind, Target};
-use crate::world::{ReceiverFault, Voyage, World};
+use crate::world::{Voyage, World, geodesy};
 
 /// When a target speaks next.
 struct Slots {
@@ -58,9 +58,10 @@ impl Transponder {
         for target in world.traffic.targets.iter().skip(self.slots.len()) {
             let mut rng = Rng::stream(self.seed, "ais-slots", &target.mmsi.to_string());
             let period = seconds(target.report_interval());
+            let from = world.now.max(self.start);
             self.slots.push(Slots {
-                position: Cadence::new(self.start + rng.nanos(period), period),
-                identity: Cadence::new(self.start + rng.nanos(STATIC_INTERVAL), STATIC_INTERVAL),
+                position: Cadence::new(from + rng.nanos(period), period),
+                identity: Cadence::new(from + rng.nanos(STATIC_INTERVAL), STATIC_INTERVAL),
             });
         }
     }
@@ -156,7 +157,9 @@ impl Talker for Transponder {
     fn tick(&mut self, world: &World, net: &mut Net) {
         while let Some(at) = self.own.due(world.now) {
             // The transponder has a receiver of its own, amidships.
-            let fix = self.noise.fix(world, world.point(-3.0, 2.0), 22.0, ReceiverFault::default());
+            let (own, wrong) = (world.point(-3.0, 2.0), world.effects.own_report);
+            let place = geodesy::moved(own.0, own.1, wrong.shift.0, wrong.shift.1);
+            let fix = self.noise.fix(world, place, 22.0, world.receiver_fault(4));
             let (_, _, _, _, _, second, _) = CaptureTime(world.now).civil();
             let motion = Motion {
                 lat: fix.lat,
@@ -167,17 +170,21 @@ impl Talker for Transponder {
                 rot: world.motion.rot,
                 second,
             };
+            let motion =
+                if fix.valid { motion } else { Motion { heading: motion.heading, rot: motion.rot, ..ais::NOWHERE } };
             // Navigational status: at anchor 1, moored 5, else under way using engine 0.
             let status = match world.motion.voyage {
                 Voyage::Anchor => 1,
                 Voyage::Berth => 5,
                 Voyage::Passage | Voyage::Arrival => 0,
             };
-            let report = ais::position_report(1, self.identity.mmsi, status, &motion, radio_status(&mut self.rng));
+            let mmsi = wrong.mmsi.unwrap_or(self.identity.mmsi);
+            let report = ais::position_report(1, mmsi, status, &motion, radio_status(&mut self.rng));
             self.send(net, at, "AIVDO", 'A', &report);
         }
         while let Some(at) = self.own_identity.due(world.now) {
-            let report = ais::static_report(&self.identity, eta(self.start));
+            let mmsi = world.effects.own_report.mmsi.unwrap_or(self.identity.mmsi);
+            let report = ais::static_report(&Identity { mmsi, ..self.identity }, eta(self.start));
             self.send(net, at, "AIVDO", 'A', &report);
         }
         self.hear(world, net);

@@ -57,9 +57,33 @@ pub(crate) struct Ipv4 {
     pub(crate) router_alert: bool,
 }
 
+/// Place of a fragment: eighths of a byte count, and whether more follow.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    eighths: u16,
+    more: bool,
+}
+
 impl Ipv4 {
     /// Header and payload.
     pub(crate) fn packet(&self, payload: &[u8]) -> Vec<u8> {
+        self.packet_at(payload, None)
+    }
+
+    /// The payload in fragments of `size` bytes, which is rounded down to a multiple of eight.
+    pub(crate) fn fragments(&self, payload: &[u8], size: usize) -> Vec<Vec<u8>> {
+        let size = (size / 8).max(1) * 8;
+        let last = payload.len().div_ceil(size).saturating_sub(1);
+        let part = |(number, part): (usize, &[u8])| {
+            let place = Place { eighths: (number * size / 8) as u16, more: number < last };
+            self.packet_at(part, Some(place))
+        };
+        payload.chunks(size).enumerate().map(part).collect()
+    }
+
+    fn packet_at(&self, payload: &[u8], place: Option<Place>) -> Vec<u8> {
+        // Without a place: "do not fragment".
+        let [high, low] = place.map_or(0x4000, |at| at.eighths | if at.more { 0x2000 } else { 0 }).to_be_bytes();
         let options: &[u8] = if self.router_alert { &[0x94, 4, 0, 0] } else { &[] };
         let header_len = 20 + options.len();
         let mut header = Vec::with_capacity(header_len + payload.len());
@@ -67,7 +91,7 @@ impl Ipv4 {
         header.push(if self.router_alert { 0xC0 } else { 0 });
         header.extend_from_slice(&((header_len + payload.len()) as u16).to_be_bytes());
         header.extend_from_slice(&self.id.to_be_bytes());
-        header.extend_from_slice(&[0x40, 0, self.ttl, self.protocol, 0, 0]);
+        header.extend_from_slice(&[high, low, self.ttl, self.protocol, 0, 0]);
         header.extend_from_slice(&self.source);
         header.extend_from_slice(&self.destination);
         header.extend_from_slice(options);
@@ -132,9 +156,51 @@ pub(crate) fn tcp(source: ([u8; 4], u16), destination: ([u8; 4], u16), segment: 
     out
 }
 
+/// Gives an Ethernet frame with a TCP segment other last two bytes, checksum included; `false` when it has less than `least` bytes of data.
+pub(crate) fn rewrite_tail(frame: &mut [u8], tail: [u8; 2], least: usize) -> bool {
+    let Some((_, packet)) = frame.split_at_mut_checked(14) else { return false };
+    let Some(total) = packet.get(2..4).map(|two| two.iter().fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte)))
+    else {
+        return false;
+    };
+    let Some(packet) = packet.get_mut(..total) else { return false };
+    let Some((header, segment)) = packet.split_first_chunk_mut::<20>() else { return false };
+    let [.., a, b, c, d, e, f, g, h] = *header;
+    let data = segment.get(12).map_or(usize::MAX, |offset| usize::from(offset >> 4) * 4);
+    if header.get(9) != Some(&TCP) || segment.len() < data.saturating_add(least) {
+        return false;
+    }
+    for (at, bytes) in [(segment.len() - 2, tail), (16, [0, 0])] {
+        if let Some(place) = segment.get_mut(at..at + 2) {
+            place.copy_from_slice(&bytes);
+        }
+    }
+    let sum = transport_checksum([a, b, c, d], [e, f, g, h], TCP, segment).to_be_bytes();
+    if let Some(place) = segment.get_mut(16..18) {
+        place.copy_from_slice(&sum);
+    }
+    true
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fragments_join_to_the_payload_and_a_rewritten_segment_still_sums_up() {
+        let (from, to) = (([10, 0, 0, 1], 1024), ([10, 0, 0, 2], 502));
+        let segment = Segment { seq: 1, ack: 2, flags: flag::ACK, window: 9, payload: b"0123456789abcdef" };
+        let tcp = tcp(from, to, &segment);
+        let ip = Ipv4 { source: from.0, destination: to.0, protocol: TCP, ttl: 64, id: 7, router_alert: false };
+        let parts = ip.fragments(&tcp, 17);
+        assert_eq!(parts.iter().flat_map(|part| part[20..].to_vec()).collect::<Vec<_>>(), tcp);
+        assert_eq!(parts.iter().map(|part| (part[6], part[7])).collect::<Vec<_>>(), [(0x20, 0), (0x20, 2), (0, 4)]);
+        let mut frame = [&[0; 14][..], &ip.packet(&tcp)].concat();
+        assert!(rewrite_tail(&mut frame, [1, 2], 9));
+        assert!(frame.ends_with(&[b'd', 1, 2]));
+        assert_eq!(transport_checksum(from.0, to.0, TCP, &frame[34..]), 0);
+        assert!(!rewrite_tail(&mut frame, [1, 2], 17), "less data than asked for");
+    }
 
     #[test]
     fn checksum_of_rfc_1071() {

@@ -3,6 +3,7 @@
 //! These are the simulator's own and share nothing with the parsers they are used to test.
 
 pub(crate) mod ip;
+pub(crate) mod ip6;
 pub(crate) mod link;
 pub(crate) mod names;
 pub(crate) mod net;

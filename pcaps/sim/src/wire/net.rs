@@ -199,6 +199,31 @@ impl Net {
         }
     }
 
+    /// Sends an IPv4 payload between two hosts in fragments of `size` bytes, 50 microseconds apart.
+    pub(crate) fn fragmented(&mut self, at: i64, from: &Host, to: &Host, protocol: u8, payload: &[u8], size: usize) {
+        let Some((near, (mac, gateway))) = from.subnet.and_then(|near| Some((near, self.next_hop(from, to)?))) else {
+            return;
+        };
+        let id = self.count(from.index) as u16;
+        let packet = Ipv4 { source: from.ip, destination: to.ip, protocol, ttl: 64, id, router_alert: false };
+        for (number, part) in (0..).zip(packet.fragments(payload, size)) {
+            let at = at + number * 50_000;
+            self.queue_view(at, from.index, near, link::frame(mac, from.mac, link::IPV4, &part), false, false);
+        }
+        if let (Some(far), Some(gateway)) = (to.subnet.filter(|_| gateway), self.gateway_of(to)) {
+            let routed = Ipv4 { ttl: 63, ..packet };
+            for (number, part) in (0..).zip(routed.fragments(payload, size)) {
+                let at = at + 60_000 + number * 50_000;
+                self.queue_view(at, from.index, far, link::frame(to.mac, gateway.mac, link::IPV4, &part), false, true);
+            }
+        }
+    }
+
+    /// The card a packet goes to first, and whether it is a router's.
+    fn next_hop(&self, from: &Host, to: &Host) -> Option<(Mac, bool)> {
+        if from.subnet == to.subnet { Some((to.mac, false)) } else { Some((self.gateway_of(from)?.mac, true)) }
+    }
+
     /// Sends a UDP datagram between two hosts.
     pub(crate) fn udp(&mut self, at: i64, from: (&Host, u16), to: (&Host, u16), payload: &[u8], reply: bool) {
         let datagram = ip::udp((from.0.ip, from.1), (to.0.ip, to.1), payload);

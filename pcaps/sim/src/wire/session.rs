@@ -23,6 +23,8 @@ pub(crate) struct Session {
     server_seq: u32,
     /// Time from a segment of the client to the server's answer to it, without thinking.
     pub(crate) round_trip: i64,
+    /// The client's data goes out in IP fragments of this many bytes.
+    pub(crate) fragments: Option<usize>,
 }
 
 /// Largest payload of a segment.
@@ -39,6 +41,7 @@ impl Session {
             client_seq: numbers as u32,
             server_seq: (numbers >> 32) as u32,
             round_trip,
+            fragments: None,
         }
     }
 
@@ -54,7 +57,10 @@ impl Session {
         match end {
             End::Client => {
                 let bytes = ip::tcp(client, server, &segment);
-                net.unicast(at, &self.client, &self.server, ip::TCP, &bytes, false);
+                match self.fragments.filter(|_| !payload.is_empty()) {
+                    Some(size) => net.fragmented(at, &self.client, &self.server, ip::TCP, &bytes, size),
+                    None => net.unicast(at, &self.client, &self.server, ip::TCP, &bytes, false),
+                }
             }
             End::Server => {
                 let bytes = ip::tcp(server, client, &segment);
@@ -113,6 +119,15 @@ impl Session {
         let over = answered + 40 * MILLI;
         self.ack(net, over, End::Client);
         over
+    }
+
+    /// What both ends say in turn, each `pause` after the other; returns when the last was said.
+    pub(crate) fn converse(&mut self, net: &mut Net, at: i64, lines: &[(End, Vec<u8>)], pause: i64) -> i64 {
+        let mut at = at;
+        for (end, bytes) in lines {
+            at = self.send(net, at, *end, bytes) + self.round_trip + pause;
+        }
+        at
     }
 
     /// Closes in good order from the client's end.

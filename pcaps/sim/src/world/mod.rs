@@ -32,6 +32,14 @@ pub(crate) struct ReceiverFault {
     pub(crate) pull: (f64, f64),
     /// Nanoseconds added to its time.
     pub(crate) late: i64,
+    /// It has no fix any more.
+    pub(crate) lost: bool,
+    /// Decibels that a jammer takes from every signal.
+    pub(crate) jam_db: f64,
+    /// The speed over ground it reports instead of its own, knots.
+    pub(crate) speed_kn: Option<f64>,
+    /// It receives signals that were recorded this long ago, nanoseconds.
+    pub(crate) replay: Option<i64>,
 }
 
 /// What a faulty gyro reports.
@@ -41,15 +49,44 @@ pub(crate) struct GyroFault {
     pub(crate) bias: f64,
     /// The heading it is stuck at.
     pub(crate) frozen: Option<f64>,
+    /// Each heading goes out twice.
+    pub(crate) doubled: bool,
 }
+
+/// What the transponder says wrongly of the own ship.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct OwnReportFault {
+    /// Metres north and east added to its position.
+    pub(crate) shift: (f64, f64),
+    /// A number that is not ours.
+    pub(crate) mmsi: Option<u32>,
+}
+
+/// What the echo sounder reports instead of the depth.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct DepthFault {
+    /// Metres below the transducer at which it is stuck.
+    pub(crate) frozen: Option<f64>,
+    /// Times the true depth.
+    pub(crate) factor: Option<f64>,
+}
+
+/// A datum for DTM: its name, and the offsets to WGS 84 in minutes north, minutes east and metres.
+pub(crate) type Datum = (&'static str, f64, f64, f64);
 
 /// What an attack does to what sensors report.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Effects {
-    /// What is wrong with a receiver, by its number from 1; 3 is the one on the backbone.
+    /// What is wrong with a receiver, by its number from 1; 3 is the one on the backbone, 4 the one inside the transponder.
     pub(crate) receivers: BTreeMap<u8, ReceiverFault>,
     /// What is wrong with the gyro.
     pub(crate) gyro: GyroFault,
+    /// What is wrong with the own reports of the transponder.
+    pub(crate) own_report: OwnReportFault,
+    /// What is wrong with the echo sounder.
+    pub(crate) depth: DepthFault,
+    /// The datum of the first receiver, when it is not WGS 84.
+    pub(crate) datum: Option<Datum>,
     /// Registers that somebody has written: (host, unit, register) to value.
     pub(crate) written: BTreeMap<(&'static str, u8, u16), u16>,
     /// NMEA 2000 nodes that lost their address and fell silent.

@@ -38,6 +38,8 @@ pub(crate) struct Motion {
     pub(crate) off_track: f64,
     /// A course that replaces those of the legs.
     altered: Option<f64>,
+    /// A speed that replaces those of the legs, knots.
+    ordered: Option<f64>,
     pub(crate) voyage: Voyage,
     /// Where the anchor or the berth is, and how long she has been there in seconds.
     moored: (f64, f64, f64),
@@ -81,6 +83,7 @@ impl Motion {
             leg_seconds: 0.0,
             off_track: 0.0,
             altered: None,
+            ordered: None,
             voyage: departure.voyage,
             moored: (departure.lat, departure.lon, 0.0),
             swing: (0.0, 0.0),
@@ -91,7 +94,13 @@ impl Motion {
     /// The leg she is on.
     pub(crate) fn leg(&self) -> Leg {
         let leg = self.planned_leg();
-        Leg { course: self.altered.unwrap_or(leg.course), ..leg }
+        let (course, speed_kn) = (self.altered.unwrap_or(leg.course), self.ordered.unwrap_or(leg.speed_kn));
+        Leg { course, speed_kn, ..leg }
+    }
+
+    /// Leaves the plan and makes this speed from now on.
+    pub(crate) fn order_speed(&mut self, knots: f64) {
+        self.ordered = Some(knots);
     }
 
     /// Leaves the plan and steers this course from now on.

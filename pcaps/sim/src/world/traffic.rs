@@ -31,6 +31,8 @@ pub(crate) struct Target {
     /// Degrees a minute.
     pub(crate) rot: f64,
     manoeuvre_left: f64,
+    /// Heard by radio only: nobody is there.
+    pub(crate) is_ghost: bool,
     rng: Rng,
 }
 
@@ -88,6 +90,7 @@ impl Traffic {
                 cog: 0.0,
                 rot: 0.0,
                 manoeuvre_left: 0.0,
+                is_ghost: false,
                 rng,
             });
         }
@@ -126,11 +129,20 @@ fn ship(seed: u64, number: u64, yacht: bool, centre: (f64, f64)) -> Target {
         cog: rng.between(0.0, 360.0),
         rot: 0.0,
         manoeuvre_left: 0.0,
+        is_ghost: false,
         rng,
     }
 }
 
 impl Target {
+    /// A ship that somebody invents by radio, at a place and with a course and speed of its own.
+    pub(crate) fn ghost(seed: u64, number: u32, mmsi: u32, place: (f64, f64), course: f64, sog_kn: f64) -> Self {
+        let mut ghost = ship(seed, 100 + u64::from(number), false, place);
+        ghost.mmsi = mmsi;
+        (ghost.lat, ghost.lon, ghost.cog, ghost.sog_kn, ghost.is_ghost) = (place.0, place.1, course, sog_kn, true);
+        ghost
+    }
+
     fn step(&mut self) {
         if matches!(self.kind, Kind::Aid | Kind::BaseStation) {
             return;

@@ -1,0 +1,352 @@
+//! The table of talkers: who they are, and the newest of what each measures.
+
+use dogwatch_model::{Act, CaptureTime, Event, Flow, Object, Of, Quantity, Value};
+use foldhash::quality::RandomState;
+use hashbrown::HashMap;
+
+use super::troubles::is_near;
+use crate::findings::call;
+use crate::seen::{Identity, Party, Source, service};
+
+/// Talkers remembered. Who spoke least goes first: a flood of made-up names pushes out its own kind, not the ship's sensors.
+const MOST: usize = 192;
+
+/// What makes a talker itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Key {
+    pub(super) who: Identity,
+    /// System function id as a number, 0 for none.
+    pub(super) sfi: u64,
+    /// Talker id.
+    pub(super) letters: [u8; 2],
+}
+
+/// A talker's place in the table; goes out of date when the place is given to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct TalkerIx {
+    slot: u16,
+    generation: u32,
+}
+
+/// Quantities of own ship of which the newest value is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum What {
+    SpeedOverGround,
+    CourseOverGround,
+    SpeedThroughWater,
+    Heading,
+    HeadingMagnetic,
+    RateOfTurn,
+    Depth,
+    Altitude,
+    Hdop,
+    SatellitesUsed,
+    FixQuality,
+    HeadingOrder,
+    TrackOrder,
+    WindSpeed,
+}
+
+/// How many there are.
+const KINDS: usize = 14;
+
+impl What {
+    const fn of(quantity: Quantity) -> Option<Self> {
+        Some(match quantity {
+            Quantity::SpeedOverGround => Self::SpeedOverGround,
+            Quantity::CourseOverGround => Self::CourseOverGround,
+            Quantity::SpeedThroughWater => Self::SpeedThroughWater,
+            Quantity::HeadingTrue => Self::Heading,
+            Quantity::HeadingMagnetic => Self::HeadingMagnetic,
+            Quantity::RateOfTurn => Self::RateOfTurn,
+            Quantity::DepthBelowTransducer => Self::Depth,
+            Quantity::Altitude => Self::Altitude,
+            Quantity::Hdop => Self::Hdop,
+            Quantity::SatellitesUsed => Self::SatellitesUsed,
+            Quantity::FixQuality => Self::FixQuality,
+            Quantity::HeadingOrder => Self::HeadingOrder,
+            Quantity::TrackOrder => Self::TrackOrder,
+            Quantity::WindSpeed => Self::WindSpeed,
+            _ => return None,
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Reading {
+    at: CaptureTime,
+    value: f64,
+    /// Times it was told.
+    told: u64,
+}
+
+/// One position.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Fix {
+    /// When it was captured.
+    pub(crate) at: CaptureTime,
+    /// Seconds since midnight UTC as the receiver tells it.
+    pub(crate) of_day: Option<f64>,
+    pub(crate) lat: f64,
+    pub(crate) lon: f64,
+}
+
+impl Fix {
+    pub(crate) const fn place(&self) -> (f64, f64) {
+        (self.lat, self.lon)
+    }
+
+    /// Seconds from this fix to another of any receiver: by their own clocks where both tell the time, so that the way to the capture does not count;
+    /// by the capture where those differ by more than a way can take (one of them is wrong, which is DW-5004's matter).
+    pub(crate) fn seconds_to(&self, other: &Self) -> f64 {
+        let captured = (other.at.0.saturating_sub(self.at.0)) as f64 / 1e9;
+        let told = self.of_day.zip(other.of_day).map(|(a, b)| {
+            let apart = (b - a).rem_euclid(86_400.0);
+            if apart > 43_200.0 { apart - 86_400.0 } else { apart }
+        });
+        told.filter(|told| (told - captured).abs() < 3.0).unwrap_or(captured)
+    }
+}
+
+/// Who speaks of the ship, and what it said last.
+#[derive(Debug, Clone)]
+pub(crate) struct Talker {
+    key: Key,
+    generation: u32,
+    /// The speaker.
+    pub(crate) party: Party,
+    /// Addresses of the last message.
+    pub(crate) flow: Flow,
+    pub(crate) protocol: &'static str,
+    /// The capture source for people.
+    pub(crate) label: Box<str>,
+    pub(crate) first: CaptureTime,
+    pub(crate) last: CaptureTime,
+    /// Frame of the last message.
+    pub(crate) frame: u64,
+    /// Messages heard.
+    pub(crate) count: u64,
+    /// Last position.
+    pub(crate) fix: Option<Fix>,
+    /// Positions told.
+    pub(crate) fixes: u64,
+    readings: [Reading; KINDS],
+}
+
+impl Talker {
+    /// The newest value of a quantity when it was told within the last `seconds`.
+    pub(crate) fn fresh(&self, what: What, now: CaptureTime, seconds: u64) -> Option<f64> {
+        let reading = self.readings.get(what as usize)?;
+        (reading.told > 0 && is_near(now, reading.at, seconds)).then_some(reading.value)
+    }
+
+    /// When a quantity was last told.
+    pub(crate) fn told_at(&self, what: What) -> Option<CaptureTime> {
+        self.readings.get(what as usize).filter(|reading| reading.told > 0).map(|reading| reading.at)
+    }
+
+    /// Times a quantity was told.
+    pub(crate) fn told(&self, what: What) -> u64 {
+        self.readings.get(what as usize).map_or(0, |reading| reading.told)
+    }
+
+    /// Protocol and port for people.
+    pub(crate) fn service(&self) -> String {
+        service(Some(self.protocol), &self.flow)
+    }
+
+    /// What makes it itself, as text for the key of a finding.
+    pub(crate) fn key(&self) -> String {
+        let [a, b] = self.key.letters;
+        format!("{:?}|{}|{a:02x}{b:02x}", self.key.who, self.key.sfi)
+    }
+
+    /// Who it is without regard to its talker id: a receiver says GP and GL.
+    pub(crate) fn device(&self) -> (Identity, u64) {
+        (self.key.who, self.key.sfi)
+    }
+
+    /// What people call it.
+    pub(crate) fn name(&self, cx: &crate::Context<'_>) -> String {
+        let declared = match self.party.speaker {
+            dogwatch_model::Speaker::Name { name, .. } => cx.policy.and_then(|policy| {
+                let entry = policy.n2k.iter().find(|entry| entry.name.matches(name))?;
+                Some(entry.source.clone())
+            }),
+            _ => None,
+        };
+        declared.unwrap_or_else(|| call(&self.party, cx.policy, cx.directory))
+    }
+}
+
+/// See the file's head.
+#[derive(Debug, Default)]
+pub(super) struct Talkers {
+    rows: Vec<Talker>,
+    by_key: HashMap<Key, u16, RandomState>,
+    /// Whose turn it was last: sentences come in bursts of one talker.
+    last: u16,
+}
+
+impl Talkers {
+    pub(super) fn of(&mut self, key: Key, event: &Event<'_>, from: &Party, source: Source<'_>) -> TalkerIx {
+        let last = self.rows.get(usize::from(self.last)).filter(|talker| talker.key == key).map(|_| self.last);
+        let slot = match last.or_else(|| self.by_key.get(&key).copied()) {
+            Some(slot) => slot,
+            None => self.add(key, event, from, source),
+        };
+        self.last = slot;
+        let Some(talker) = self.rows.get_mut(usize::from(slot)) else { return TalkerIx { slot, generation: 0 } };
+        talker.last = event.at;
+        talker.frame = event.frame;
+        talker.count = talker.count.saturating_add(1);
+        (talker.party, talker.flow, talker.protocol) = (*from, *event.flow, event.message.protocol);
+        TalkerIx { slot, generation: talker.generation }
+    }
+
+    fn add(&mut self, key: Key, event: &Event<'_>, from: &Party, source: Source<'_>) -> u16 {
+        let row = |generation| Talker {
+            key,
+            generation,
+            party: *from,
+            flow: *event.flow,
+            protocol: event.message.protocol,
+            label: source.label.into(),
+            first: event.at,
+            last: event.at,
+            frame: event.frame,
+            count: 0,
+            fix: None,
+            fixes: 0,
+            readings: [Reading::default(); KINDS],
+        };
+        let slot = if self.rows.len() < MOST {
+            self.rows.push(row(1));
+            self.rows.len() - 1
+        } else {
+            let going = self.rows.iter().enumerate().min_by_key(|(_, talker)| (talker.count, talker.last, talker.key));
+            let slot = going.map_or(0, |(slot, _)| slot);
+            if let Some(talker) = self.rows.get_mut(slot) {
+                self.by_key.remove(&talker.key);
+                *talker = row(talker.generation.wrapping_add(1));
+            }
+            slot
+        };
+        let slot = u16::try_from(slot).unwrap_or(0);
+        self.by_key.insert(key, slot);
+        slot
+    }
+
+    /// Takes what an event measures of own ship.
+    pub(super) fn measured(&mut self, ix: TalkerIx, event: &Event<'_>) {
+        let Some(talker) = self.rows.get_mut(usize::from(ix.slot)) else { return };
+        let (mut place, mut of_day) = (None, None);
+        for act in event.message.acts {
+            let Act::Measures { of: Of::OwnShip, quantity, value } = *act else { continue };
+            match (quantity, value) {
+                (Quantity::Position, Value::Position { lat, lon }) => place = Some((lat, lon)),
+                (Quantity::UtcTime, value) => of_day = time_of_day(value),
+                (_, Value::Number(value)) if value.is_finite() => {
+                    let slot = What::of(quantity).and_then(|what| talker.readings.get_mut(what as usize));
+                    if let Some(reading) = slot {
+                        *reading = Reading { at: event.at, value, told: reading.told.saturating_add(1) };
+                    }
+                }
+                _ => {}
+            }
+        }
+        if let Some((lat, lon)) = place.filter(|(lat, lon)| lat.abs() <= 90.0 && lon.abs() <= 180.0) {
+            talker.fix = Some(Fix { at: event.at, of_day, lat, lon });
+            talker.fixes = talker.fixes.saturating_add(1);
+        }
+    }
+
+    pub(super) fn get(&self, ix: TalkerIx) -> Option<&Talker> {
+        self.rows.get(usize::from(ix.slot)).filter(|talker| talker.generation == ix.generation)
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = (TalkerIx, &Talker)> {
+        (0..).zip(&self.rows).map(|(slot, talker)| (TalkerIx { slot, generation: talker.generation }, talker))
+    }
+}
+
+/// Seconds since midnight UTC.
+pub(crate) fn time_of_day(value: Value) -> Option<f64> {
+    match value {
+        Value::TimeOfDay(time) => Some(time.as_secs_f64()),
+        Value::Time(time) => Some(time.0.rem_euclid(86_400_000_000_000) as f64 / 1e9),
+        _ => None,
+    }
+}
+
+/// Something a detection keeps of each talker; begins anew when the place goes to another talker.
+#[derive(Debug)]
+pub(crate) struct PerTalker<T> {
+    rows: Vec<(u32, T)>,
+}
+
+impl<T> Default for PerTalker<T> {
+    fn default() -> Self {
+        Self { rows: Vec::new() }
+    }
+}
+
+impl<T: Default> PerTalker<T> {
+    /// What is kept of a talker.
+    pub(crate) fn of(&mut self, ix: TalkerIx) -> &mut T {
+        let slot = usize::from(ix.slot).min(MOST - 1);
+        while self.rows.len() <= slot {
+            self.rows.push((0, T::default()));
+        }
+        #[expect(clippy::indexing_slicing, reason = "the rows were just made as many")]
+        let (generation, kept) = &mut self.rows[slot];
+        if *generation != ix.generation {
+            (*generation, *kept) = (ix.generation, T::default());
+        }
+        kept
+    }
+
+    /// What is kept of a talker, if anything is.
+    pub(crate) fn get(&self, ix: TalkerIx) -> Option<&T> {
+        self.rows.get(usize::from(ix.slot)).filter(|(generation, _)| *generation == ix.generation).map(|(_, kept)| kept)
+    }
+}
+
+/// The letters of a sentence or the number of a parameter group as one number.
+pub(crate) fn said(object: Object<'_>) -> Option<u32> {
+    match object {
+        Object::Sentence { formatter, .. } => {
+            Some(formatter.bytes().take(4).fold(0, |packed, letter| (packed << 8) | u32::from(letter)))
+        }
+        Object::Pgn { pgn, .. } => Some(pgn | 0x8000_0000),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_names_does_not_push_out_the_sensors() {
+        use dogwatch_model::{Message, NoFields, Speaker, Transport};
+        let mut talkers = Talkers::default();
+        let flow = crate::detections::bench::flow("10.0.0.1", "239.192.0.4", 60_004, Transport::Udp);
+        let message = Message { protocol: "t", kind: "t", speaker: Speaker::Sender, acts: &[], fields: &NoFields };
+        let mut say = |number: u64, second: i64| {
+            let key = Key { who: Identity::Name(number), sfi: 0, letters: [0; 2] };
+            let event = Event { at: CaptureTime::from_parts(second, 0), frame: 1, flow: &flow, message: &message };
+            talkers.of(key, &event, &Party::nobody(None), Source::default())
+        };
+        let sensor = say(1, 0);
+        for second in 1..50 {
+            say(1, second);
+        }
+        for number in 2..10_000 {
+            say(number, 60);
+        }
+        assert_eq!(say(1, 61), sensor);
+        assert_eq!(talkers.rows.len(), MOST);
+        assert_eq!(talkers.by_key.len(), MOST);
+    }
+}
