@@ -597,7 +597,9 @@ fn telecontrol_and_files() {
 }
 
 /// Attributes of the truth that we state too, by protocol.
-const FACTS: [(&str, &[&str]); 19] = [
+const FACTS: [(&str, &[&str]); 21] = [
+    ("powerlink", &["hostname", "product_code", "serial", "vendor_id"]),
+    ("rtps", &["entity_name"]),
     ("mms", &["vendor", "model", "firmware"]),
     ("mqtt", &["mqtt_client_id", "user"]),
     ("ptp", &["clock_identity", "grandmaster"]),
@@ -790,6 +792,65 @@ fn messaging() {
             ],
         ),
         95.0,
+    );
+}
+
+#[test]
+fn buildings_and_drives() {
+    at_least(
+        compare_fields(
+            "knx",
+            &[
+                ("knxip.service.type", "service_type"),
+                ("knxip.ipaddr", "ipaddr"),
+                ("knxip.port", "port"),
+                ("knxip.channel", "channel"),
+                ("knxip.status", "status"),
+            ],
+        ),
+        99.0,
+    );
+    at_least(
+        compare_fields(
+            "powerlink",
+            &[
+                ("epl.mtyp", "mtyp"),
+                ("epl.src", "src"),
+                ("epl.dest", "dest"),
+                ("epl.asnd.svid", "asnd_svid"),
+                ("epl.asnd.ires.vendorid", "vendorid"),
+                ("epl.asnd.ires.productcode", "productcode"),
+                ("epl.asnd.ires.serialno", "serialno"),
+                ("epl.asnd.ires.hostname", "hostname"),
+            ],
+        ),
+        99.0,
+    );
+    at_least(
+        compare_fields(
+            "rtps",
+            &[
+                ("rtps.version", "version"),
+                ("rtps.vendorId", "vendor_id"),
+                ("rtps.guidPrefix", "guid_prefix"),
+                ("rtps.sm.id", "sm_id"),
+                ("rtps.param.entityName", "entity_name"),
+            ],
+        ),
+        99.0,
+    );
+    at_least(
+        compare_fields(
+            "coap",
+            &[
+                ("coap.type", "type"),
+                ("coap.code", "code"),
+                ("coap.mid", "mid"),
+                ("coap.opt.uri_path", "uri_path"),
+                ("coap.opt.uri_query", "uri_query"),
+            ],
+        ),
+        80.0,
     );
 }
 

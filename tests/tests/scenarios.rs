@@ -110,7 +110,9 @@ fn judged(scripts: &[&str], seeds: &[u64], shape: impl Fn(&mut Plan)) -> (String
 
 #[test]
 fn attacks_are_found_and_normal_life_is_quiet() {
-    let scripts: Vec<&str> = dogwatch_sim::scripts().iter().map(|script| script.name).collect();
+    // what takes hours to be seen is left to `make evaluate`
+    let scripts = dogwatch_sim::scripts().into_iter().filter(|script| script.needs_s.0 < 3_600);
+    let scripts: Vec<&str> = scripts.map(|script| script.name).collect();
     assert!(SAMPLE.iter().all(|name| scripts.contains(name)));
     let (table, wrong) = judged(&scripts, &[7], |_| {});
     println!("{table}");

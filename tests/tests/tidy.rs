@@ -55,7 +55,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
 /// Outside crates with one home, and the crates that are it.
 const HOMES: &[(&str, &[&str])] = &[
     ("tokio", &["dogwatch", "dogwatch-shore"]),
-    ("ring", &["dogwatch-bundle", "dogwatch", "dogwatch-shore"]),
+    ("ring", &["dogwatch-bundle", "dogwatch", "dogwatch-shore", "dogwatch-dissectors"]),
     ("sled", &["dogwatch-store"]),
     ("etherparse", &["dogwatch-flow"]),
     ("nom", &["dogwatch-dissectors"]),

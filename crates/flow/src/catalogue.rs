@@ -115,6 +115,11 @@ impl Catalogue {
         if waits && look.may_wait {
             return Verdict::More;
         }
+        // An EtherType and an IP protocol number are part of the format, not a habit as ports are: nobody else is asked. (Frames of 802.2 have
+        // none.)
+        if matches!(look.carrier, Carrier::Ethernet | Carrier::Ip) {
+            return if waits && look.may_wait { Verdict::More } else { Verdict::No };
+        }
         let others = self.by_carrier.get(look.carrier as usize).map_or(&[][..], Vec::as_slice);
         for &index in others.iter().filter(|index| !is_in(to, **index) && !is_in(from, **index)) {
             match self.ask(index, None, look) {

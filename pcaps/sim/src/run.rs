@@ -62,6 +62,8 @@ pub(crate) struct Run {
     end: i64,
     both_views: bool,
     degrader: Degrader,
+    /// What the script does to the capture, from the attack on.
+    attacked: Degrader,
     /// Text of the policy that fits this run.
     pub(crate) policy: String,
 }
@@ -106,6 +108,7 @@ impl Run {
         let labels = labels(ship, script, options, &play, (run, CaptureTime(attack_from)));
         let mut policy = ship.policy.to_owned();
         policy.push_str(play.policy.as_deref().unwrap_or_default());
+        let attacked = Degrader::new(play.faults, options.seed.wrapping_add(1));
         let run = Self {
             world: World::new(options.seed, start, departure),
             net: roster.network(),
@@ -115,6 +118,7 @@ impl Run {
             end,
             both_views,
             degrader: Degrader::new(options.faults, options.seed),
+            attacked,
             policy,
         };
         Ok((run, labels))
@@ -147,6 +151,10 @@ impl Run {
         if let Some(relay) = self.play.relay {
             frames = frames.into_iter().flat_map(|frame| relay.pass(frame, until)).collect();
             frames.sort_by_key(|frame| frame.at);
+        }
+        if self.world.now > self.attack_from {
+            frames = self.attacked.pass(frames);
+            frames.iter_mut().for_each(|frame| frame.at += self.play.clock_step);
         }
         let mut frames = self.degrader.pass(frames);
         if self.world.now >= self.end {

@@ -105,8 +105,9 @@ apps! {
     Rdp = "rdp": ["rdp"], ops [Control, Transfer, Login], at [Tcp(3_389), Udp(3_389)];
     /// VNC.
     Vnc = "vnc": ["vnc", "rfb"], ops [Control, Transfer, Login], at [Tcp(5_900), Tcp(5_901)];
-    /// SMB.
-    Smb = "smb": ["smb", "smb2", "cifs"], ops [Read, Write, Control, Discover, Transfer, Login], at [Tcp(445), Tcp(139)];
+    /// SMB, and the remote procedure calls of Windows, which go through its pipes as well as beside it.
+    Smb = "smb": ["smb", "smb2", "cifs", "dcerpc"],
+        ops [Read, Write, Control, Program, Discover, Transfer, Login], at [Tcp(445), Tcp(139), Tcp(135)];
     /// Syslog.
     Syslog = "syslog": ["syslog"], ops [Write, Transfer], at [Udp(514), Tcp(6_514)];
     /// Any of the usual tunnels for remote access.

@@ -4,6 +4,8 @@
 //!
 //! Specifications: RFC 792, RFC 4443, RFC 4861 (neighbour discovery).
 
+mod mld;
+
 use std::net::{IpAddr, Ipv6Addr};
 
 use dogwatch_model::{Act, Attribute, FactValue, Mac, Object, Subject, Transport, Verb};
@@ -107,6 +109,9 @@ fn read6(chunk: &Chunk<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
     let mut reader = Reader::new("icmpv6", chunk.bytes);
     let [kind, code] = reader.array()?;
     let _checksum = reader.be16()?;
+    if mld::is_ours(kind) {
+        return mld::read(kind, reader, emit);
+    }
     let object = Object::Device { unit: None };
     let mut acts = Acts::new();
     let mut target = None;
@@ -145,7 +150,6 @@ fn read6(chunk: &Chunk<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
             }
         }
         137 => name = "redirect",
-        130..=132 | 143 => name = "multicast-listener",
         1..=4 => name = "error",
         _ => name = "other",
     }
@@ -211,5 +215,19 @@ mod tests {
         );
         let stuck = hex("88 00 0000 60000000 fe800000000000000000000000000002 05 00");
         assert_eq!(hear(&ICMPV6, 58, Some("fe80::2"), &stuck).heard.seen[0].acts.len(), 1, "an option of no length");
+    }
+
+    #[test]
+    fn groups_wanted_and_left() {
+        let record = |kind: &str, last: &str| format!("{kind} 00 0000 ff0200000000000000000000000000{last}");
+        let report = hex(&format!("8f 00 0000 0000 0002 {} {}", record("04", "fb"), record("03", "0c")));
+        let heard = hear(&ICMPV6, 58, Some("fe80::1"), &report).heard;
+        assert_eq!(
+            heard.seen[0].acts,
+            ["request read ff02::fb", "says multicast_group=ff02::fb (mld.report)"],
+            "the second group is left"
+        );
+        let query = hex("82 00 0000 03e8 0000 00000000000000000000000000000000");
+        assert_eq!(hear(&ICMPV6, 58, Some("fe80::1"), &query).heard.seen[0].acts, ["request discover device"]);
     }
 }

@@ -1,16 +1,21 @@
-//! TLS: who is called (server name), by which version, and which services are offered (ALPN). Everything behind the hellos is encrypted.
+//! TLS: who is called (server name), by which version, which services are offered (ALPN), how the client opens (JA4), and the certificate a
+//! server shows. What follows is encrypted.
 //!
-//! Deliberately not read: certificates, hellos spread over several records, QUIC.
+//! Deliberately not read: certificates of TLS 1.3 (encrypted), SSL 2 hellos, encrypted client hellos.
 //!
-//! Specifications: RFC 8446 clauses 4.1 and 5.1, RFC 6066 clause 3 (server name), RFC 7301 (ALPN).
+//! Specifications: RFC 8446 clauses 4.1 and 5.1, RFC 5246 clauses 6.2 and 7.4, RFC 8996 (versions no longer to be used).
 
-use dogwatch_model::{Act, Object};
+mod certificate;
+pub(crate) mod hello;
 
+use dogwatch_model::{Act, Attribute, Direction, FactValue, Object};
+
+use self::certificate::Certificate;
+use self::hello::{CLIENT_HELLO, Hello, SERVER_HELLO};
 use crate::acts::{Acts, Emit, Shown};
 use crate::framed::{Frame, FramedProtocol, Frames};
 use crate::reader::Reader;
-use crate::text::{Text, printable};
-use crate::{Carrier, Chunk, Hint, ParseError, Probe};
+use crate::{Carrier, Chunk, Hint, Limits, ParseError, Probe};
 
 /// TLS.
 pub(crate) static TLS: FramedProtocol = FramedProtocol {
@@ -18,14 +23,14 @@ pub(crate) static TLS: FramedProtocol = FramedProtocol {
     hints: &[Hint::Tcp(443), Hint::Tcp(8443)],
     carriers: &[Carrier::Tcp],
     probe,
-    frames: |_| Box::new(Tls),
+    frames: |limits| Box::new(Tls::new(limits)),
 };
 
 const HEADER: usize = 5;
+const CHANGE_CIPHER: u8 = 20;
 const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
-const CLIENT_HELLO: u8 = 1;
-const SERVER_HELLO: u8 = 2;
+const CERTIFICATE: u8 = 11;
 
 /// A hello, or an alert in clear, in a record of version 3.x.
 fn probe(_carrier: Carrier, head: &[u8]) -> Probe {
@@ -41,66 +46,76 @@ fn probe(_carrier: Carrier, head: &[u8]) -> Probe {
     }
 }
 
-/// What a hello tells.
-#[derive(Debug, Clone, Copy, Default)]
-struct Hello<'a> {
-    version: u16,
-    cipher: Option<u16>,
-    server_name: Option<&'a str>,
-    protocols: &'a [u8],
-    /// The version really agreed on, from the extension that newer versions use.
-    supported: Option<u16>,
-}
-
-impl<'a> Hello<'a> {
-    fn parse(kind: u8, body: &'a [u8]) -> Result<Self, ParseError> {
-        let mut reader = Reader::new("tls hello", body);
-        let version = reader.be16()?;
-        let _random = reader.take(32)?;
-        let session = reader.u8()?;
-        let _session = reader.take(session.into())?;
-        let mut hello = Self { version, ..Self::default() };
-        if kind == CLIENT_HELLO {
-            let ciphers = reader.be16()?;
-            let _ciphers = reader.take(ciphers.into())?;
-            let compressions = reader.u8()?;
-            let _compressions = reader.take(compressions.into())?;
-        } else {
-            hello.cipher = Some(reader.be16()?);
-            let _compression = reader.u8()?;
-        }
-        let Ok(length) = reader.be16() else { return Ok(hello) };
-        let mut extensions = reader.part("tls extensions", length.into())?;
-        while let Ok(kind) = extensions.be16() {
-            let length = extensions.be16()?;
-            hello.extension(kind, extensions.take(length.into())?);
-        }
-        Ok(hello)
-    }
-
-    fn extension(&mut self, kind: u16, data: &'a [u8]) {
-        match (kind, data) {
-            (0, [_, _, 0, n0, n1, name @ ..]) => {
-                let length = usize::from(u16::from_be_bytes([*n0, *n1]));
-                self.server_name = name.get(..length).and_then(printable);
-            }
-            (16, [_, _, protocols @ ..]) => self.protocols = protocols,
-            (43, [high, low]) => self.supported = Some(u16::from_be_bytes([*high, *low])),
-            _ => {}
-        }
-    }
-
-    fn protocols(&self) -> impl Iterator<Item = &'a str> + use<'a> {
-        let mut reader = Reader::new("tls alpn", self.protocols);
-        std::iter::from_fn(move || {
-            let length = reader.u8().ok()?;
-            Some(printable(reader.take(length.into()).ok()?).unwrap_or_default())
-        })
-    }
+/// The handshake messages of one side.
+#[derive(Debug, Default)]
+struct Half {
+    /// What follows is encrypted.
+    ciphered: bool,
+    /// A message that goes on in the next record.
+    pending: Vec<u8>,
 }
 
 /// TLS records in a stream.
-struct Tls;
+struct Tls {
+    to_server: Half,
+    to_client: Half,
+    limit: usize,
+}
+
+impl Tls {
+    fn new(limits: &Limits) -> Self {
+        Self { to_server: Half::default(), to_client: Half::default(), limit: limits.buffered_bytes }
+    }
+
+    const fn half(&mut self, direction: Direction) -> &mut Half {
+        match direction {
+            Direction::ToServer => &mut self.to_server,
+            Direction::ToClient => &mut self.to_client,
+        }
+    }
+
+    /// The content of a handshake record: whole messages are read, the front of one that goes on is kept.
+    fn handshake(&mut self, direction: Direction, content: &[u8], emit: &mut Emit<'_>) {
+        let limit = self.limit;
+        let half = self.half(direction);
+        if half.ciphered {
+            // After a retry request hellos still come in clear; encrypted messages look like nothing whole.
+            messages(content, true, emit);
+            return;
+        }
+        if half.pending.is_empty() {
+            let rest = messages(content, false, emit);
+            if continues(rest, limit) {
+                half.pending.extend_from_slice(rest);
+            }
+            return;
+        }
+        if half.pending.len().saturating_add(content.len()) > limit {
+            half.pending = Vec::new();
+            emit.error(ParseError::Limit { what: "tls handshake" });
+            return;
+        }
+        half.pending.extend_from_slice(content);
+        let left = messages(&half.pending, false, emit).len();
+        let used = half.pending.len().saturating_sub(left);
+        half.pending.drain(..used);
+        if !continues(&half.pending, limit) {
+            half.pending = Vec::new();
+        }
+    }
+}
+
+/// Whether `rest` is the front of a handshake message worth waiting for.
+fn continues(rest: &[u8], limit: usize) -> bool {
+    match rest {
+        [] => false,
+        [1 | 2 | 4 | 8 | 11..=16 | 20..=22, a, b, c, ..] => {
+            usize::try_from(u32::from_be_bytes([0, *a, *b, *c])).is_ok_and(|length| length < limit)
+        }
+        [1 | 2 | 4 | 8 | 11..=16 | 20..=22, ..] => rest.len() < 4,
+        _ => false,
+    }
+}
 
 impl Frames for Tls {
     fn frame(&self, _carrier: Carrier, bytes: &[u8]) -> Frame {
@@ -123,9 +138,14 @@ impl Frames for Tls {
         }
     }
 
-    fn read(&mut self, _chunk: &Chunk<'_>, bytes: &[u8], emit: &mut Emit<'_>) -> Result<(), ParseError> {
+    fn read(&mut self, chunk: &Chunk<'_>, bytes: &[u8], emit: &mut Emit<'_>) -> Result<(), ParseError> {
         match bytes {
-            [HANDSHAKE, _, _, _, _, handshake @ ..] => handshakes(handshake, emit),
+            [HANDSHAKE, _, _, _, _, content @ ..] => self.handshake(chunk.direction, content, emit),
+            [CHANGE_CIPHER, ..] => {
+                let half = self.half(chunk.direction);
+                half.ciphered = true;
+                half.pending = Vec::new();
+            }
             // Two bytes are an alert in clear; longer ones are encrypted.
             [ALERT, _, _, _, _, level, code] => {
                 let fields = Shown(|visit| {
@@ -138,24 +158,40 @@ impl Frames for Tls {
         }
         Ok(())
     }
+
+    fn lost(&mut self, direction: Direction) {
+        self.half(direction).pending = Vec::new();
+    }
 }
 
-/// The hellos among the handshake messages of a record; encrypted ones look like nothing known and are passed over.
-fn handshakes(bytes: &[u8], emit: &mut Emit<'_>) {
-    let mut reader = Reader::new("tls handshake", bytes);
-    while let Ok([kind, 0, l0, l1]) = reader.array() {
-        let Ok(body) = reader.take(u16::from_be_bytes([l0, l1]).into()) else { return };
-        if !matches!(kind, CLIENT_HELLO | SERVER_HELLO) {
-            continue;
-        }
-        match Hello::parse(kind, body) {
-            Ok(hello) => tell(kind, &hello, emit),
-            Err(error) => emit.error(error),
+/// Reads the whole messages at the front of `bytes` and returns what is left; of encrypted ones only what can be nothing but a hello.
+fn messages<'a>(bytes: &'a [u8], ciphered: bool, emit: &mut Emit<'_>) -> &'a [u8] {
+    let mut rest = bytes;
+    loop {
+        let mut reader = Reader::new("tls handshake", rest);
+        let Ok([kind, a, b, c]) = reader.array() else { return rest };
+        let length = usize::try_from(u32::from_be_bytes([0, a, b, c])).unwrap_or(usize::MAX);
+        let Ok(body) = reader.take(length) else { return rest };
+        rest = reader.rest();
+        match kind {
+            CLIENT_HELLO | SERVER_HELLO if !ciphered || (rest.is_empty() && body.first() == Some(&3)) => {
+                match Hello::parse(kind, body) {
+                    Ok(hello) => tell(kind, &hello, emit),
+                    Err(_) if ciphered => {}
+                    Err(error) => emit.error(error),
+                }
+            }
+            CERTIFICATE if !ciphered => {
+                if let Some(certificate) = Certificate::first(body) {
+                    shown(&certificate, emit);
+                }
+            }
+            _ => {}
         }
     }
 }
 
-const fn version_name(version: u16) -> Option<&'static str> {
+pub(crate) const fn version_name(version: u16) -> Option<&'static str> {
     Some(match version {
         0x0300 => "SSL 3.0",
         0x0301 => "TLS 1.0",
@@ -168,25 +204,58 @@ const fn version_name(version: u16) -> Option<&'static str> {
 
 fn tell(kind: u8, hello: &Hello<'_>, emit: &mut Emit<'_>) {
     let mut acts = Acts::new();
+    let is_client = kind == CLIENT_HELLO;
     if let Some(name) = hello.server_name {
         acts.push(Act::Publishes { object: Object::Named(name) });
+    }
+    let ja4 = if is_client { hello.ja4('t') } else { None };
+    if let Some(ja4) = &ja4 {
+        acts.says(Attribute::TlsFingerprint, FactValue::Text(ja4.as_str()), 75, "tls.ja4");
+    }
+    let ja3 = if is_client { hello.ja3() } else { hello.ja3s() };
+    // A client with values that mean nothing shuffles its extensions: its JA3 is another one each time.
+    if !is_client || !hello.has_grease() {
+        let method = if is_client { "tls.ja3" } else { "tls.ja3s" };
+        acts.says(Attribute::TlsFingerprint, FactValue::Text(ja3.as_str()), 60, method);
+    }
+    if !is_client && hello.newest() < 0x0303 {
+        acts.odd("tls.old-version");
     }
     let fields = Shown(|visit| {
         visit.number("handshake_type", kind);
         visit.coded("handshake_version", hello.version, version_name(hello.version));
-        if let Some(version) = hello.supported {
-            visit.coded("selected_version", version, version_name(version));
+        if hello.has_versions() {
+            visit.coded(
+                if is_client { "newest_version" } else { "selected_version" },
+                hello.newest(),
+                version_name(hello.newest()),
+            );
         }
-        visit.maybe("ciphersuite", hello.cipher);
+        if is_client {
+            visit.numbers("ciphersuite", hello.ciphers());
+        } else {
+            visit.maybe("ciphersuite", hello.ciphers().next());
+        }
         visit.maybe_text("server_name", hello.server_name);
-        let mut joined = Text::<96>::new();
-        for protocol in hello.protocols() {
-            let comma = if joined.is_empty() { "" } else { "," };
-            let _ = std::fmt::Write::write_fmt(&mut joined, format_args!("{comma}{protocol}"));
-        }
-        visit.maybe_text("alpn", Some(joined.as_str()).filter(|text| !text.is_empty()));
+        visit.maybe_text("alpn", Some(hello.protocols().as_str()).filter(|text| !text.is_empty()));
+        visit.maybe_text("ja4", ja4.as_ref().map(crate::text::Text::as_str));
+        visit.text(if is_client { "ja3" } else { "ja3s" }, ja3.as_str());
     });
-    emit.message(if kind == CLIENT_HELLO { "client-hello" } else { "server-hello" }, &mut acts, &fields);
+    emit.message(if is_client { "client-hello" } else { "server-hello" }, &mut acts, &fields);
+}
+
+fn shown(certificate: &Certificate<'_>, emit: &mut Emit<'_>) {
+    let (subject, hash) = (certificate.subject(), certificate.hash());
+    let mut acts = Acts::new();
+    let subject = Some(subject.as_str()).filter(|subject| !subject.is_empty());
+    acts.says_text(Attribute::CertificateSubject, subject, 80, "tls.certificate");
+    acts.says(Attribute::CertificateHash, FactValue::Text(hash.as_str()), 90, "tls.certificate");
+    let fields = Shown(|visit| {
+        visit.maybe_text("subject", subject);
+        visit.text("sha256", hash.as_str());
+        visit.flag("self_issued", certificate.is_self_issued());
+    });
+    emit.message("certificate", &mut acts, &fields);
 }
 
 #[cfg(test)]
@@ -205,37 +274,52 @@ mod tests {
         bytes
     }
 
-    fn client_hello() -> Vec<u8> {
-        let mut body = hex("0303");
-        body.extend([7; 32]);
-        body.extend(hex("00 0002 1301 01 00"));
-        let mut extensions = hex("0000 000e 000c 00 0009");
-        extensions.extend(b"shore.net");
-        extensions.extend(hex("0010 0005 0003 02 6832"));
-        body.extend(u16::try_from(extensions.len()).unwrap().to_be_bytes());
-        body.extend(extensions);
-        record(CLIENT_HELLO, &body)
+    fn server_hello(version: &str, extensions: &str) -> Vec<u8> {
+        let mut body = hex(version);
+        body.extend([9; 32]);
+        body.extend(hex("00 1301 00"));
+        body.extend(hex(extensions));
+        record(SERVER_HELLO, &body)
     }
 
     #[test]
     fn who_is_called() {
         let mut conversation = Conversation::new(&TLS, Carrier::Tcp, 443);
-        conversation.send(ToServer, &client_hello());
-        let mut body = hex("0303");
-        body.extend([9; 32]);
-        body.extend(hex("00 1301 00 0006 002b 0002 0304"));
-        conversation.send(ToClient, &record(SERVER_HELLO, &body));
+        conversation.send(ToServer, &record(CLIENT_HELLO, &hello::tests::chrome()));
+        conversation.send(ToClient, &server_hello("0303", "0006 002b 0002 0304"));
         conversation.send(ToClient, &hex("17 0303 0004 01020304 15 0303 0002 02 28"));
         let seen = &conversation.heard.seen;
-        assert_eq!(seen[0].acts, ["publishes shore.net"]);
-        assert_eq!(seen[0].field("alpn"), "h2");
+        assert_eq!(
+            seen[0].acts,
+            ["publishes shore.net", "says tls_fingerprint=t13d1516h2_8daaf6152771_e5627efa2ab1 (tls.ja4)"]
+        );
+        assert_eq!(seen[0].field("alpn"), "h2,http/1.1");
         assert_eq!(seen[1].field("selected_version"), "772");
         assert_eq!((seen[2].kind.as_str(), seen[2].field("alert_description").as_str()), ("alert", "40"));
     }
 
     #[test]
+    fn a_certificate_over_several_records() {
+        let whole = record(CERTIFICATE, &certificate::tests::message());
+        let mut pieces = Vec::new();
+        for piece in whole[HEADER..].chunks(30) {
+            pieces.extend([HANDSHAKE, 3, 1, 0, u8::try_from(piece.len()).unwrap()]);
+            pieces.extend(piece);
+        }
+        let mut conversation = Conversation::new(&TLS, Carrier::Tcp, 443);
+        conversation.send(ToClient, &server_hello("0301", ""));
+        conversation.send(ToClient, &pieces);
+        conversation.send(ToClient, &hex("14 0301 0001 01"));
+        conversation.send(ToClient, &whole);
+        let seen = &conversation.heard.seen;
+        assert_eq!(seen.len(), 2, "what looks like a certificate behind the change of ciphers is none");
+        assert_eq!(seen[0].acts.last().unwrap(), "odd tls.old-version");
+        assert_eq!(seen[1].acts[0], "says certificate_subject=C=DE, CN=hmi (tls.certificate)");
+    }
+
+    #[test]
     fn what_the_first_bytes_tell() {
-        let hello = client_hello();
+        let hello = record(CLIENT_HELLO, &hello::tests::chrome());
         assert_eq!(TLS.probe(Carrier::Tcp, ToServer, &hello), Probe::Yes);
         assert_eq!(TLS.probe(Carrier::Tcp, ToServer, &hello[..8]), Probe::NeedMore);
         assert_eq!(TLS.probe(Carrier::Tcp, ToServer, &hex("16 03 01 00 05 0e 00 00 00 00 00 00")), Probe::No);

@@ -3,11 +3,15 @@
 
 mod backbone;
 mod bridge;
+mod chain;
 mod controller;
 mod identity;
 mod intruder;
+mod monitor;
 mod navigation;
 mod network;
+mod office;
+mod outflow;
 mod process;
 mod registers;
 mod segment;
@@ -18,6 +22,7 @@ use std::collections::BTreeMap;
 
 use dogwatch_model::{CaptureTime, Severity};
 
+use crate::capture::degrade::Faults;
 use crate::error::SimError;
 use crate::labels::{Expect, Party, Window};
 use crate::ship::{Roster, Ship};
@@ -76,6 +81,9 @@ pub(crate) struct Play {
     pub(crate) blind: Option<Tap>,
     /// A host that falls silent, until when.
     pub(crate) silent: Option<(u32, i64)>,
+    /// What is wrong with the capture from the attack on, and by how much its clock steps then.
+    pub(crate) faults: Faults,
+    pub(crate) clock_step: i64,
     /// Somebody in the middle of two hosts.
     pub(crate) relay: Option<Relay>,
     /// Lines added to the ship's policy.
@@ -200,6 +208,10 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Script> {
         process::SCRIPTS,
         controller::SCRIPTS,
         sentences::SCRIPTS,
+        office::SCRIPTS,
+        outflow::SCRIPTS,
+        monitor::SCRIPTS,
+        chain::SCRIPTS,
     ]
     .into_iter()
     .flatten()

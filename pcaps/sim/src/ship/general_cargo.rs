@@ -195,8 +195,8 @@ pub(crate) const SHIP: Ship = Ship {
     },
     subnets: SUBNETS,
     hosts: HOSTS,
-    // No ventilation network: the fire panel switches the fans.
-    roles: &[("vent-controller", "fire-panel")],
+    // No ventilation network: the fire panel switches the fans. No jump host: the technical officer's laptop does service.
+    roles: &[("vent-controller", "fire-panel"), ("jump-host", "eto-laptop")],
     nodes: NODES,
     departures: DEPARTURES,
     crew,

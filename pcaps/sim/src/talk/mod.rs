@@ -10,3 +10,4 @@ pub(crate) mod n2k;
 pub(crate) mod nmea;
 pub(crate) mod remote;
 pub(crate) mod s7;
+pub(crate) mod smb;

@@ -32,6 +32,36 @@ pub(crate) fn dns_answer(id: u16, name: &str, address: [u8; 4]) -> Vec<u8> {
     out
 }
 
+/// The answer that a name does not exist (code 3).
+pub(crate) fn dns_no_such_name(id: u16, name: &str) -> Vec<u8> {
+    let mut out = id.to_be_bytes().to_vec();
+    out.extend_from_slice(&[0x81, 0x83, 0, 1, 0, 0, 0, 0, 0, 0]);
+    out.extend_from_slice(&labels(name));
+    out.extend_from_slice(&[0, 1, 0, 1]);
+    out
+}
+
+/// A DNS question for the text (type TXT) of `name`.
+pub(crate) fn dns_text_query(id: u16, name: &str) -> Vec<u8> {
+    let mut out = id.to_be_bytes().to_vec();
+    out.extend_from_slice(&[0x01, 0x00, 0, 1, 0, 0, 0, 0, 0, 0]);
+    out.extend_from_slice(&labels(name));
+    out.extend_from_slice(&[0, 16, 0, 1]);
+    out
+}
+
+/// The answer to [`dns_text_query`]: one string, kept for 60 s.
+pub(crate) fn dns_text_answer(id: u16, name: &str, text: &str) -> Vec<u8> {
+    let mut out = id.to_be_bytes().to_vec();
+    out.extend_from_slice(&[0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0]);
+    out.extend_from_slice(&labels(name));
+    out.extend_from_slice(&[0, 16, 0, 1, 0xC0, 0x0C, 0, 16, 0, 1, 0, 0, 0, 60]);
+    out.extend_from_slice(&(text.len() as u16 + 1).to_be_bytes());
+    out.push(text.len() as u8);
+    out.extend_from_slice(text.as_bytes());
+    out
+}
+
 /// A multicast DNS question for the pointer records of a service (RFC 6762).
 pub(crate) fn mdns_query(service: &str) -> Vec<u8> {
     let mut out = vec![0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
