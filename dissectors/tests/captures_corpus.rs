@@ -597,7 +597,9 @@ fn telecontrol_and_files() {
 }
 
 /// Attributes of the truth that we state too, by protocol.
-const FACTS: [(&str, &[&str]); 21] = [
+const FACTS: [(&str, &[&str]); 23] = [
+    ("goose", &["gocb_ref", "dataset", "goose_id", "appid"]),
+    ("sv", &["sv_id", "appid"]),
     ("powerlink", &["hostname", "product_code", "serial", "vendor_id"]),
     ("rtps", &["entity_name"]),
     ("mms", &["vendor", "model", "firmware"]),

@@ -8,7 +8,7 @@ use crate::findings::{Cause, FindingTable};
 use crate::learning::Learning;
 use crate::own_ship::{OwnShip, TalkerIx, Troubles};
 use crate::policy::Policy;
-use crate::seen::{FlowSeen, HealthSeen, Party, PolicySeen, Source};
+use crate::seen::{FlowSeen, HealthSeen, Party, PolicySeen, Source, service};
 
 /// The words of a detection that the catalogue does not hold.
 #[derive(Debug, Clone, Copy)]
@@ -166,6 +166,38 @@ pub struct Raise {
     pub proposal: Option<String>,
 }
 
+impl Raise {
+    /// Something `from` said in `event`; summary, evidence and expectation are still to be filled in.
+    pub(crate) fn of_event(card: &'static Card, event: &Event<'_>, from: &Party) -> Self {
+        let service = service(Some(event.message.protocol), event.flow);
+        Self::bare(card, (event.at, event.frame), *from, service)
+    }
+
+    /// Something a flow does; summary, evidence and expectation are still to be filled in.
+    pub(crate) fn of_flow(card: &'static Card, seen: &FlowSeen<'_>) -> Self {
+        Self { to: Some(seen.to), ..Self::bare(card, (seen.at, seen.frame), seen.from, seen.service()) }
+    }
+
+    /// Something known of `from` at a time.
+    pub(crate) fn bare(card: &'static Card, (at, frame): (CaptureTime, u64), from: Party, service: String) -> Self {
+        Self {
+            card,
+            severity: None,
+            confidence: 0.8,
+            at,
+            frame,
+            from,
+            to: None,
+            service,
+            summary: String::new(),
+            fields: Vec::new(),
+            expected: String::new(),
+            conduit: None,
+            proposal: None,
+        }
+    }
+}
+
 impl Context<'_> {
     /// Raises a finding. `key` says what makes it the same one when it comes again; `make` is called only when words are needed.
     pub fn raise(&mut self, key: &[u8], card: &'static Card, at: CaptureTime, make: impl FnOnce() -> Raise) {
@@ -208,6 +240,11 @@ impl Context<'_> {
     #[must_use]
     pub fn is_learning(&self, at: CaptureTime, from: &Party, to: &Party) -> bool {
         self.learning.is_on(at, self.policy, from.end.zone, to.end.zone)
+    }
+
+    /// The name a summary uses for an end.
+    pub(crate) fn call(&self, party: &Party) -> String {
+        crate::findings::call(party, self.policy, self.directory)
     }
 
     /// Whether the ship changed her state a short while ago (catalogue: `grace.state_change_s`).

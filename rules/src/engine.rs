@@ -277,6 +277,7 @@ impl Rules {
             return;
         }
         self.last_tick = Some(at);
+        self.learning.seen(at);
         self.follow_state(at);
         if let Some(aggregates) = &mut self.aggregates {
             aggregates.tick(at, self.state);

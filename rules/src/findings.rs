@@ -22,9 +22,9 @@ const NOTICE_SECONDS: u64 = 60;
 const CAUSES: usize = 4_096;
 
 /// Detections that only ask the policy: in a zone that is watched they are counted, not told.
-const ASKS_POLICY: [&str; 12] = [
-    "DW-1001", "DW-2001", "DW-2002", "DW-2003", "DW-2005", "DW-2006", "DW-2008", "DW-2009", "DW-2010", "DW-2011",
-    "DW-3010", "DW-4004",
+const ASKS_POLICY: [&str; 18] = [
+    "DW-1001", "DW-2001", "DW-2002", "DW-2003", "DW-2004", "DW-2005", "DW-2006", "DW-2007", "DW-2008", "DW-2009",
+    "DW-2010", "DW-2011", "DW-2012", "DW-2013", "DW-3010", "DW-4004", "DW-4007", "DW-6006",
 ];
 
 /// What makes a finding the same one again, as plain values. Whoever floods the ship with the same offence makes thousands of these a second,

@@ -17,6 +17,7 @@ mod learning;
 mod own_ship;
 pub mod policy;
 mod seen;
+mod text;
 
 pub use detector::{Card, Context, Detector, Directory, Raise, Threshold, Wants};
 pub use engine::{Rules, RulesCounters, Settings};

@@ -64,6 +64,14 @@ impl Catalogue {
                 }
             }
             for carrier in protocol.carriers() {
+                // An EtherType and an IP protocol number are part of the format, not a habit as ports are: who names some is not asked
+                // about others.
+                let names_its_numbers = protocol.hints().iter().any(|hint| {
+                    matches!((hint, carrier), (Hint::EtherType(_), Carrier::Ethernet) | (Hint::Ip(_), Carrier::Ip))
+                });
+                if names_its_numbers {
+                    continue;
+                }
                 if let Some(list) = by_carrier.get_mut(*carrier as usize)
                     && list.last() != Some(&index)
                 {
@@ -114,11 +122,6 @@ impl Catalogue {
         }
         if waits && look.may_wait {
             return Verdict::More;
-        }
-        // An EtherType and an IP protocol number are part of the format, not a habit as ports are: nobody else is asked. (Frames of 802.2 have
-        // none.)
-        if matches!(look.carrier, Carrier::Ethernet | Carrier::Ip) {
-            return if waits && look.may_wait { Verdict::More } else { Verdict::No };
         }
         let others = self.by_carrier.get(look.carrier as usize).map_or(&[][..], Vec::as_slice);
         for &index in others.iter().filter(|index| !is_in(to, **index) && !is_in(from, **index)) {

@@ -95,6 +95,12 @@ impl Half {
         counters: &mut Counters,
         mut out: impl FnMut(Piece<'_>, &mut Counters),
     ) {
+        if !self.started && data.bytes == [0] && data.missing == 0 {
+            // The first thing of a connection that was open before the capture: a keep-alive repeats the byte before the next with a NUL in
+            // its place (RFC 9293, 3.8.4), and no protocol must find that byte at its front.
+            self.start(data.seq.wrapping_add(1));
+            return;
+        }
         self.start(data.seq);
         if self.held.is_empty() && data.seq == self.next {
             self.next = self.next.wrapping_add(length(data.bytes));

@@ -88,6 +88,7 @@ impl Cast {
         let step = self.count as f64;
         Fix {
             valid: true,
+            differential: false,
             at,
             lat: 57.5 + step * 1e-7,
             lon: 7.5 + step * 2e-7,

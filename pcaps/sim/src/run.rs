@@ -107,6 +107,9 @@ impl Run {
         let run = Window { from: CaptureTime(start), to: CaptureTime(end) };
         let labels = labels(ship, script, options, &play, (run, CaptureTime(attack_from)));
         let mut policy = ship.policy.to_owned();
+        for (old, new) in &play.policy_edits {
+            policy = policy.replace(old, new);
+        }
         policy.push_str(play.policy.as_deref().unwrap_or_default());
         let attacked = Degrader::new(play.faults, options.seed.wrapping_add(1));
         let run = Self {
@@ -144,10 +147,18 @@ impl Run {
         self.world.step();
         let mut frames = self.net.take_until(until);
         frames.retain(|frame| {
-            let silent = self.play.silent.is_some_and(|(host, until)| host == frame.host && frame.at < until);
+            let silent = self.play.silent.iter().any(|(host, until)| *host == frame.host && frame.at < *until);
             let dark = silent || self.play.blind == Some(frame.tap);
             !(dark && frame.at >= self.attack_from) && (self.both_views || !frame.far_view)
         });
+        if let Some((old, new)) = self.play.takeover.filter(|_| self.world.now > self.attack_from) {
+            for place in frames.iter_mut().filter_map(|frame| frame.bytes.get_mut(..12)) {
+                let (to, from) = place.split_at_mut(6);
+                for card in [to, from].into_iter().filter(|card| **card == old) {
+                    card.copy_from_slice(&new);
+                }
+            }
+        }
         if let Some(relay) = self.play.relay {
             frames = frames.into_iter().flat_map(|frame| relay.pass(frame, until)).collect();
             frames.sort_by_key(|frame| frame.at);

@@ -285,7 +285,7 @@ mod tests {
     }
 
     fn bench(mode: &str) -> Bench {
-        Bench::new(Some(&policy(mode)), crate::detections::all().remove(2))
+        Bench::new(Some(&policy(mode)), crate::detections::raising("DW-2001"))
     }
 
     #[test]
@@ -350,7 +350,7 @@ mod tests {
     fn a_state_of_which_little_was_seen_is_only_watched_where_the_file_says_so() {
         let held = policy("enforce").replace("format = 1\n", "format = 1\nunlearned_states = \"watch\"\n");
         for (text, findings) in [(policy("enforce"), 1), (held, 0)] {
-            let mut bench = Bench::new(Some(&text), crate::detections::all().remove(2));
+            let mut bench = Bench::new(Some(&text), crate::detections::raising("DW-2001"));
             for second in 0..700_u32 {
                 bench.at(f64::from(second));
                 let speed = dogwatch_model::Value::Number(7.0);

@@ -14,6 +14,127 @@ use crate::seen::{Account, FlowSeen, FlowStage, HealthSeen, Party, Source};
 
 const MIRROR: Source<'static> = Source { label: "mir0", selector: "" };
 
+/// The plan of a made-up ship: bridge and machinery (OT), a DMZ, an office, and the crew's network.
+pub(crate) const SHIP: &str = r#"
+format = 1
+mode = "enforce"
+[vessel]
+name = "Test"
+[[zone]]
+id = "bridge"
+label = "Bridge"
+function = "navigation"
+class = "ot"
+criticality = "high"
+devices = "fixed"
+vlan = [10]
+subnet = ["10.0.1.0/24"]
+[[zone]]
+id = "machinery"
+label = "Engine"
+function = "propulsion"
+class = "ot"
+criticality = "high"
+devices = "fixed"
+vlan = [20]
+subnet = ["10.0.2.0/24"]
+[[zone]]
+id = "dmz"
+label = "DMZ"
+function = "dmz"
+class = "it"
+criticality = "high"
+devices = "fixed"
+vlan = [30]
+subnet = ["10.0.3.0/24"]
+[[zone]]
+id = "office"
+label = "Office"
+function = "business"
+class = "it"
+criticality = "low"
+devices = "open"
+vlan = [40]
+subnet = ["10.0.4.0/24"]
+[[zone]]
+id = "crew"
+label = "Crew"
+function = "crew"
+class = "untrusted"
+criticality = "low"
+devices = "open"
+vlan = [90]
+subnet = ["10.0.9.0/24"]
+[[asset]]
+id = "hmi"
+zone = "machinery"
+ip = ["10.0.2.10"]
+role = ["hmi"]
+[[asset]]
+id = "plc"
+zone = "machinery"
+ip = ["10.0.2.21"]
+role = ["plc"]
+[[asset]]
+id = "firewall"
+zone = "dmz"
+ip = ["10.0.3.1"]
+role = ["gateway"]
+[[asset]]
+id = "mail"
+zone = "dmz"
+ip = ["10.0.3.9"]
+role = ["server"]
+[[asset]]
+id = "jump"
+zone = "office"
+ip = ["10.0.4.2"]
+role = ["jump-host"]
+[[asset]]
+id = "eto-laptop"
+zone = "office"
+mac = ["02:00:0a:00:04:32"]
+roaming = ["machinery"]
+[[conduit]]
+id = "support"
+from = "office"
+to = "machinery"
+reason = "remote help"
+owner = "ETO"
+  [[conduit.allow]]
+  from = ["jump"]
+  app = "rdp"
+[[conduit]]
+id = "admin"
+from = "office"
+to = "dmz"
+reason = "administration"
+owner = "ETO"
+  [[conduit.allow]]
+  from = ["10.0.4.7"]
+  app = "http"
+[[conduit]]
+id = "time"
+from = "machinery"
+to = "outside"
+reason = "time"
+owner = "ETO"
+  [[conduit.allow]]
+  app = "ntp"
+[[conduit]]
+id = "control"
+from = "machinery"
+to = "machinery"
+reason = "operation"
+owner = "Chief engineer"
+  [[conduit.allow]]
+  from = ["hmi"]
+  to = ["plc"]
+  app = "modbus"
+  op = ["read"]
+  rate = "2/s"
+"#;
+
 /// Nobody is known.
 struct Empty(Vec<Asset>);
 
@@ -88,6 +209,11 @@ impl Bench {
         self.rules.tick(self.now, &self.directory);
     }
 
+    /// The time it is.
+    pub(crate) const fn now(&self) -> CaptureTime {
+        self.now
+    }
+
     fn party(&self, ip: Option<IpAddr>, mac: Mac, port: u16, speaker: Speaker) -> Party {
         let end = self.rules.policy().map_or(End { mac, ip, ..End::default() }, |policy| policy.nmea_end("", mac, ip));
         let row = ip.map_or_else(|| self.directory.row_of_mac(mac), |ip| self.directory.row_of_ip(ip));
@@ -113,6 +239,57 @@ impl Bench {
             stage,
             packets: 1,
             account: Account { first: self.now, is_answered: stage != FlowStage::Started, ..Account::default() },
+        };
+        self.rules.flow(&seen, &self.directory);
+    }
+
+    /// A packet with this address from this card, to nobody special.
+    pub(crate) fn packet_of(&mut self, mac: Mac, ip: &str) {
+        self.started(Flow { src_mac: mac, ..flow(ip, "10.0.2.21", 502, Transport::Tcp) });
+    }
+
+    /// A packet with VLAN tags.
+    pub(crate) fn tagged(&mut self, from: &str, to: &str, outer: u16, inner: Option<u16>) {
+        self.started(Flow { vlans: Vlans { outer: Some(outer), inner }, ..flow(from, to, 502, Transport::Tcp) });
+    }
+
+    /// The first packet of a flow, its ends placed as the daemon does.
+    pub(crate) fn started(&mut self, flow: Flow) {
+        let account = Account { first: self.now, ..Account::default() };
+        self.told(&flow, None, FlowStage::Started, 1, account);
+    }
+
+    /// A flow at any stage, its ends placed as the daemon does.
+    pub(crate) fn told(
+        &mut self,
+        flow: &Flow,
+        protocol: Option<&'static str>,
+        stage: FlowStage,
+        packets: u64,
+        account: Account,
+    ) {
+        self.frame += 1;
+        let ends = self.rules.policy().map_or_else(
+            || crate::policy::Ends {
+                from: End { mac: flow.src_mac, ip: flow.src, ..End::default() },
+                to: End { mac: flow.dst_mac, ip: flow.dst, ..End::default() },
+            },
+            |policy| policy.zone_pair(flow, ""),
+        );
+        let row = |ip: Option<IpAddr>| ip.and_then(|ip| self.directory.row_of_ip(ip));
+        let party = |row, end, port| Party { row, end, port, speaker: Speaker::Sender };
+        let (from, to) = (party(row(flow.src), ends.from, flow.src_port), party(row(flow.dst), ends.to, flow.dst_port));
+        let seen = FlowSeen {
+            at: self.now,
+            frame: self.frame,
+            source: MIRROR,
+            flow,
+            from,
+            to,
+            protocol,
+            stage,
+            packets,
+            account,
         };
         self.rules.flow(&seen, &self.directory);
     }

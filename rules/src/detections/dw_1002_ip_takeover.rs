@@ -128,7 +128,7 @@ fn is_gateway(mac: Mac, cx: &Context<'_>) -> bool {
 }
 
 /// Whether the policy declares a stand-by for the address, and the new card can be its.
-fn is_declared_pair(ip: IpAddr, mac: Mac, cx: &Context<'_>) -> bool {
+pub(super) fn is_declared_pair(ip: IpAddr, mac: Mac, cx: &Context<'_>) -> bool {
     let Some(policy) = cx.policy else { return false };
     let owner = policy.assets.iter().find(|asset| asset.ip.contains(&ip));
     let standby = owner.and_then(|owner| policy.asset(owner.ip_takeover?));
@@ -141,7 +141,7 @@ fn is_declared_pair(ip: IpAddr, mac: Mac, cx: &Context<'_>) -> bool {
 }
 
 /// Cards that redundancy protocols make up: VRRP (RFC 9568, clause 7.3) and HSRP versions 1 and 2 (RFC 2281 and vendor documents).
-fn is_virtual(mac: Mac) -> bool {
+pub(super) fn is_virtual(mac: Mac) -> bool {
     matches!(
         mac.0,
         [0x00, 0x00, 0x5e, 0x00, 0x01 | 0x02, _]

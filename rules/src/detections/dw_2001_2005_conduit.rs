@@ -7,9 +7,10 @@
 
 use dogwatch_model::{CaptureTime, Initiator, Mac, Severity, Transport};
 
+use super::zones::{is_ashore, is_ot, is_untrusted, leads_to_the_heart};
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::findings::{Cause, call};
-use crate::policy::{Ask, Class, ConduitIx, Function, Importance, Mode, Policy, Reason, Verdict, ZoneIx};
+use crate::policy::{Ask, Class, ConduitIx, Function, Mode, Policy, Reason, Verdict, ZoneIx};
 use crate::seen::{FlowSeen, FlowStage, Party, PolicySeen};
 
 const NO_CONDUIT: Card = Card {
@@ -57,6 +58,10 @@ impl Detector for Conduit {
         if !has_addresses || (seen.stage == FlowStage::Progress && !self.is_late(seen)) || is_own_group_traffic(seen) {
             return;
         }
+        // an OT device on the internet has a detection of its own
+        if is_ot(cx.policy, &seen.from) && is_ashore(cx.policy, &seen.to) {
+            return;
+        }
         let (from, to) = (seen.from.end.zone, seen.to.end.zone);
         if policy.mode_between(from, to) == Mode::Learn
             || from == to && !from.is_some_and(|zone| policy.judges_inside(zone))
@@ -99,11 +104,11 @@ impl Conduit {
         conduit: Option<ConduitIx>,
         cx: &mut Context<'_>,
     ) {
-        let is_untrusted = is_untrusted_into_protected(policy, seen.from.end.zone, seen.to.end.zone);
-        let card = if is_untrusted { &UNTRUSTED } else { &NO_CONDUIT };
+        let is_intrusion = is_untrusted_into_protected(policy, seen.from.end.zone, seen.to.end.zone);
+        let card = if is_intrusion { &UNTRUSTED } else { &NO_CONDUIT };
         // a SYN that nobody answered has reached nothing yet
         let is_attempt = seen.flow.transport == Transport::Tcp && seen.stage == FlowStage::Started;
-        let severity = match (is_untrusted, is_attempt) {
+        let severity = match (is_intrusion, is_attempt) {
             (true, false) if leads_to_the_heart(policy, seen.to.end.zone) => Severity::Critical,
             (true, _) | (false, false) => Severity::High,
             (false, true) => Severity::Medium,
@@ -145,7 +150,7 @@ impl Conduit {
             fields: vec![("from_zone".to_owned(), zones.0.to_owned()), ("to_zone".to_owned(), zones.1.to_owned())],
             expected: format!("no traffic from {} to {} but what its conduits list", zones.0, zones.1),
             conduit: conduit.and_then(|conduit| policy.conduit(conduit)).map(|conduit| conduit.id.clone()),
-            proposal: if is_untrusted { None } else { policy.policy_line_for(ask) },
+            proposal: if is_intrusion { None } else { policy.policy_line_for(ask) },
         });
     }
 }
@@ -172,23 +177,9 @@ fn is_own_group_traffic(seen: &FlowSeen<'_>) -> bool {
 }
 
 fn is_untrusted_into_protected(policy: &Policy, from: Option<ZoneIx>, to: Option<ZoneIx>) -> bool {
-    let is_untrusted = from.is_some_and(|from| {
-        from == policy.outside() || policy.zone(from).is_some_and(|zone| zone.class == Class::Untrusted)
-    });
     let is_protected =
         to.and_then(|to| policy.zone(to)).is_some_and(|zone| zone.class == Class::Ot || zone.function == Function::Dmz);
-    is_untrusted && is_protected
-}
-
-/// Zones whose loss endangers the ship at once.
-fn leads_to_the_heart(policy: &Policy, zone: Option<ZoneIx>) -> bool {
-    zone.and_then(|zone| policy.zone(zone)).is_some_and(|zone| {
-        zone.criticality == Importance::High
-            && matches!(
-                zone.function,
-                Function::Navigation | Function::Propulsion | Function::Steering | Function::Power | Function::Safety
-            )
-    })
+    is_untrusted(policy, from) && is_protected
 }
 
 #[cfg(test)]

@@ -3,13 +3,25 @@
 
 mod dw_1001_new_device;
 mod dw_1002_ip_takeover;
+mod dw_1003_2011_places;
+mod dw_1004_identity;
+mod dw_1006_new_service;
 mod dw_2001_2005_conduit;
 mod dw_2002_2003_operation;
+mod dw_2004_outside;
+mod dw_2007_6005_remote;
+mod dw_2009_vlan;
+mod dw_2012_2013_paths;
 mod dw_3001_first_write;
+mod dw_3002_3003_8004_exploring;
+mod dw_3004_3008_commands;
+mod dw_3005_3006_3007_conversation;
 mod dw_3010_allowance;
 mod dw_3011_source_clash;
 mod dw_3014_address_taken;
 mod dw_3015_bus_command;
+mod dw_3019_3020_new_writer;
+mod dw_4005_4007_writes;
 mod dw_5001_position_jump;
 mod dw_5002_receivers;
 mod dw_5003_dead_reckoning;
@@ -17,9 +29,20 @@ mod dw_5004_time;
 mod dw_5006_heading;
 mod dw_5012_steering;
 mod dw_5014_replay;
+mod dw_6001_arp_spoofing;
+mod dw_6002_rogue_server;
+mod dw_6004_failed_logins;
+mod dw_6006_admin_page;
+mod dw_6008_certificate;
+mod dw_7001_sweep;
+mod dw_7002_lateral;
+mod dw_7003_beacon;
+mod dw_7005_8002_names;
+mod dw_8001_8003_outflow;
 mod dw_9001_blind;
 mod of_talker;
 pub(crate) mod remembered;
+mod zones;
 
 #[cfg(test)]
 pub(crate) mod bench;
@@ -32,9 +55,31 @@ pub fn all() -> Vec<Box<dyn Detector>> {
     vec![
         Box::<dw_1001_new_device::NewDevice>::default(),
         Box::<dw_1002_ip_takeover::IpTakeover>::default(),
+        Box::<dw_1003_2011_places::Places>::default(),
         Box::<dw_2001_2005_conduit::Conduit>::default(),
         Box::<dw_2002_2003_operation::Operation>::default(),
+        Box::<dw_2004_outside::Outside>::default(),
+        Box::<dw_2007_6005_remote::RemoteSession>::default(),
+        Box::<dw_2009_vlan::VlanAnomaly>::default(),
+        Box::<dw_2012_2013_paths::Paths>::default(),
+        Box::<dw_1004_identity::IdentityChanged>::default(),
+        Box::<dw_6001_arp_spoofing::ArpSpoofing>::default(),
+        Box::<dw_6002_rogue_server::RogueServer>::default(),
+        Box::<dw_6004_failed_logins::FailedLogins>::default(),
+        Box::<dw_6008_certificate::CertificateChanged>::default(),
+        Box::<dw_7001_sweep::Sweep>::default(),
+        Box::<dw_7003_beacon::Beacon>::default(),
+        Box::<dw_8001_8003_outflow::Outflow>::default(),
+        Box::<dw_6006_admin_page::AdminPage>::default(),
+        Box::<dw_1006_new_service::NewService>::default(),
         Box::<dw_3001_first_write::FirstWrite>::default(),
+        Box::<dw_3002_3003_8004_exploring::Exploring>::default(),
+        Box::<dw_3004_3008_commands::Commands>::default(),
+        Box::<dw_3005_3006_3007_conversation::Conversation>::default(),
+        Box::<dw_3019_3020_new_writer::NewWriter>::default(),
+        Box::<dw_4005_4007_writes::Writes>::default(),
+        Box::<dw_7002_lateral::Lateral>::default(),
+        Box::<dw_7005_8002_names::Names>::default(),
         // what steers comes before what merely is not on the list
         Box::<dw_5012_steering::Steering>::default(),
         Box::<dw_3015_bus_command::BusCommand>::default(),
@@ -50,6 +95,15 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::<dw_5003_dead_reckoning::DeadReckoning>::default(),
         Box::<dw_9001_blind::Blind>::default(),
     ]
+}
+
+/// The detector that raises a detection, for tests that need just one.
+#[cfg(test)]
+pub(crate) fn raising(id: &str) -> Box<dyn Detector> {
+    all()
+        .into_iter()
+        .find(|detector| detector.cards().iter().any(|card| card.id == id))
+        .expect("a detection of this build")
 }
 
 /// The cards of every detection of this build.

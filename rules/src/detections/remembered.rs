@@ -31,9 +31,23 @@ impl<K: Hash + Eq + Copy + Ord, V> Remembered<K, V> {
         self.entries.get(key).map(|(_, value)| value)
     }
 
-    /// Puts an entry in; when full, an eighth goes, the longest untouched first (by key among equals, so that a replay forgets the same).
+    /// The entry of `key`, touched; made when there is none.
+    pub(crate) fn touch_or(&mut self, key: K, at: CaptureTime, make: impl FnOnce() -> V) -> &mut V {
+        self.make_room(&key);
+        let (touched, value) = self.entries.entry(key).or_insert_with(|| (at, make()));
+        *touched = (*touched).max(at);
+        value
+    }
+
+    /// Puts an entry in.
     pub(crate) fn put(&mut self, key: K, at: CaptureTime, value: V) {
-        if self.entries.len() >= self.limit && !self.entries.contains_key(&key) {
+        self.make_room(&key);
+        self.entries.insert(key, (at, value));
+    }
+
+    /// When full, and `key` is new, an eighth goes, the longest untouched first (by key among equals, so that a replay forgets the same).
+    fn make_room(&mut self, key: &K) {
+        if self.entries.len() >= self.limit && !self.entries.contains_key(key) {
             let mut ages: Vec<(CaptureTime, K)> =
                 self.entries.iter().map(|(key, (touched, _))| (*touched, *key)).collect();
             ages.sort_unstable();
@@ -43,7 +57,6 @@ impl<K: Hash + Eq + Copy + Ord, V> Remembered<K, V> {
                 self.forgotten = self.forgotten.saturating_add(1);
             }
         }
-        self.entries.insert(key, (at, value));
     }
 
     /// Every entry with the time it was last touched, by key: the form kept in a baseline.

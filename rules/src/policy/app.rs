@@ -79,6 +79,32 @@ apps! {
         ops [Read, Write, Control, Program, Diagnose, Discover, Transfer, Login], at [Tcp(4_840)];
     /// IEC 60870-5-104.
     Iec104 = "iec104": ["iec104"], ops [Read, Write, Control, Diagnose, Discover, Transfer], at [Tcp(2_404)];
+    /// MMS of IEC 61850.
+    Mms = "mms": ["mms"], ops [Read, Write, Control, Program, Discover, Transfer, Login], at [Tcp(102)];
+    /// DNP3.
+    Dnp3 = "dnp3": ["dnp3"],
+        ops [Read, Write, Control, Program, Diagnose, Discover, Transfer, Login], at [Tcp(20_000), Udp(20_000)];
+    /// Beckhoff ADS.
+    Ads = "ads": ["ads"],
+        ops [Read, Write, Control, Program, Diagnose, Discover, Transfer, Login], at [Tcp(48_898), Udp(48_899)];
+    /// Omron FINS.
+    Fins = "fins": ["fins"],
+        ops [Read, Write, Control, Program, Diagnose, Discover, Transfer, Login], at [Udp(9_600), Tcp(9_600)];
+    /// Mitsubishi MELSEC.
+    Melsec = "melsec": ["melsec"],
+        ops [Read, Write, Control, Program, Diagnose, Discover, Transfer, Login], at [Tcp(5_007), Udp(5_006)];
+    /// CODESYS.
+    Codesys = "codesys": ["codesys"],
+        ops [Read, Write, Control, Program, Diagnose, Discover, Transfer, Login], at [Tcp(11_740), Udp(1_740)];
+    /// GE SRTP.
+    GeSrtp = "ge-srtp": ["ge-srtp"], ops [Read, Write, Control, Program, Diagnose, Discover], at [Tcp(18_245)];
+    /// PROFINET: discovery, connection manager and cyclic data.
+    Profinet = "profinet": ["profinet-dcp", "profinet-io", "profinet-rt"],
+        ops [Read, Write, Control, Program, Diagnose, Discover], at [EtherType(0x8892), Udp(34_964)];
+    /// HART-IP.
+    HartIp = "hart-ip": ["hart-ip", "hartip"], ops [Read, Write, Control, Diagnose, Discover, Login], at [Tcp(5_094), Udp(5_094)];
+    /// KNX/IP.
+    Knx = "knx": ["knx"], ops [Read, Write, Control, Program, Discover, Login], at [Udp(3_671)];
     /// SNMP.
     Snmp = "snmp": ["snmp"], ops [Read, Write, Diagnose, Discover], at [Udp(161), Udp(162)];
     /// IEC 61162-450.
@@ -105,6 +131,13 @@ apps! {
     Rdp = "rdp": ["rdp"], ops [Control, Transfer, Login], at [Tcp(3_389), Udp(3_389)];
     /// VNC.
     Vnc = "vnc": ["vnc", "rfb"], ops [Control, Transfer, Login], at [Tcp(5_900), Tcp(5_901)];
+    /// Telnet and its relatives.
+    Telnet = "telnet": ["telnet", "rlogin", "rsh"], ops [Control, Login], at [Tcp(23)];
+    /// Remote help: programs by which somebody elsewhere works on a computer.
+    RemoteHelp = "remote-help": ["teamviewer", "anydesk", "rustdesk", "winrm"],
+        ops [Control, Transfer, Login], at [Tcp(5_938), Tcp(7_070), Tcp(5_985), Tcp(5_986)];
+    /// FTP.
+    Ftp = "ftp": ["ftp", "tftp"], ops [Read, Write, Control, Discover, Transfer, Login], at [Tcp(21), Udp(69)];
     /// SMB, and the remote procedure calls of Windows, which go through its pipes as well as beside it.
     Smb = "smb": ["smb", "smb2", "cifs", "dcerpc"],
         ops [Read, Write, Control, Program, Discover, Transfer, Login], at [Tcp(445), Tcp(139), Tcp(135)];
@@ -138,9 +171,55 @@ impl AppName {
         }
     }
 
+    /// Whether somebody works on the other end by it as if he sat there.
+    #[must_use]
+    pub const fn is_remote_control(self) -> bool {
+        matches!(self, Self::Ssh | Self::Rdp | Self::Vnc | Self::Telnet | Self::RemoteHelp)
+    }
+
+    /// Whether equipment is set up by it: web pages and command lines.
+    #[must_use]
+    pub const fn is_management(self) -> bool {
+        matches!(self, Self::Http | Self::Tls | Self::Ssh | Self::Telnet)
+    }
+
+    /// Whether it carries other traffic inside.
+    #[must_use]
+    pub const fn is_tunnel(self) -> bool {
+        matches!(self, Self::Vpn)
+    }
+
     /// Whether it drives machines: reading and writing mean process values.
-    pub(super) const fn is_industrial(self) -> bool {
-        matches!(self, Self::Modbus | Self::S7 | Self::Enip | Self::Bacnet | Self::Opcua | Self::Iec104)
+    #[must_use]
+    pub const fn is_industrial(self) -> bool {
+        matches!(
+            self,
+            Self::Modbus
+                | Self::S7
+                | Self::Enip
+                | Self::Bacnet
+                | Self::Opcua
+                | Self::Iec104
+                | Self::Mms
+                | Self::Dnp3
+                | Self::Ads
+                | Self::Fins
+                | Self::Melsec
+                | Self::Codesys
+                | Self::GeSrtp
+                | Self::Profinet
+                | Self::HartIp
+                | Self::Knx
+        )
+    }
+
+    /// The industrial application whose own port this is, when nobody else uses it: what is spoken there should be that.
+    #[must_use]
+    pub fn of_industrial_port(transport: Transport, port: u16) -> Option<Self> {
+        // port 102 belongs to all that runs over ISO transport, so it names nobody
+        [Self::Modbus, Self::Enip, Self::Iec104, Self::Dnp3, Self::Opcua]
+            .into_iter()
+            .find(|app| app.is_usual(transport, port))
     }
 }
 

@@ -25,6 +25,14 @@ pub struct End {
     pub mac_differs: bool,
 }
 
+impl End {
+    /// Whether the card of this end is a router's, so that it says nothing about the device.
+    #[must_use]
+    pub const fn is_behind_gateway(&self) -> bool {
+        matches!(self.how, Some(How::BehindGateway))
+    }
+}
+
 impl Default for End {
     /// An end of which nothing is known.
     fn default() -> Self {

@@ -102,7 +102,8 @@ pub(super) const fn is_placeless(ip: IpAddr) -> bool {
 }
 
 /// Whether the address is one of the public internet (RFC 1918, RFC 6598, RFC 4193 and link-local ranges are not).
-pub(crate) const fn is_public(ip: IpAddr) -> bool {
+#[must_use]
+pub const fn is_public(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(v4) => {
             let [a, b, ..] = v4.octets();

@@ -228,6 +228,18 @@ fn joined_in_the_middle() {
 }
 
 #[test]
+fn a_keep_alive_is_not_the_front_of_a_stream() {
+    let mut log = Log::default();
+    let mut feed = Feed::new(engine(), &mut log);
+    feed.tcp(By::Client, 999, 900, ACK, b"\0");
+    feed.tcp(By::Server, 900, 1000, ACK, b"");
+    feed.tcp(By::Client, 1000, 900, ACK, b"xa\n");
+    feed.engine.finish(feed.observer);
+    assert_eq!(log.said(), [">xa"]);
+    assert_eq!(log.recognised(), [Some("x")]);
+}
+
+#[test]
 fn no_port_tells_who_serves() {
     let mut log = Log::default();
     let mut feed = Feed::new(engine(), &mut log);

@@ -23,7 +23,7 @@ pub(crate) static HSRP: DatagramProtocol = DatagramProtocol {
 /// Bytes of version 1.
 const LENGTH_1: usize = 20;
 
-/// Version 1: known operation and state, sensible times. Version 2: its parts fill the datagram.
+/// Version 1: known operation and state, sensible times. Version 2: a group state among parts that fill the datagram.
 fn probe(head: &[u8]) -> Probe {
     let first = |head: &[u8]| {
         matches!(head, [0, 0..=2, 0 | 1 | 2 | 4 | 8 | 16, hello, hold, _, _, 0, ..] if *hello >= 1 && hold > hello)
@@ -34,10 +34,11 @@ fn probe(head: &[u8]) -> Probe {
                 !text.is_empty() && text.iter().all(u8::is_ascii_graphic) && rest.iter().all(|byte| *byte == 0)
             })
     };
-    if first(head) || parts(head).is_some() { Probe::Yes } else { Probe::No }
+    // Interface states alone are six small bytes: too little to go by.
+    if first(head) || matches!(parts(head), Some(Some(_))) { Probe::Yes } else { Probe::No }
 }
 
-/// The group state of version 2, when known parts fill the datagram and one of them tells of states.
+/// The group state of version 2, when known parts fill the datagram and one of them tells of states of groups or interfaces.
 fn parts(bytes: &[u8]) -> Option<Option<&[u8]>> {
     let mut reader = Reader::new("hsrp", bytes);
     let mut state = None;
@@ -153,7 +154,8 @@ mod tests {
         let seen = &datagram(&HSRP, Carrier::Udp, 1985, &hex(&group)).seen[0];
         assert_eq!((seen.field("group2"), seen.field("virt_ip2")), ("16".into(), "10.0.0.1".into()));
         for (bytes, want) in [
-            ("02 04 0000 0001", Probe::Yes),
+            (group.as_str(), Probe::Yes),
+            ("02 04 0000 0001", Probe::No),
             ("02 04 0000", Probe::No),
             ("03 08 0000000000000000", Probe::No),
             ("", Probe::No),

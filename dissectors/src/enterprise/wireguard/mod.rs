@@ -29,10 +29,13 @@ const DATA: u8 = 4;
 /// The kind of a message whose length is that of its kind.
 fn kind(bytes: &[u8]) -> Option<u8> {
     let [kind, 0, 0, 0, index @ ..] = bytes else { return None };
-    // Indices and keys are random; a row of zeros is something else.
-    let random = index.get(..12)?.iter().filter(|byte| **byte != 0).count() >= 4;
+    // Indices, keys and digests are random; a row of zeros or a table of small numbers is something else. The last 16 bytes are often zeros.
+    let random =
+        |end: usize| index.get(..end).is_some_and(|body| body.iter().filter(|byte| **byte == 0).count() <= end / 16);
     let fits = match (*kind, bytes.len()) {
-        (INITIATION, 148) | (RESPONSE, 92) | (COOKIE, 64) => random,
+        (INITIATION, 148) => random(128),
+        (RESPONSE, 92) => random(72),
+        (COOKIE, 64) => random(60),
         (DATA, length) => length >= 32 && length.is_multiple_of(16),
         _ => false,
     };

@@ -49,7 +49,9 @@ fn false_positions(
         let place = world.point(0.0, 0.0);
         let place = geodesy::moved(place.0, place.1, 0.0, metres);
         let fix = Fix { ..noise.fix(world, place, 24.0, ReceiverFault::default()) };
-        for (number, line) in (0..).zip([nmea::gga(talker, &fix), nmea::rmc(talker, &fix), nmea::zda(talker, fix.at)]) {
+        for (number, line) in
+            (0..).zip([nmea::gga(talker, &fix), nmea::rmc(talker, &fix), nmea::zda(talker, fix.at, 0)])
+        {
             let at = at + 140 * MILLI + number * 2 * MILLI;
             let payload = lwe::datagram(&tagger.lines(at, &[line], false));
             net.send_udp_to_many(at, (&host, port), lwe::NAVD.endpoint(), &payload);

@@ -7,6 +7,7 @@ mod chain;
 mod controller;
 mod identity;
 mod intruder;
+mod life;
 mod monitor;
 mod navigation;
 mod network;
@@ -79,14 +80,17 @@ pub(crate) struct Play {
     pub(crate) bend: Option<Bend>,
     /// A mirror port that goes dark.
     pub(crate) blind: Option<Tap>,
-    /// A host that falls silent, until when.
-    pub(crate) silent: Option<(u32, i64)>,
+    /// Hosts that fall silent, and until when.
+    pub(crate) silent: Vec<(u32, i64)>,
+    /// A second device takes over a host: the host, its own card and the other one.
+    pub(crate) takeover: Option<(Mac, Mac)>,
     /// What is wrong with the capture from the attack on, and by how much its clock steps then.
     pub(crate) faults: Faults,
     pub(crate) clock_step: i64,
     /// Somebody in the middle of two hosts.
     pub(crate) relay: Option<Relay>,
-    /// Lines added to the ship's policy.
+    /// Words of the ship's policy and what stands there instead; then lines added to it.
+    pub(crate) policy_edits: Vec<(String, String)>,
     pub(crate) policy: Option<String>,
     pub(crate) expect: Vec<Expect>,
 }
@@ -201,6 +205,7 @@ const fn attack(
 pub(crate) fn all() -> impl Iterator<Item = &'static Script> {
     [
         SCRIPTS,
+        life::SCRIPTS,
         sensors::SCRIPTS,
         identity::SCRIPTS,
         segment::SCRIPTS,

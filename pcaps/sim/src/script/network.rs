@@ -23,7 +23,7 @@ pub(super) fn silent_device(scene: &Scene<'_>) -> Result<Play, SimError> {
     let until = scene.from + scene.parameter("s", 300.0).clamp(1.0, 1e6) as i64 * SECOND;
     let silent =
         scene.required(&["DW-1005", "DW-5015"], "asset", Severity::Medium, 120).between(scene.party(&host), None);
-    Ok(Play { silent: Some((host.index, until)), expect: vec![silent], ..Play::default() })
+    Ok(Play { silent: vec![(host.index, until)], expect: vec![silent], ..Play::default() })
 }
 
 /// zone-hop: an office PC, its address unchanged, is plugged into the machinery switch and reads the main engine.

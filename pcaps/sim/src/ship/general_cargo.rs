@@ -169,11 +169,23 @@ const ARRIVAL_LEGS: &[Leg] = &[
     leg(292.0, 1.2, 60.0),
 ];
 
+/// From the quay out to sea: slow ahead, round the mole, sea speed.
+const DEPARTURE_LEGS: &[Leg] =
+    &[leg(118.0, 0.0, 5.0), leg(118.0, 2.5, 4.0), leg(150.0, 5.0, 5.0), leg(172.0, 8.0, 6.0), leg(185.0, 11.0, 60.0)];
+/// Up a river against the stream, with its bends.
+const RIVER_LEGS: &[Leg] =
+    &[leg(62.0, 9.5, 6.0), leg(75.0, 9.5, 6.0), leg(95.0, 9.0, 7.0), leg(82.0, 9.0, 6.0), leg(60.0, 9.5, 60.0)];
+/// Eastward over the date line.
+const DATE_LINE_LEGS: &[Leg] = &[leg(84.0, 11.2, 25.0), leg(95.0, 11.2, 60.0)];
+
 /// Where she is when a run begins.
 const DEPARTURES: &[Departure] = &[
     Departure { voyage: Voyage::Passage, lat: 57.742, lon: 7.512, legs: LEGS },
     Departure { voyage: Voyage::Arrival, lat: 58.035, lon: 8.051, legs: ARRIVAL_LEGS },
     Departure { voyage: Voyage::Anchor, lat: 58.092, lon: 8.071, legs: &[leg(225.0, 0.0, 1.0)] },
+    Departure { voyage: Voyage::Departure, lat: 58.135, lon: 7.995, legs: DEPARTURE_LEGS },
+    Departure { voyage: Voyage::River, lat: 53.872, lon: 9.105, legs: RIVER_LEGS },
+    Departure { voyage: Voyage::DateLine, lat: -17.212, lon: 179.978, legs: DATE_LINE_LEGS },
     Departure { voyage: Voyage::Berth, lat: 58.137, lon: 7.993, legs: &[leg(118.0, 0.0, 1.0)] },
 ];
 

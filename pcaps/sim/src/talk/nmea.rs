@@ -60,6 +60,8 @@ pub(crate) struct Fix {
     pub(crate) hdop: f64,
     /// Without a fix only the time is sent.
     pub(crate) valid: bool,
+    /// Corrected by a reference station.
+    pub(crate) differential: bool,
 }
 
 /// GGA: fix data; the geoid lies 39.8 m above the ellipsoid off southern Norway.
@@ -69,7 +71,11 @@ pub(crate) fn gga(talker: &str, fix: &Fix) -> String {
     if !fix.valid {
         return sentence(&format!("{talker}GGA,{time},,,,,0,00,99.9,,M,,M,,"));
     }
-    sentence(&format!("{talker}GGA,{time},{place},1,{satellites:02},{hdop:.1},{height:.1},M,39.8,M,,"))
+    // Quality, age of the corrections and their station.
+    let (quality, corrected) = if fix.differential { (2, "2,0402") } else { (1, ",") };
+    sentence(&format!(
+        "{talker}GGA,{time},{place},{quality},{satellites:02},{hdop:.1},{height:.1},M,39.8,M,{corrected}"
+    ))
 }
 
 /// RMC: the least a navigator needs.
@@ -92,10 +98,12 @@ pub(crate) fn vtg(talker: &str, fix: &Fix) -> String {
     sentence(&format!("{talker}VTG,{},T,,M,{knots:.1},N,{kmh:.1},K,A", angle(fix.cog)))
 }
 
-/// ZDA: time and date, no local zone.
-pub(crate) fn zda(talker: &str, at: i64) -> String {
+/// ZDA: time and date, and the hours of the local zone with the sign that IEC 61162-1 gives them: negative east of Greenwich.
+pub(crate) fn zda(talker: &str, at: i64, zone_hours: i8) -> String {
     let (year, month, day, ..) = CaptureTime(at).civil();
-    sentence(&format!("{talker}ZDA,{},{day:02},{month:02},{year:04},00,00", time(at)))
+    let sign = if zone_hours < 0 { "-" } else { "" };
+    let zone = format!("{sign}{:02}", zone_hours.unsigned_abs());
+    sentence(&format!("{talker}ZDA,{},{day:02},{month:02},{year:04},{zone},00", time(at)))
 }
 
 /// DTM: the datum of the positions, with its offsets from WGS 84 in minutes north, minutes east and metres.
@@ -167,6 +175,12 @@ pub(crate) fn htd(talker: &str, rudder: f64, heading: f64, seen: f64) -> String 
     sentence(&format!("{talker}HTD,V,{rudder:.1},{side},T,R,15.0,10.0,,12.0,{heading},0.10,{heading},T,A,A,A,{seen}"))
 }
 
+/// ALF: one alert, a warning of category B, raised (V) or acknowledged (A).
+pub(crate) fn alert(talker: &str, at: i64, number: u16, acknowledged: bool) -> String {
+    let state = if acknowledged { 'A' } else { 'V' };
+    sentence(&format!("{talker}ALF,1,1,0,{},B,W,{state},SIM,{number},1,1,0,OFF TRACK", time(at)))
+}
+
 /// A radar target for TTM.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RadarTarget {
@@ -225,6 +239,7 @@ mod tests {
             satellites: 12,
             hdop: 99.9,
             valid: true,
+            differential: true,
         };
         let star = Satellite { prn: 32, elevation: 90.0, azimuth: 359.9, cn0: 48.0 };
         let target = RadarTarget {
@@ -240,7 +255,7 @@ mod tests {
             gga("GP", &fix),
             rmc("GP", &fix),
             vtg("GP", &fix),
-            zda("GP", fix.at),
+            zda("GP", fix.at, -12),
             dtm("GP", ("W84", -0.0581, 0.1123, -42.0)),
             gsa("GP", &[star; 12], 4.0),
             apb("EI", 9.999, 359.9, "WP999", 359.9),

@@ -6,7 +6,7 @@ use super::outlet::Outlet;
 use super::{Cadence, Talker};
 use crate::rng::{self, Rng};
 use crate::talk::lwe::{self, Transfer};
-use crate::talk::nmea::{self, Fix, RadarTarget};
+use crate::talk::nmea::{self, Fix, RadarTarget, Satellite};
 use crate::wire::net::{Host, MILLI, Net, SECOND};
 use crate::world::geodesy;
 use crate::world::traffic::Kind;
@@ -51,7 +51,8 @@ impl ReceiverNoise {
         let hour = world.now.div_euclid(3_600 * SECOND).to_string();
         let weak = rng::hash(&[&self.name, &hour, &self.seed.to_string()]).is_multiple_of(50);
         // A signal below this level cannot be followed any more.
-        let heard = world.sky.in_view(&mut self.rng).iter().filter(|s| s.cn0 - fault.jam_db > FOLLOWED_DB).count();
+        let view = world.sky.in_view(&mut self.rng);
+        let heard = view.iter().filter(|s| s.cn0 - fault.jam_db > FOLLOWED_DB && !is_hidden(s, fault)).count();
         let satellites = if fault.lost { 0 } else { heard as u8 };
         let (lat, lon) = geodesy::moved(place.0, place.1, north + fault.shift.0, east + fault.shift.1);
         let hdop = if weak { 2.6 } else { 0.7 + 1.6 / f64::from(satellites.max(1)) } + self.rng.normal(0.03);
@@ -68,8 +69,14 @@ impl ReceiverNoise {
             satellites: if weak { satellites.saturating_sub(4) } else { satellites },
             hdop,
             valid: !fault.lost && satellites >= 4,
+            differential: world.effects.differential,
         }
     }
+}
+
+/// Whether something stands between a receiver and a satellite.
+fn is_hidden(satellite: &Satellite, fault: ReceiverFault) -> bool {
+    fault.masked.is_some_and(|(from, to)| (from..to).contains(&satellite.azimuth) && satellite.elevation < 60.0)
 }
 
 /// Carrier to noise density under which a receiver loses a satellite, dB-Hz.
@@ -104,10 +111,11 @@ impl Receiver {
         for (index, sentence) in (0..).zip([nmea::gga(talker, fix), nmea::rmc(talker, fix), nmea::vtg(talker, fix)]) {
             self.outlet.send(net, at + index * 2 * MILLI, group, &[sentence], false);
         }
-        self.outlet.send(net, at + 6 * MILLI, group, &[nmea::zda(talker, fix.at)], false);
+        self.outlet.send(net, at + 6 * MILLI, group, &[nmea::zda(talker, fix.at, world.effects.zone_hours)], false);
         if self.count % 5 == 1 {
             let fault = world.receiver_fault(self.plan.number);
             let mut sky = world.sky.in_view(&mut self.rng);
+            sky.retain(|satellite| !is_hidden(satellite, fault));
             sky.iter_mut().for_each(|satellite| satellite.cn0 = (satellite.cn0 - fault.jam_db).max(0.0));
             self.outlet.send(net, at + 9 * MILLI, group, &nmea::gsv(talker, &sky), true);
             sky.retain(|satellite| !fault.lost && satellite.cn0 > FOLLOWED_DB);
@@ -392,6 +400,7 @@ pub(crate) struct Autopilot {
     data: Cadence,
     heartbeat: Cadence,
     beats: u8,
+    alert: Option<(u16, bool)>,
 }
 
 impl Autopilot {
@@ -400,7 +409,7 @@ impl Autopilot {
         let mut rng = Rng::stream(seed, "autopilot", "timing");
         let data = Cadence::new(start + rng.nanos(SECOND), SECOND);
         let heartbeat = Cadence::new(start + rng.nanos(30 * SECOND), 30 * SECOND);
-        Self { outlet, rng, data, heartbeat, beats: 0 }
+        Self { outlet, rng, data, heartbeat, beats: 0, alert: None }
     }
 }
 
@@ -416,6 +425,13 @@ impl Talker for Autopilot {
             let beat = heartbeat("AG", &mut self.beats);
             self.outlet.send(net, at, lwe::MISC, &[beat], false);
         }
+        if self.alert != world.effects.alert {
+            self.alert = world.effects.alert;
+            if let Some((number, acknowledged)) = self.alert {
+                let line = nmea::alert("AG", world.now, number, acknowledged);
+                self.outlet.send(net, world.now + 20 * MILLI, lwe::MISC, &[line], false);
+            }
+        }
     }
 }
 
@@ -427,6 +443,7 @@ pub(crate) struct ChartDisplay {
     route: Cadence,
     heartbeat: Cadence,
     beats: u8,
+    acknowledged: Option<u16>,
 }
 
 impl ChartDisplay {
@@ -441,6 +458,7 @@ impl ChartDisplay {
             route: phase(60 * SECOND),
             heartbeat: phase(30 * SECOND),
             beats: 0,
+            acknowledged: None,
         }
     }
 
@@ -469,6 +487,13 @@ impl Talker for ChartDisplay {
         }
         if !self.leads {
             return;
+        }
+        if let Some((number, true)) = world.effects.alert
+            && self.acknowledged != Some(number)
+        {
+            self.acknowledged = Some(number);
+            let body = format!("EIACN,{},SIM,{number},1,A,C", nmea::time(world.now));
+            self.outlet.send(net, world.now + 5 * MILLI, lwe::MISC, &[nmea::sentence(&body)], false);
         }
         while let Some(at) = self.command.due(world.now) {
             let motion = &world.motion;

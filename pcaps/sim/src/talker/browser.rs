@@ -115,10 +115,25 @@ impl Browser {
         }
     }
 
-    fn visit(&mut self, net: &mut Net, at: i64) {
+    /// A question asked three times, because nobody answers.
+    fn ask_in_vain(&mut self, net: &mut Net, at: i64, name: &str) {
+        let id = self.rng.bits() as u16;
+        self.next_port();
+        for wait in [0, 1, 4] {
+            let question = names::dns_query(id, name);
+            net.udp(at + wait * SECOND, (&self.host, self.port), (&self.resolver, 53), &question, false);
+        }
+    }
+
+    fn visit(&mut self, net: &mut Net, at: i64, link_down: bool) {
         let place = self.rng.below(self.sites.len() as u64) as usize;
         let Some(site) = self.sites.get(place).copied() else { return };
         let mut at = at.max(self.busy_until);
+        if !site.aboard && link_down {
+            self.ask_in_vain(net, at, site.name);
+            self.busy_until = at + 9 * SECOND;
+            return;
+        }
         if !site.aboard {
             let id = self.rng.bits() as u16;
             self.next_port();
@@ -168,7 +183,7 @@ impl Talker for Browser {
             self.announce(net, at);
         }
         if let Some(at) = self.visit.due_once(world.now) {
-            self.visit(net, at);
+            self.visit(net, at, world.effects.link_down);
             let wait = self.rng.waiting(self.habit.mean_s).max(2.0);
             self.visit.again(self.busy_until.max(at) + (wait * 1e3) as i64 * MILLI);
         }

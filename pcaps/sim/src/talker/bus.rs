@@ -90,6 +90,7 @@ pub(crate) struct Node {
     fix: Option<Fix>,
     fixed_at: i64,
     sid: u8,
+    was_muted: bool,
 }
 
 impl Node {
@@ -124,6 +125,7 @@ impl Node {
             fix: None,
             fixed_at: 0,
             sid: 0,
+            was_muted: false,
             rng,
         }
     }
@@ -232,7 +234,13 @@ impl Node {
 impl Talker for Node {
     fn tick(&mut self, world: &World, net: &mut Net) {
         if world.effects.muted_nodes.contains(&self.plan.address) {
+            self.was_muted = true;
             return;
+        }
+        if std::mem::take(&mut self.was_muted) {
+            // Switched on again, it claims its address first and waits before it measures.
+            self.claim.again(world.now + 20 * MILLI);
+            self.outputs.iter_mut().for_each(|(_, cadence)| cadence.again(world.now + 280 * MILLI));
         }
         self.manage(world, net);
         let mut due = Vec::new();

@@ -102,6 +102,13 @@ impl Link {
         }
     }
 
+    /// Forgets the connection: the next request opens another one, from the next port.
+    pub(crate) fn reopen(&mut self, now: i64) {
+        self.session.renew(self.rng.bits());
+        self.opened = false;
+        self.free_at = now + SECOND;
+    }
+
     /// Closes the connection in good order.
     pub(crate) fn close(&mut self, net: &mut Net) {
         if self.opened {
@@ -121,6 +128,9 @@ pub(crate) struct Master {
     identify: bool,
     rng: Rng,
     starts_next: bool,
+    /// The other end had no power; answers it still refuses after its start.
+    was_off: bool,
+    busy: u8,
 }
 
 impl Master {
@@ -135,7 +145,18 @@ impl Master {
         let port = 49_300 + rng.below(2_000) as u16;
         let link = Link::new(client, port, server, Rng::stream(seed, plan.name, "link"));
         let keep_alive = Cadence::new(first + 75 * SECOND, 75 * SECOND);
-        Self { plan, link, polls, write, keep_alive, identify: plan.identifies, rng, starts_next: true }
+        Self {
+            plan,
+            link,
+            polls,
+            write,
+            keep_alive,
+            identify: plan.identifies,
+            rng,
+            starts_next: true,
+            was_off: false,
+            busy: 0,
+        }
     }
 
     fn write(&mut self, net: &mut Net, at: i64, writes: &Writes) {
@@ -149,18 +170,33 @@ impl Master {
 
 impl Talker for Master {
     fn tick(&mut self, world: &World, net: &mut Net) {
+        if !world.effects.blackout && std::mem::take(&mut self.was_off) {
+            self.link.reopen(world.now);
+            self.busy = 4;
+        }
+        self.was_off = world.effects.blackout;
         for number in 0..self.polls.len() {
             let Some((poll, cadence)) = self.polls.get_mut(number) else { break };
-            let Some(at) = cadence.due(world.now) else { continue };
+            let Some(at) = cadence.due(world.now).filter(|_| !world.effects.blackout) else { continue };
             let poll = *poll;
             if std::mem::take(&mut self.identify) {
                 let answer = modbus::identification(self.plan.plant.identification());
                 self.link.ask(net, at, poll.unit, &modbus::read_identification(), &answer);
             }
             let request = modbus::pair(poll.function, poll.address, poll.count);
+            if self.busy > 0 {
+                // A controller that starts says it is busy (6), a gateway that its slave is not there yet (5 is "wait").
+                self.busy -= 1;
+                let jitter = self.rng.nanos(4 * MILLI);
+                self.link.ask(net, at + jitter, poll.unit, &request, &[poll.function | 0x80, 5 + self.busy % 2]);
+                continue;
+            }
             let answer = self.plan.plant.read(world, poll.unit, poll.function, poll.address, poll.count);
             let jitter = self.rng.nanos(4 * MILLI);
             self.link.ask(net, at + jitter, poll.unit, &request, &answer);
+        }
+        if world.effects.blackout {
+            return;
         }
         if let (Some(writes), Some(at)) =
             (self.plan.writes, self.write.as_mut().and_then(|write| write.due_once(world.now)))

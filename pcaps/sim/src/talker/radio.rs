@@ -176,7 +176,7 @@ impl Talker for Transponder {
             let status = match world.motion.voyage {
                 Voyage::Anchor => 1,
                 Voyage::Berth => 5,
-                Voyage::Passage | Voyage::Arrival => 0,
+                _ => 0,
             };
             let mmsi = wrong.mmsi.unwrap_or(self.identity.mmsi);
             let report = ais::position_report(1, mmsi, status, &motion, radio_status(&mut self.rng));

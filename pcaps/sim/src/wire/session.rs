@@ -72,6 +72,13 @@ impl Session {
         *counter = counter.wrapping_add(used);
     }
 
+    /// Becomes a connection not yet opened, from the next port.
+    pub(crate) fn renew(&mut self, numbers: u64) {
+        self.client_port = self.client_port.wrapping_add(1);
+        self.client_seq = numbers as u32;
+        self.server_seq = (numbers >> 32) as u32;
+    }
+
     /// The three-way handshake from `at`; returns when the client may speak.
     pub(crate) fn open(&mut self, net: &mut Net, at: i64) -> i64 {
         self.segment(net, at, End::Client, flag::SYN, &[]);

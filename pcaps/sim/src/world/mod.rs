@@ -38,6 +38,8 @@ pub(crate) struct ReceiverFault {
     pub(crate) jam_db: f64,
     /// The speed over ground it reports instead of its own, knots.
     pub(crate) speed_kn: Option<f64>,
+    /// Satellites between these two bearings are hidden behind something.
+    pub(crate) masked: Option<(f64, f64)>,
     /// It receives signals that were recorded this long ago, nanoseconds.
     pub(crate) replay: Option<i64>,
 }
@@ -89,6 +91,16 @@ pub(crate) struct Effects {
     pub(crate) datum: Option<Datum>,
     /// Registers that somebody has written: (host, unit, register) to value.
     pub(crate) written: BTreeMap<(&'static str, u8, u16), u16>,
+    /// Corrections from a reference station reach the first receiver.
+    pub(crate) differential: bool,
+    /// Hours of the ship's own time zone, as ZDA tells them.
+    pub(crate) zone_hours: i8,
+    /// The machinery has no power.
+    pub(crate) blackout: bool,
+    /// No answer comes from ashore.
+    pub(crate) link_down: bool,
+    /// An alert of the autopilot: its number, and whether somebody has acknowledged it.
+    pub(crate) alert: Option<(u16, bool)>,
     /// NMEA 2000 nodes that lost their address and fell silent.
     pub(crate) muted_nodes: Vec<u8>,
 }
@@ -105,6 +117,12 @@ pub(crate) enum Voyage {
     Anchor,
     /// Made fast; radar, log and echo sounder are off.
     Berth,
+    /// From the quay to sea speed.
+    Departure,
+    /// In a river that runs at three knots.
+    River,
+    /// Over the date line.
+    DateLine,
 }
 
 /// How a voyage starts.

@@ -25,8 +25,9 @@ pub(crate) struct Motion {
     pub(crate) stw_kn: f64,
     /// Degrees, starboard positive.
     pub(crate) rudder: f64,
-    /// Current to north and east, knots.
+    /// Current to north and east, knots, and what it comes back to.
     current: (f64, f64),
+    mean_current: (f64, f64),
     /// True wind: from where, and metres a second.
     pub(crate) wind: (f64, f64),
     gust: f64,
@@ -50,6 +51,8 @@ pub(crate) struct Motion {
 
 /// Mean current to north and east, knots: 0.6 in all.
 const MEAN_CURRENT: (f64, f64) = (0.36, 0.48);
+/// Three knots down a river, to north and east.
+const RIVER: (f64, f64) = (-2.5, -1.66);
 /// Time constant of the current, seconds.
 const CURRENT_CONSTANT: f64 = 6.0 * 3_600.0;
 
@@ -64,7 +67,9 @@ impl Motion {
         let first = departure.legs.first().copied().unwrap_or(Leg { course: 0.0, speed_kn: 0.0, minutes: 0.0 });
         let mut rng = Rng::stream(seed, "world", "motion");
         let wind = (rng.between(215.0, 255.0), rng.between(6.0, 10.0));
+        let mean_current = if departure.voyage == Voyage::River { RIVER } else { MEAN_CURRENT };
         let current = (MEAN_CURRENT.0 + rng.normal(0.15), MEAN_CURRENT.1 + rng.normal(0.15));
+        let current = (current.0 + mean_current.0 - MEAN_CURRENT.0, current.1 + mean_current.1 - MEAN_CURRENT.1);
         let (north, east) = if departure.voyage == Voyage::Anchor { behind_anchor(first.course) } else { (0.0, 0.0) };
         let (lat, lon) = geodesy::moved(departure.lat, departure.lon, north, east);
         Self {
@@ -75,6 +80,7 @@ impl Motion {
             stw_kn: first.speed_kn,
             rudder: 0.0,
             current,
+            mean_current,
             wind,
             gust: 0.0,
             yaw: 0.0,
@@ -235,8 +241,8 @@ impl Motion {
         let pull = STEP_SECONDS / CURRENT_CONSTANT;
         // A first-order process of this pull and noise has a standard deviation of 0.4 knots.
         let noise = 0.4 * (2.0 * pull).sqrt();
-        self.current.0 += (MEAN_CURRENT.0 - self.current.0) * pull + self.rng.normal(noise);
-        self.current.1 += (MEAN_CURRENT.1 - self.current.1) * pull + self.rng.normal(noise);
+        self.current.0 += (self.mean_current.0 - self.current.0) * pull + self.rng.normal(noise);
+        self.current.1 += (self.mean_current.1 - self.current.1) * pull + self.rng.normal(noise);
         self.wind.0 = (self.wind.0 + self.rng.normal(0.02)).rem_euclid(360.0);
         self.wind.1 = (self.wind.1 + self.rng.normal(0.004)).clamp(3.0, 16.0);
         self.gust += -self.gust * STEP_SECONDS / 5.0 + self.rng.normal(0.09);

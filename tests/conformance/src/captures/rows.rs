@@ -40,7 +40,7 @@ pub(super) struct Mapping {
     protocol: Option<String>,
     /// Rows without this field are not judged.
     needs: Option<String>,
-    /// Rows with such a field are not judged.
+    /// Rows with such a field are not judged; `*` is any value.
     #[serde(default)]
     leave_out: BTreeMap<String, String>,
     field: Vec<Field>,
@@ -138,7 +138,11 @@ fn wanted(mapping: Option<&Mapping>, file: &Path) -> Result<Wanted> {
         let frame = row["frame"].as_u64().unwrap_or(0);
         let lacks = mapping.and_then(|mapping| mapping.needs.as_ref()).is_some_and(|needs| row.get(needs).is_none());
         let mut unjudged = mapping.iter().flat_map(|mapping| &mapping.leave_out);
-        if lacks || unjudged.any(|(name, value)| values(row.get(name)).contains(value)) {
+        let is_left_out = |name: &String, value: &String| match value.as_str() {
+            "*" => row.get(name).is_some(),
+            _ => values(row.get(name)).contains(value),
+        };
+        if lacks || unjudged.any(|(name, value)| is_left_out(name, value)) {
             wanted.left_out.insert(frame);
             continue;
         }

@@ -1,0 +1,164 @@
+//! DW-3004 and DW-3008: commands that stop, restart, re-program or silence a controller.
+//!
+//! DW-3004 is Modbus: restart of communication, listen-only, cleared counters, programming functions, file records. DW-3008 is every other control
+//! protocol: stop and start, download, mode and password. Quiet only where a line of the policy names the operation, or a service window is open.
+
+use dogwatch_model::{Act, Event, Object, Severity, ShipState, Verb};
+
+use super::zones::leads_to_the_heart;
+use crate::detector::{Card, Context, Detector, Raise, Wants};
+use crate::policy::{AppName, Ask};
+use crate::seen::Party;
+
+const DANGEROUS: Card = Card {
+    id: "DW-3004",
+    why: "This command can make a controller deaf, restart it or change its program. No display and no alarm system ever needs it.",
+    e26: &["4.2.1", "4.3.1"],
+};
+const STOP: Card = Card {
+    id: "DW-3008",
+    why: "The controller was told to stop, to start, or to take a new program. What it steers follows: pumps, valves, engines.",
+    e26: &["4.2.1", "4.3.1"],
+};
+
+/// See the file's head. Keeps no state: the table of findings knows what was told.
+#[derive(Default)]
+pub(super) struct Commands;
+
+impl Detector for Commands {
+    fn cards(&self) -> &'static [&'static Card] {
+        &[&DANGEROUS, &STOP]
+    }
+
+    fn wants(&self) -> Wants {
+        Wants { requests: true, ..Wants::default() }
+    }
+
+    fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {
+        for act in event.message.acts {
+            let Act::Request { verb, object } = *act else { continue };
+            if !matches!(verb, Verb::Control | Verb::Program | Verb::Write | Verb::Login) {
+                continue;
+            }
+            let Some(app) = AppName::of_protocol(event.message.protocol) else { continue };
+            let Some(card) = card(app, verb, object) else { continue };
+            if is_expected(event, from, to, (verb, object), cx) {
+                continue;
+            }
+            let (who, whom) = (cx.call(from), cx.call(to));
+            let is_heart = cx.policy.is_some_and(|policy| leads_to_the_heart(policy, to.end.zone));
+            let is_worst = cx.state == ShipState::AtSea && is_heart && verb != Verb::Login;
+            let key = format!("{:?}|{:?}|{}", from.identity(), to.identity(), verb.as_str());
+            cx.raise(key.as_bytes(), card, event.at, || Raise {
+                severity: Some(if is_worst { Severity::Critical } else { Severity::High }),
+                confidence: 0.9,
+                to: Some(*to),
+                summary: format!(
+                    "{who} sent {whom} a command to {}: {object} ({})",
+                    in_words(verb),
+                    event.message.kind
+                ),
+                fields: vec![
+                    ("operation".to_owned(), verb.as_str().to_owned()),
+                    ("object".to_owned(), object.to_string()),
+                    ("message".to_owned(), event.message.kind.to_owned()),
+                ],
+                expected: "such commands only by a line of the policy that names them, or in a service window"
+                    .to_owned(),
+                ..Raise::of_event(card, event, from)
+            });
+        }
+    }
+}
+
+/// Which detection a command is.
+fn card(app: AppName, verb: Verb, object: Object<'_>) -> Option<&'static Card> {
+    let is_registers = matches!(object, Object::Registers { .. });
+    match (app, verb) {
+        (AppName::Modbus, Verb::Control | Verb::Program) if !is_registers => Some(&DANGEROUS),
+        // file records (function 21) have names, registers have numbers
+        (AppName::Modbus, Verb::Write) if matches!(object, Object::Named(_)) => Some(&DANGEROUS),
+        (AppName::Modbus, _) => None,
+        (app, Verb::Program) if app.is_industrial() => Some(&STOP),
+        // commands to single outputs are the daily work of these
+        (
+            AppName::Iec104 | AppName::Opcua | AppName::Bacnet | AppName::Knx | AppName::Mms | AppName::Dnp3,
+            Verb::Control,
+        ) if !matches!(object, Object::Device { .. }) => None,
+        (app, Verb::Control) if app.is_industrial() => Some(&STOP),
+        (AppName::S7 | AppName::Ads | AppName::Fins | AppName::Melsec | AppName::Codesys, Verb::Login) => Some(&STOP),
+        _ => None,
+    }
+}
+
+/// Whether somebody said beforehand that this would come.
+fn is_expected(
+    event: &Event<'_>,
+    from: &Party,
+    to: &Party,
+    (verb, object): (Verb, Object<'_>),
+    cx: &Context<'_>,
+) -> bool {
+    let Some(policy) = cx.policy else { return false };
+    if to.end.zone.is_some_and(|zone| policy.service_window_open(zone, event.at).is_some()) {
+        return true;
+    }
+    let verdict = policy.judge(&Ask {
+        from: from.end,
+        to: to.end,
+        protocol: Some(event.message.protocol),
+        transport: event.flow.transport,
+        port: event.flow.dst_port,
+        verb: Some(verb),
+        object: Some(object),
+        at: event.at,
+        state: cx.state,
+    });
+    // a line that allows everything did not mean this
+    let line = if verdict.is_allowed() { verdict.line() } else { None };
+    line.and_then(|line| policy.line(line)).is_some_and(|line| line.ops.contains(verb))
+}
+
+const fn in_words(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Program => "change its program or set-up",
+        Verb::Login => "let it in",
+        Verb::Write => "overwrite its files",
+        _ => "stop, start or restart",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detections::bench::{Bench, SHIP, flow};
+    use dogwatch_model::{Speaker, Table, Transport};
+
+    fn told(protocol: &'static str, verb: Verb, object: Object<'_>) -> Vec<String> {
+        let mut bench = Bench::new(Some(SHIP), Box::<Commands>::default());
+        let flow = flow("10.0.2.66", "10.0.2.21", 502, Transport::Tcp);
+        bench.says(protocol, Speaker::Sender, &flow, &[Act::Request { verb, object }]);
+        bench.ids()
+    }
+
+    #[test]
+    fn which_command_is_which() {
+        let device = Object::Device { unit: Some(1) };
+        let coil = Object::Registers { unit: 1, table: Table::Coil, first: 3, count: 1, written: Some((1, 1)) };
+        for (protocol, verb, object, want) in [
+            ("modbus", Verb::Control, device, Some("DW-3004")),
+            ("modbus", Verb::Program, device, Some("DW-3004")),
+            ("modbus", Verb::Write, Object::Named("file 4"), Some("DW-3004")),
+            ("modbus", Verb::Write, coil, None),
+            ("modbus", Verb::Diagnose, device, None),
+            ("s7comm", Verb::Control, device, Some("DW-3008")),
+            ("s7comm", Verb::Program, Object::Named("OB1"), Some("DW-3008")),
+            ("s7comm", Verb::Read, Object::Named("db1.0-4"), None),
+            ("enip", Verb::Program, device, Some("DW-3008")),
+            ("iec104", Verb::Control, Object::Named("45"), None),
+            ("http", Verb::Control, device, None),
+        ] {
+            assert_eq!(told(protocol, verb, object), Vec::from_iter(want), "{protocol} {verb:?} {object}");
+        }
+    }
+}

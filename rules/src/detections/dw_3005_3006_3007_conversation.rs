@@ -1,0 +1,331 @@
+//! DW-3005, DW-3006 and DW-3007: a conversation with a controller that is not as it should be.
+//!
+//! DW-3005: messages against the rules of their protocol, or another protocol on a controller's port. DW-3006: far more refusals than usual. DW-3007:
+//! answers that fit no request, or that come from another network card than the answers before them.
+
+use std::time::Duration;
+
+use dogwatch_model::{Act, CaptureTime, Event, Mac, Severity};
+
+use super::remembered::Remembered;
+use super::zones::is_ot;
+use crate::detector::{Card, Context, Detector, Raise, Wants};
+use crate::policy::AppName;
+use crate::seen::{FlowSeen, FlowStage, Identity, Party};
+
+/// Breaches within the window (catalogue: `min`, `window_s`).
+const BREACHES: u32 = 3;
+const MISFITS: u32 = 2;
+const WINDOW: Duration = Duration::from_secs(60);
+/// Refusals in a minute that are too many, and times the most while learning (catalogue: `min_per_min`, `factor`).
+const REFUSALS: u32 = 10;
+const FACTOR: u32 = 3;
+/// A controller silent this long restarts, and may refuse for the holiday after it.
+const RESTART: Duration = Duration::from_secs(60);
+const HOLIDAY: Duration = Duration::from_secs(60);
+/// Pairs remembered.
+const REMEMBERED: usize = 8_192;
+
+const MALFORMED: Card = Card {
+    id: "DW-3005",
+    why: "Controllers are easily upset by messages that break the rules. Equipment does not send them; a broken device, a wrong program on the port \
+          or an attack does.",
+    e26: &["4.2.1", "4.3.1"],
+};
+const REFUSED: Card = Card {
+    id: "DW-3006",
+    why: "A controller refuses far more than usual: somebody asks for what it does not have, or it has lost its set-up.",
+    e26: &["4.3.1"],
+};
+const MISFIT: Card = Card {
+    id: "DW-3007",
+    why: "Answers arrive that nobody asked for, or from another device than before. Somebody may be answering in the controller's place, and the \
+          display shows his values.",
+    e26: &["4.2.1", "4.3.1"],
+};
+
+type Pair = (Identity, Identity);
+
+/// Things counted within a window.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counter {
+    since: CaptureTime,
+    count: u32,
+}
+
+impl Counter {
+    /// Counts one; gives how many there were within the window.
+    fn add(&mut self, at: CaptureTime) -> u32 {
+        if at.since(self.since) > WINDOW || self.count == 0 {
+            *self = Self { since: at, count: 0 };
+        }
+        self.count = self.count.saturating_add(1);
+        self.count
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
+struct Refusals {
+    since: CaptureTime,
+    count: u32,
+    /// The most of a minute while learning.
+    most: u32,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Answers {
+    mac: Mac,
+    last: CaptureTime,
+    /// When it came back after a silence.
+    back: CaptureTime,
+}
+
+/// See the file's head.
+pub(super) struct Conversation {
+    breaches: Remembered<Pair, Counter>,
+    misfits: Remembered<Pair, Counter>,
+    refusals: Remembered<Pair, Refusals>,
+    answers: Remembered<(Pair, u16), Answers>,
+}
+
+impl Default for Conversation {
+    fn default() -> Self {
+        Self {
+            breaches: Remembered::new(REMEMBERED),
+            misfits: Remembered::new(REMEMBERED),
+            refusals: Remembered::new(REMEMBERED),
+            answers: Remembered::new(REMEMBERED),
+        }
+    }
+}
+
+impl Detector for Conversation {
+    fn cards(&self) -> &'static [&'static Card] {
+        &[&MALFORMED, &REFUSED, &MISFIT]
+    }
+
+    fn wants(&self) -> Wants {
+        Wants { flows: true, requests: true, oddities: true, ..Wants::default() }
+    }
+
+    fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
+        let Some(spoken) = seen.protocol.filter(|_| seen.stage == FlowStage::Recognised) else { return };
+        let Some(expected) = AppName::of_industrial_port(seen.flow.transport, seen.flow.dst_port) else { return };
+        if AppName::of_protocol(spoken) == Some(expected)
+            || cx.policy.is_some() && !is_ot(cx.policy, &seen.to)
+            || cx.is_learning(seen.at, &seen.from, &seen.to)
+        {
+            return;
+        }
+        let (who, whom) = (cx.call(&seen.from), cx.call(&seen.to));
+        let key = format!("{:?}|{:?}|{spoken}", seen.from.identity(), seen.to.identity());
+        cx.raise(key.as_bytes(), &MALFORMED, seen.at, || Raise {
+            summary: format!("{who} speaks {spoken} to the {} port of {whom}", expected.as_str()),
+            fields: vec![("spoken".to_owned(), spoken.to_owned())],
+            expected: format!("{} on port {}", expected.as_str(), seen.flow.dst_port),
+            ..Raise::of_flow(&MALFORMED, seen)
+        });
+    }
+
+    fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {
+        if !AppName::of_protocol(event.message.protocol).is_some_and(AppName::is_industrial) {
+            return;
+        }
+        for act in event.message.acts {
+            match act {
+                Act::Odd(name) if is_misfit(name) => self.misfit(event, from, to, name, cx),
+                Act::Odd(name) => self.breach(event, from, to, name, cx),
+                Act::Reply { refused, .. } => {
+                    self.answered(event, from, to, cx);
+                    if *refused {
+                        self.refused(event, from, to, cx);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn learned(&self) -> Option<serde_json::Value> {
+        serde_json::to_value(self.refusals.entries()).ok()
+    }
+
+    fn recall(&mut self, learned: serde_json::Value) -> Result<(), serde_json::Error> {
+        self.refusals.recall(serde_json::from_value(learned)?);
+        Ok(())
+    }
+}
+
+impl Conversation {
+    fn breach(&mut self, event: &Event<'_>, from: &Party, to: &Party, name: &'static str, cx: &mut Context<'_>) {
+        let pair = (from.identity(), to.identity());
+        let count = self.breaches.touch_or(pair, event.at, Counter::default).add(event.at);
+        if count < BREACHES || cx.is_learning(event.at, from, to) {
+            return;
+        }
+        let (who, whom) = (cx.call(from), cx.call(to));
+        let key = format!("{pair:?}");
+        cx.raise(key.as_bytes(), &MALFORMED, event.at, || Raise {
+            to: Some(*to),
+            summary: format!(
+                "{who} sent {whom} {count} {} messages against the rules within a minute",
+                event.message.protocol
+            ),
+            fields: vec![("last_breach".to_owned(), name.to_owned())],
+            expected: "messages that keep the rules of their protocol".to_owned(),
+            ..Raise::of_event(&MALFORMED, event, from)
+        });
+    }
+
+    fn misfit(&mut self, event: &Event<'_>, from: &Party, to: &Party, name: &'static str, cx: &mut Context<'_>) {
+        let pair = (from.identity(), to.identity());
+        let count = self.misfits.touch_or(pair, event.at, Counter::default).add(event.at);
+        if count >= MISFITS {
+            raise_misfit(event, from, to, format!("answers that fit no request ({name})"), cx);
+        }
+    }
+
+    /// An answer: from the card that answered before, or from another one?
+    fn answered(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {
+        let (pair, mac) = ((from.identity(), to.identity()), event.flow.src_mac);
+        let answers = self.answers.touch_or((pair, event.flow.dst_port), event.at, || Answers {
+            mac,
+            last: event.at,
+            back: event.at,
+        });
+        if event.at.since(answers.last) > RESTART {
+            answers.back = event.at;
+        }
+        answers.last = event.at;
+        let before = std::mem::replace(&mut answers.mac, mac);
+        if before == mac || mac.is_none() || before.is_none() || before.is_group() {
+            return;
+        }
+        // within one connection the card of a partner does not change, unless a declared stand-by takes over
+        let is_declared = from.end.ip.is_some_and(|ip| super::dw_1002_ip_takeover::is_declared_pair(ip, mac, cx));
+        let is_gateway = cx.policy.is_some_and(|policy| policy.is_gateway_mac(mac) || policy.is_gateway_mac(before));
+        if !is_declared && !is_gateway {
+            raise_misfit(event, from, to, format!("answers of one connection from {mac} after {before}"), cx);
+        }
+    }
+
+    fn refused(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {
+        let pair = (from.identity(), to.identity());
+        let back = self.answers.get(&(pair, event.flow.dst_port)).map(|answers| answers.back);
+        let refusals = self.refusals.touch_or(pair, event.at, Refusals::default);
+        if event.at.since(refusals.since) > WINDOW || refusals.count == 0 {
+            (refusals.since, refusals.count) = (event.at, 0);
+        }
+        refusals.count = refusals.count.saturating_add(1);
+        if cx.is_learning(event.at, from, to) {
+            refusals.most = refusals.most.max(refusals.count);
+            return;
+        }
+        let (count, most) = (refusals.count, refusals.most);
+        let is_restarting = back.is_some_and(|back| event.at.since(back) <= HOLIDAY);
+        if count <= REFUSALS.max(most.saturating_mul(FACTOR)) || is_restarting {
+            return;
+        }
+        let (who, whom) = (cx.call(from), cx.call(to));
+        let key = format!("{pair:?}");
+        cx.raise(key.as_bytes(), &REFUSED, event.at, || Raise {
+            severity: Some(Severity::Low),
+            to: Some(*to),
+            summary: format!("{who} refused {count} requests of {whom} within a minute"),
+            fields: vec![
+                ("refused".to_owned(), count.to_string()),
+                ("most_while_learning".to_owned(), most.to_string()),
+            ],
+            expected: format!("at most {} a minute", REFUSALS.max(most.saturating_mul(FACTOR))),
+            ..Raise::of_event(&REFUSED, event, from)
+        });
+    }
+}
+
+fn raise_misfit(event: &Event<'_>, from: &Party, to: &Party, what: String, cx: &mut Context<'_>) {
+    let (who, whom) = (cx.call(from), cx.call(to));
+    let key = format!("{:?}|{:?}", from.identity(), to.identity());
+    cx.raise(key.as_bytes(), &MISFIT, event.at, || Raise {
+        to: Some(*to),
+        summary: format!("In the name of {who}, {whom} gets {what}"),
+        fields: vec![("what".to_owned(), what.clone())],
+        expected: "one answer to each request, from one card".to_owned(),
+        ..Raise::of_event(&MISFIT, event, from)
+    });
+}
+
+/// Breaches that say that request and answer do not belong together.
+fn is_misfit(name: &str) -> bool {
+    name.ends_with(".reply-without-request") || name.ends_with(".reply-mismatch")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detections::bench::{Bench, SHIP, flow};
+    use dogwatch_model::{Object, Speaker, Transport, Verb};
+
+    fn bench() -> Bench {
+        let mut bench = Bench::new(Some(SHIP), Box::<Conversation>::default());
+        bench.at(0.0);
+        bench
+    }
+
+    const REPLY: Act<'_> = Act::Reply { verb: Verb::Read, object: Object::Device { unit: Some(1) }, refused: false };
+
+    #[test]
+    fn breaches_in_a_row() {
+        let mut bench = bench();
+        for n in 0..3 {
+            bench.at(200.0 + f64::from(n));
+            let flow = flow("10.0.2.66", "10.0.2.21", 502, Transport::Tcp);
+            bench.says("modbus", Speaker::Sender, &flow, &[Act::Odd("modbus.length")]);
+        }
+        assert_eq!(bench.ids(), ["DW-3005"]);
+    }
+
+    #[test]
+    fn another_protocol_on_the_port() {
+        let mut bench = bench();
+        bench.at(200.0);
+        bench.flow("10.0.2.66", "10.0.2.21", 502, Some("http"), FlowStage::Recognised);
+        assert_eq!(bench.ids(), ["DW-3005"]);
+        bench.flow("10.0.2.66", "10.0.2.21", 502, Some("modbus"), FlowStage::Recognised);
+        assert_eq!(bench.ids().len(), 1);
+    }
+
+    #[test]
+    fn an_answer_from_another_card() {
+        let mut bench = bench();
+        let own = flow("10.0.2.21", "10.0.2.10", 40_000, Transport::Tcp);
+        let forged = dogwatch_model::Flow { src_mac: Mac([2, 0, 0, 0, 0, 9]), ..own };
+        bench.at(200.0);
+        bench.says("modbus", Speaker::Sender, &own, &[REPLY]);
+        bench.says("modbus", Speaker::Sender, &own, &[REPLY]);
+        assert!(bench.ids().is_empty());
+        bench.says("modbus", Speaker::Sender, &forged, &[REPLY]);
+        assert_eq!(bench.ids(), ["DW-3007"]);
+    }
+
+    #[test]
+    fn refusals_and_the_holiday_after_a_restart() {
+        let refuse = |bench: &mut Bench, second: f64| {
+            bench.at(second);
+            let reply = Act::Reply { verb: Verb::Read, object: Object::Device { unit: Some(1) }, refused: true };
+            let flow = flow("10.0.2.21", "10.0.2.10", 40_000, Transport::Tcp);
+            bench.says("modbus", Speaker::Sender, &flow, &[reply]);
+        };
+        let mut busy = bench();
+        let flow = flow("10.0.2.21", "10.0.2.10", 40_000, Transport::Tcp);
+        for n in 0..60 {
+            busy.at(100.0 + f64::from(n) * 10.0);
+            busy.says("modbus", Speaker::Sender, &flow, &[REPLY]);
+        }
+        (0..11).for_each(|n| refuse(&mut busy, 700.0 + f64::from(n)));
+        assert_eq!(busy.ids(), ["DW-3006"]);
+        let mut restarted = bench();
+        restarted.says("modbus", Speaker::Sender, &flow, &[REPLY]);
+        (0..30).for_each(|n| refuse(&mut restarted, 700.0 + f64::from(n)));
+        assert!(restarted.ids().is_empty());
+    }
+}
