@@ -221,6 +221,8 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &industrial::gesrtp::GE_SRTP,
     &industrial::codesys::CODESYS,
     &industrial::fox::FOX,
+    &industrial::ethersbus::ETHER_S_BUS,
+    &industrial::ethersio::ETHER_S_IO,
     &enterprise::arp::ARP,
     &enterprise::dhcp::DHCP,
     &enterprise::lldp::LLDP,

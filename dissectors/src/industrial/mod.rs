@@ -7,6 +7,8 @@ pub(crate) mod dnp3;
 pub(crate) mod egd;
 pub(crate) mod enip;
 pub(crate) mod ethercat;
+pub(crate) mod ethersbus;
+pub(crate) mod ethersio;
 pub(crate) mod fins;
 pub(crate) mod fox;
 pub(crate) mod gesrtp;

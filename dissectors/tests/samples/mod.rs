@@ -346,6 +346,14 @@ fn first_samples() -> Vec<Sample> {
                 (ToClient, "fox a 0 -1 fox hello\n{\napp.name=s:Station\n};;\nfox a 1 -1 fox challenge\n{\n};;\n"),
             ],
         ),
+        // Checksums by the rule of the protocol, CRC-16/XMODEM.
+        sample(
+            "ether-s-bus",
+            Carrier::Udp,
+            5_050,
+            &[(ToServer, "0000000d 01 00 0001 00 0a 20 5318"), (ToClient, "0000000d 00 00 0003 02 0000 a3d8")],
+        ),
+        sample("ether-s-io", Carrier::Udp, 6_060, &[(ToServer, "4553494f 0001 0000 00000007 00000004 00000001")]),
         sample(
             "ads",
             Carrier::Tcp,

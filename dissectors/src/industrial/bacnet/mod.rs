@@ -1,7 +1,8 @@
 //! BACnet/IP: building and HVAC automation, on ships also cabins, lighting and alarm panels.
 //!
 //! Reads the virtual link, network and application headers, I-Am, and the texts of ReadProperty and ReadPropertyMultiple answers about a device.
-//! Deliberately not read: segmented answers beyond the first segment, property values other than the identity, MS/TP, BACnet/SC (that is TLS).
+//! MS/TP frames as captures of the line or of its Ethernet bridge show them. Deliberately not read: segmented answers beyond the first segment,
+//! property values other than the identity, BACnet/SC (that is TLS).
 //!
 //! Specification: ANSI/ASHRAE 135-2020: annex J (virtual link), clause 6 (network), clause 20 (application), clause 21 (codes).
 
@@ -25,6 +26,7 @@ pub(crate) static BACNET: DatagramProtocol = DatagramProtocol {
         // On Ethernet the service access points are BACnet's own; on UDP: type, function and a length that is the datagram's own.
         match head {
             [0x82, 0x82, 3, 1, ..] => Probe::Yes,
+            bytes if mstp(bytes).is_some_and(|npdu| npdu.first() == Some(&1)) => Probe::Yes,
             [0x81, 0..=0x0c, l0, l1, ..] if usize::from(u16::from_be_bytes([*l0, *l1])) == head.len() => Probe::Yes,
             // Some senders count less than they send; then the network header must say that it is one.
             [0x81, 0x0a | 0x0b, 0, 8..=64, 1, control, ..] if control & 0x50 == 0 && head.len() < 64 => Probe::Yes,
@@ -140,10 +142,24 @@ impl<'a> Apdu<'a> {
     }
 }
 
+/// The data of an MS/TP frame (clause 9.3): type 5 or 6, receiver, sender, length, checksum, data. It comes with its preamble from the line, or
+/// behind the SNAP header of Cimetrics with three bytes of time.
+fn mstp(bytes: &[u8]) -> Option<&[u8]> {
+    let frame = match bytes {
+        [0x55, 0xff, frame @ ..] | [0xaa, 0xaa, 3, 0, 0x10, 0x90, 0, 1, _, _, _, frame @ ..] => frame,
+        _ => return None,
+    };
+    let [5 | 6, _receiver, _sender, l0, l1, _checksum, data @ ..] = frame else { return None };
+    data.get(..usize::from(u16::from_be_bytes([*l0, *l1])))
+}
+
 /// Skips the link and network headers; gives the link function, where there is one, and no bytes for a message of the network layer itself.
 fn apdu_bytes(bytes: &[u8]) -> Result<(Option<u8>, Option<&[u8]>), ParseError> {
     let mut reader = Reader::new("bacnet link", bytes);
     if let Some(npdu) = bytes.strip_prefix(&[0x82, 0x82, 3]) {
+        return Ok((None, network(Reader::new("bacnet network", npdu))?));
+    }
+    if let Some(npdu) = mstp(bytes) {
         return Ok((None, network(Reader::new("bacnet network", npdu))?));
     }
     let [kind, function] = reader.array()?;
@@ -452,6 +468,16 @@ mod tests {
             datagram(&BACNET, Carrier::Udp, 47_808, &bytes).seen[0].acts,
             ["reply read device:2401", "says model=VA01 (bacnet.read-property)"]
         );
+    }
+
+    #[test]
+    fn frames_of_an_ms_tp_line() {
+        let frame = "06 ff 01 0008 73 0120ffff00ff 1008 1234";
+        for bytes in [format!("55 ff {frame}"), format!("aaaa03 001090 0001 000080 {frame}")] {
+            let bytes = hex(&bytes);
+            assert_eq!(BACNET.probe(Carrier::Llc, Direction::ToServer, &bytes), Probe::Yes);
+            assert_eq!(datagram(&BACNET, Carrier::Llc, 0, &bytes).seen[0].acts, ["request discover device"]);
+        }
     }
 
     #[test]

@@ -368,6 +368,9 @@ impl OpcUa {
         let policy = string(&mut reader)?.and_then(printable);
         let subject = string(&mut reader).ok().flatten().and_then(certificate::subject);
         self.is_plain = policy.is_some_and(|policy| policy.ends_with("#None"));
+        // Without security the body stands in clear behind thumbprint, sequence and request number.
+        let id = string(&mut reader).and_then(|_| reader.take(8)).and_then(|_| Node::take(&mut reader));
+        let id = id.ok().and_then(|node| node.standard()).filter(|_| self.is_plain);
         let mut acts = Acts::new();
         if self.is_plain {
             acts.odd("opcua.no-security");
@@ -377,6 +380,7 @@ impl OpcUa {
         let fields = Shown(|visit| {
             visit.maybe_text("security_policy", policy);
             visit.maybe_text("certificate_subject", subject);
+            visit.maybe("service_node_id", id);
         });
         emit.message("open-channel", &mut acts, &fields);
         Ok(())
