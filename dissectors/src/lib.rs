@@ -227,6 +227,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &enterprise::dhcp::DHCP,
     &enterprise::lldp::LLDP,
     &enterprise::nbns::NBNS,
+    &enterprise::browser::BROWSER,
     &enterprise::http::HTTP,
     &enterprise::http::SSDP,
     &enterprise::mqtt::MQTT,

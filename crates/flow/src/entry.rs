@@ -7,6 +7,7 @@ use crate::catalogue::Catalogue;
 use crate::context::{Context, reversed};
 use crate::key::Key;
 use crate::observer::{Ending, FlowSummary, TcpState, Traffic};
+use crate::profile::{Growing, Profile};
 use crate::reader::Reader;
 use crate::rest::Rest;
 use crate::side::{Pair, Side};
@@ -37,6 +38,8 @@ pub(crate) struct Entry {
     pub(crate) connection: Connection,
     pub(crate) reader: Reader,
     pub(crate) stream: Option<Box<Stream>>,
+    /// Only flows with payload that nobody has recognised have one.
+    profile: Option<Box<Growing>>,
 }
 
 /// What a stream holds: only flows whose bytes are looked at have one.
@@ -93,6 +96,14 @@ impl Entry {
             connection: Connection::default(),
             reader: Reader::new(side),
             stream: None,
+            profile: None,
+        }
+    }
+
+    /// Takes a payload into the profile, unless a dissector reads the flow.
+    pub(crate) fn profile(&mut self, at: CaptureTime, payload: &[u8]) {
+        if !payload.is_empty() && !self.reader.is_reading() {
+            self.profile.get_or_insert_default().note(at, payload);
         }
     }
 
@@ -162,6 +173,10 @@ impl Entry {
             tcp,
             gaps: self.reader.gaps,
             lost_bytes: self.reader.lost_bytes,
+            profile: match &self.profile {
+                Some(growing) if !self.reader.is_reading() => growing.sums,
+                _ => Profile::default(),
+            },
             ending,
         }
     }

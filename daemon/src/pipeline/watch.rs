@@ -316,7 +316,7 @@ impl Watch {
     fn add_traffic(&mut self, id: FlowId, summary: &FlowSummary, is_over: bool) -> u64 {
         let Some(state) = self.flows.get_mut(id.slot()).and_then(Option::as_mut) else { return 0 };
         let moved = Moved::since(&state.told, summary);
-        state.told = Moved { forward: summary.forward, backward: summary.backward };
+        state.told = Moved::all(summary);
         // a long conversation counts once it has shown both its sides, or has had time to
         if !state.is_in_mirror && (is_over || summary.tcp.established) {
             state.is_in_mirror = true;

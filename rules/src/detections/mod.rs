@@ -5,7 +5,9 @@ mod dw_1001_new_device;
 mod dw_1002_ip_takeover;
 mod dw_1003_2011_places;
 mod dw_1004_identity;
+mod dw_1005_silent;
 mod dw_1006_new_service;
+mod dw_1008_6003_weak;
 mod dw_2001_2005_conduit;
 mod dw_2002_2003_operation;
 mod dw_2004_outside;
@@ -40,6 +42,8 @@ mod dw_7003_beacon;
 mod dw_7005_8002_names;
 mod dw_8001_8003_outflow;
 mod dw_9001_blind;
+mod dw_9002_one_sided;
+mod dw_9006_blind_spot;
 mod of_talker;
 pub(crate) mod remembered;
 mod zones;
@@ -94,6 +98,10 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::<dw_5002_receivers::Receivers>::default(),
         Box::<dw_5003_dead_reckoning::DeadReckoning>::default(),
         Box::<dw_9001_blind::Blind>::default(),
+        Box::<dw_9002_one_sided::OneSided>::default(),
+        Box::<dw_9006_blind_spot::BlindSpot>::default(),
+        Box::<dw_1005_silent::Silent>::default(),
+        Box::<dw_1008_6003_weak::Weak>::default(),
     ]
 }
 

@@ -103,7 +103,8 @@ fn probe(carrier: Carrier, head: &[u8]) -> Probe {
     let fitting = fits(&first, Role::Request) || fits(&first, Role::Reply);
     match rest.first_chunk::<HEADER>() {
         // A unit that fills the segment to the byte is Modbus even when its function is unknown: scanners ask for all of them.
-        _ if rest.is_empty() && carrier.is_stream() => Probe::Yes,
+        // LDAP's messages do so as well: a BER sequence whose length of four bytes reads as protocol id and length.
+        _ if rest.is_empty() && carrier.is_stream() && (fitting || !head.starts_with(&[0x30, 0x84])) => Probe::Yes,
         _ if rest.is_empty() && fitting => Probe::Yes,
         Some(next) if fitting && adu_length(*next).is_ok() => Probe::Yes,
         None if fitting && carrier.is_stream() && rest.get(2..4).is_none_or(|id| id == [0, 0]) => Probe::Yes,
