@@ -82,6 +82,8 @@ struct Summary {
     assets: usize,
     connections: usize,
     findings: BTreeMap<&'static str, u64>,
+    /// Kinds of findings only counted because their zone is watched.
+    would_alert: usize,
     /// Stories among the findings.
     incidents: usize,
     protocols: BTreeMap<&'static str, u64>,
@@ -189,6 +191,7 @@ fn summarise(options: &Options, pipeline: &Pipeline, replayed: Replayed, seconds
         assets: pipeline.inventory().len(),
         connections: pipeline.connection_count(),
         findings,
+        would_alert: pipeline.rules().findings().would_alert().count(),
         incidents: incidents(pipeline.rules().findings().findings()).len(),
         protocols: pipeline.messages().sorted(),
         parse_errors,
@@ -260,6 +263,12 @@ fn print(summary: &Summary, pipeline: &Pipeline, out: &mut dyn Write) -> std::io
         writeln!(out, "{:8} {} {}", finding.severity.as_str(), finding.rule_id, finding.summary)?;
         writeln!(out, "         {} time(s), first {}, last {}", finding.count, finding.first_seen, finding.last_seen)?;
         writeln!(out, "         {}", finding.recommended_action)?;
+    }
+    if summary.would_alert > 0 {
+        writeln!(out, "\n{} kind(s) of findings only counted, because their zone is watched", summary.would_alert)?;
+    }
+    for would in pipeline.rules().findings().would_alert() {
+        writeln!(out, "{:8} {} {} ({} time(s))", would.severity.as_str(), would.detection, would.summary, would.count)?;
     }
     Ok(())
 }

@@ -193,6 +193,15 @@ fn first_samples() -> Vec<Sample> {
             &[(ToServer, "41 03 1234 71 b5 76616c7665 01 32 ff 31"), (ToClient, "61 83 1234 71")],
         ),
         sample(
+            "bsap",
+            Carrier::Udp,
+            1235,
+            &[
+                (ToServer, "1002011010a0080003000401400f0150312e52554e2e00100308d7"),
+                (ToClient, "1002001010030800a00000010110039f28"),
+            ],
+        ),
+        sample(
             "ptp",
             Carrier::Ethernet,
             0,
