@@ -13,7 +13,6 @@ mod detector;
 mod engine;
 mod findings;
 mod learning;
-#[expect(dead_code, reason = "the detections that ask for the rest follow one by one")]
 mod own_ship;
 pub mod policy;
 mod seen;

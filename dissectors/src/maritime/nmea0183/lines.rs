@@ -126,6 +126,9 @@ impl Lines {
                 }
                 _ => acts.push(Act::Publishes { object }),
             }
+            if sentence.sets_up() {
+                acts.push(Act::Request { verb: Verb::Program, object });
+            }
             if origin.group.is_some_and(|group| group.is_wrong_for(talker)) {
                 acts.push(Act::Odd("450.wrong-group"));
             }

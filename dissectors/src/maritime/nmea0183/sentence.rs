@@ -296,6 +296,21 @@ impl<'a> Sentence<'a> {
         }
     }
 
+    /// Whether it changes how a device is set up, rather than telling something: set commands of the makers, and those of the standard (EPV with
+    /// status C, SSD and VSD into a transponder, NRM with status C).
+    pub(crate) fn sets_up(&self) -> bool {
+        match self.address {
+            Address::Proprietary { code } => super::makers::sets_up(code, self.field(0)),
+            Address::Talker { formatter, .. } => match formatter {
+                "EPV" => self.field(0) == b"C",
+                "NRM" => self.field(4) == b"C",
+                "SSD" | "VSD" | "SPW" => true,
+                _ => false,
+            },
+            Address::Query { .. } => false,
+        }
+    }
+
     /// Whether it is longer than the standard allows, counting the CR LF it should end with.
     pub(crate) const fn is_too_long(&self) -> bool {
         self.raw.len() > STANDARD_LENGTH.wrapping_sub(2)
