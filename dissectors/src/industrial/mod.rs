@@ -2,11 +2,8 @@
 
 pub(crate) mod ads;
 pub(crate) mod bacnet;
-<<<<<<< HEAD
-pub(crate) mod codesys;
-=======
 pub(crate) mod bsap;
->>>>>>> main
+pub(crate) mod codesys;
 pub(crate) mod dnp3;
 pub(crate) mod egd;
 pub(crate) mod enip;
