@@ -119,6 +119,8 @@ const fn classes() -> [u8; 256] {
 /// A byte in each of the eight places of a word, and the highest bit of each.
 const EACH: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
+/// What lifts a plus sign (0x2B), and nothing below it, to the highest bit.
+const TO_HIGH_FROM_PLUS: u64 = 0x55;
 
 /// The commas of eight bytes, each by the highest bit of its place, when nothing else of them means anything in a sentence.
 ///
@@ -128,7 +130,7 @@ fn only_commas(word: u64) -> Option<u64> {
     let seven = word & !HIGH;
     let equal = |byte: u64| !((seven ^ EACH.wrapping_mul(byte)).wrapping_add(!HIGH)) & HIGH;
     // controls, starts and the star stand below the plus sign; what else does, blanks for one, is rare enough to be looked at singly
-    let below = !seven.wrapping_add(EACH.wrapping_mul(0x80 - b'+' as u64)) & HIGH;
+    let below = !seven.wrapping_add(EACH.wrapping_mul(TO_HIGH_FROM_PLUS)) & HIGH;
     let odd = below | equal(b'\\' as u64) | equal(0x7f) | (word & HIGH);
     if odd == 0 { Some(equal(b',' as u64)) } else { None }
 }
