@@ -45,8 +45,7 @@ fn key(set: u8, piece: u32) -> String {
 /// When the folder or the file cannot be written.
 pub fn write_folder(folder: &Path, baseline: &Baseline) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder)?;
-    std::fs::write(folder.join(FILE), serde_json::to_vec(baseline)?)?;
-    Ok(())
+    crate::policy_versions::replace(&folder.join(FILE), &serde_json::to_string(baseline)?)
 }
 
 /// Reads the baseline of a folder: that of a baseline itself, or of an analysis that has one in it.

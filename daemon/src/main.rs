@@ -31,6 +31,8 @@ enum Verb {
     /// Checks and shows zone policies
     #[command(subcommand)]
     Policy(command::policy::Verb),
+    /// Tells the running daemon what the ship is doing
+    State(command::state::Options),
     /// The whole pipeline over captures, as fast as it goes
     Analyze(command::analyze::Options),
     /// Every decoded message of captures, one JSON object a line
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Verb::Rules(verb) => command::rules::run(verb, &mut out),
         Verb::Uplink(verb) => command::uplink::run(verb, &mut out),
         Verb::Policy(verb) => command::policy::run(verb, &mut out),
+        Verb::State(options) => command::state::run(options, &mut out),
         Verb::Analyze(options) => command::analyze::run(options, &mut out),
         Verb::Decode(options) => command::decode::run(options, &mut out),
     };

@@ -31,6 +31,21 @@ const METRICS: &[(&str, MetricType, &str)] = &[
         MetricType::COUNTER,
         "Parts of the baseline that could not be read and are learned anew.",
     ),
+    (
+        "dogwatch_policy_changes_total",
+        MetricType::COUNTER,
+        "Changes of the policy file that took effect while running.",
+    ),
+    (
+        "dogwatch_policy_refused_total",
+        MetricType::COUNTER,
+        "Changes of the policy file that had errors; the old one stayed.",
+    ),
+    (
+        "dogwatch_would_alert",
+        MetricType::GAUGE,
+        "Kinds of findings that are only counted because their zone is watched.",
+    ),
     ("dogwatch_uplink_queue_records", MetricType::GAUGE, "Records waiting for the link, by class."),
     ("dogwatch_uplink_oldest_unsent_seconds", MetricType::GAUGE, "Age of the oldest record waiting for the link."),
     ("dogwatch_uplink_bytes_total", MetricType::COUNTER, "Bytes the uplink moved, both ways."),
@@ -152,6 +167,9 @@ fn samples(picture: &Picture, sample: &mut Sample<'_>) {
     sample("dogwatch_store_healthy", &[], f64::from(u8::from(picture.store.healthy)));
     sample("dogwatch_store_bytes", &[], picture.store.bytes as f64);
     sample("dogwatch_baseline_unread_total", &[], picture.baseline.unread as f64);
+    sample("dogwatch_policy_changes_total", &[], picture.policy_view.changes as f64);
+    sample("dogwatch_policy_refused_total", &[], picture.policy_view.refusals as f64);
+    sample("dogwatch_would_alert", &[], picture.policy_view.would_alert.0 as f64);
     let uplink = &picture.uplink;
     for (class, waiting) in ["critical", "high", "routine", "bulk"].into_iter().zip(uplink.waiting) {
         sample("dogwatch_uplink_queue_records", &[("class", class)], waiting as f64);

@@ -14,7 +14,13 @@ use crate::settings::SettingsError;
 /// When it cannot be read.
 pub fn read(file: &Path) -> anyhow::Result<Checked> {
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read the policy {}", file.display()))?;
-    Ok(check(&text, &file.display().to_string(), clock::now()))
+    Ok(check_text(&text, file))
+}
+
+/// Checks the text of a policy file; `file` is only its name for messages.
+#[must_use]
+pub fn check_text(text: &str, file: &Path) -> Checked {
+    check(text, &file.display().to_string(), clock::now())
 }
 
 /// Adds the maintenance windows of a file to a policy.

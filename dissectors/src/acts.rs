@@ -7,7 +7,8 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, Hash, RandomState};
 
 use dogwatch_model::{
-    Act, Attribute, Fact, FactValue, FieldValue, FieldVisitor, Fields, Message, Object, Speaker, Subject, Verb,
+    Act, Attribute, Direction, Fact, FactValue, FieldValue, FieldVisitor, Fields, Message, Object, Speaker, Subject,
+    Verb,
 };
 
 use crate::{ParseError, Sink};
@@ -108,12 +109,20 @@ pub(crate) struct Told {
     hashes: HashSet<u64>,
     hasher: RandomState,
     limit: usize,
+    /// Who speaks now: what both sides of a flow say of themselves are two facts.
+    speaker: Direction,
 }
 
 impl Told {
     /// Remembers at most `limit` facts.
     pub(crate) fn new(limit: usize) -> Self {
-        Self { hashes: HashSet::new(), hasher: RandomState::new(), limit: limit.max(1) }
+        Self { hashes: HashSet::new(), hasher: RandomState::new(), limit: limit.max(1), speaker: Direction::ToServer }
+    }
+
+    /// Facts from now on are told by the side that sends in this direction.
+    pub(crate) fn by(&mut self, speaker: Direction) -> &mut Self {
+        self.speaker = speaker;
+        self
     }
 
     /// Whether `fact` was not told yet; from now on it is.
@@ -124,7 +133,8 @@ impl Told {
             FactValue::Ip(ip) => (2, self.hasher.hash_one(ip)),
             FactValue::Mac(mac) => (3, self.hasher.hash_one(mac)),
         };
-        let hash = self.hasher.hash_one((Key(fact.about), fact.attribute, value));
+        let speaker = fact.about == Subject::Speaker && self.speaker == Direction::ToClient;
+        let hash = self.hasher.hash_one((Key(fact.about), speaker, fact.attribute, value));
         if self.hashes.len() >= self.limit && !self.hashes.contains(&hash) {
             self.hashes.clear();
         }
@@ -287,6 +297,8 @@ mod tests {
         assert_eq!(acts.as_slice(), &[Act::Odd("x"), Act::Says(fact("a")), Act::Says(fact("b"))]);
         let other = Fact { attribute: Attribute::Name, ..fact("a") };
         assert!(told.is_news(&other), "another attribute is another fact");
+        assert!(!told.is_news(&fact("a")));
+        assert!(told.by(Direction::ToClient).is_news(&fact("a")), "the other side says it of itself");
         assert!(!told.is_news(&fact("a")));
     }
 

@@ -67,7 +67,7 @@ struct DatagramFlow {
 
 impl Dissector for DatagramFlow {
     fn data(&mut self, chunk: &Chunk<'_>, out: &mut dyn Sink) -> Progress {
-        let mut emit = Emit::new(self.name, &mut self.told, out, &mut self.messages);
+        let mut emit = Emit::new(self.name, self.told.by(chunk.direction), out, &mut self.messages);
         if let Err(error) = (self.read)(chunk, &mut emit) {
             emit.error(error);
             self.failures = self.failures.saturating_add(1);

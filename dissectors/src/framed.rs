@@ -167,7 +167,7 @@ impl FramedFlow {
                     let Some(message) = rest.get(..need) else { break };
                     // A length of nothing would stand still for ever.
                     let len = len.max(1);
-                    let mut emit = Emit::new(self.name, &mut self.told, out, &mut self.messages);
+                    let mut emit = Emit::new(self.name, self.told.by(chunk.direction), out, &mut self.messages);
                     if let Err(error) = self.frames.read(chunk, message, &mut emit) {
                         emit.error(error);
                     }
@@ -180,7 +180,7 @@ impl FramedFlow {
                     self.frames.lost(chunk.direction);
                     self.losses = self.losses.saturating_add(1);
                     self.hopeless = self.losses >= PATIENCE && self.losses > self.messages;
-                    let mut emit = Emit::new(self.name, &mut self.told, out, &mut self.messages);
+                    let mut emit = Emit::new(self.name, self.told.by(chunk.direction), out, &mut self.messages);
                     self.frames.damaged(error, &mut emit);
                     side.searching = true;
                     used = used.saturating_add(1);

@@ -597,7 +597,9 @@ fn telecontrol_and_files() {
 }
 
 /// Attributes of the truth that we state too, by protocol.
-const FACTS: [(&str, &[&str]); 21] = [
+const FACTS: [(&str, &[&str]); 23] = [
+    ("goose", &["gocb_ref", "dataset", "goose_id", "appid"]),
+    ("sv", &["sv_id", "appid"]),
     ("powerlink", &["hostname", "product_code", "serial", "vendor_id"]),
     ("rtps", &["entity_name"]),
     ("mms", &["vendor", "model", "firmware"]),
@@ -851,6 +853,58 @@ fn buildings_and_drives() {
             ],
         ),
         80.0,
+    );
+}
+
+/// How often each key occurs.
+fn tally(keys: impl Iterator<Item = String>) -> BTreeMap<String, usize> {
+    keys.fold(BTreeMap::new(), |mut counts, key| {
+        *counts.entry(key).or_default() += 1;
+        counts
+    })
+}
+
+/// Compares how often each operation occurs with a baseline of another parser, whose rows carry neither time nor frame.
+fn compare_tally(log: &str, want: impl Fn(&Value) -> String, have: impl Fn(&Said) -> Option<String>) {
+    let Some(folder) = capture::corpus("captures") else { return };
+    for (path, file) in truth_files(&folder, log) {
+        let wanted = tally(capture::rows(&file).iter().map(&want));
+        let got = tally(capture::run(&path).said.iter().filter_map(&have));
+        let equal: usize = wanted.iter().map(|(key, count)| *count.min(got.get(key).unwrap_or(&0))).sum();
+        let all: usize = wanted.values().sum();
+        println!("{log} {equal} of {all}: want {wanted:?} have {got:?}");
+        assert!(equal * 100 >= all * 99, "{}: {equal} of {all}", path.display());
+    }
+}
+
+#[test]
+fn operations_of_zeek_baselines() {
+    let number = |row: &Value, name: &str| {
+        let text = row[name].as_str().unwrap_or_default().trim_start_matches("0x").to_owned();
+        u64::from_str_radix(&text, 16).map_or_else(|_| "null".to_owned(), |number| number.to_string())
+    };
+    compare_tally(
+        "zeek-s7comm_plus",
+        |row| format!("{} {}", number(row, "opcode"), number(row, "function_code")),
+        |said| {
+            let fields = &said.seen.fields;
+            (said.seen.protocol == "s7comm-plus" && fields.get("opcode").is_some()).then(|| {
+                let opcode = &fields["opcode"];
+                format!("{opcode} {}", fields.get("function").unwrap_or(&Value::Null))
+            })
+        },
+    );
+    compare_tally(
+        "zeek-bsap_serial_rdb",
+        |row| match row["func_code"].as_str().unwrap_or_default() {
+            name if name.starts_with("RSP_") => "answer".to_owned(),
+            name => name.to_lowercase().replace("_signal", "").replace('_', "-"),
+        },
+        |said| {
+            let is_database = |name: &str| said.seen.fields.get(name) == Some(&160.into());
+            (said.seen.protocol == "bsap" && (is_database("dfun") || is_database("sfun")))
+                .then(|| said.seen.kind.clone())
+        },
     );
 }
 

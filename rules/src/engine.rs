@@ -280,7 +280,7 @@ impl Rules {
         self.learning.seen(at);
         self.follow_state(at);
         if let Some(aggregates) = &mut self.aggregates {
-            aggregates.tick(at, self.state);
+            aggregates.tick(at, self.state, self.policy.as_ref(), directory);
         }
         let mut policy_raised = false;
         for detector in &mut self.detectors {

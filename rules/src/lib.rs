@@ -13,7 +13,6 @@ mod detector;
 mod engine;
 mod findings;
 mod learning;
-#[expect(dead_code, reason = "the detections that ask for the rest follow one by one")]
 mod own_ship;
 pub mod policy;
 mod seen;
@@ -23,4 +22,4 @@ pub use detector::{Card, Context, Detector, Directory, Raise, Threshold, Wants};
 pub use engine::{Rules, RulesCounters, Settings};
 pub use findings::{Cause, FindingTable, WouldAlert};
 pub use learning::{Baseline, Learning};
-pub use seen::{Account, FlowSeen, FlowStage, HealthSeen, Party, PolicySeen, Source, Volume};
+pub use seen::{Account, FlowSeen, FlowStage, HealthSeen, Identity, Party, PolicySeen, Source, Volume};

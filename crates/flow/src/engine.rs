@@ -214,10 +214,14 @@ impl Engine {
                     cx.observer.flow_established(id, unit.at, unit.frame, &flow);
                 }
                 entry.segment(side, segment, counters, &mut cx);
+                entry.profile(unit.at, segment.payload);
             }
             None if unit.bytes.is_empty() => {}
             None if unit.carrier == Carrier::Serial => entry.serial(side, unit.bytes, counters, &mut cx),
-            None => entry.reader.datagram(side, unit.bytes, counters, &mut cx),
+            None => {
+                entry.reader.datagram(side, unit.bytes, counters, &mut cx);
+                entry.profile(unit.at, unit.bytes);
+            }
         }
         let quiet = unit.at.since(entry.told).max(entry.told.since(unit.at));
         if quiet >= limits.progress_every {

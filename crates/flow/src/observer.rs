@@ -3,6 +3,8 @@
 use dogwatch_dissectors::ParseError;
 use dogwatch_model::{CaptureTime, Event, Flow};
 
+use crate::Profile;
+
 /// Names one live flow. Slots are used again after the flow has ended: an observer may keep a `Vec` indexed by [`FlowId::slot`] and clear the
 /// place in [`Observer::flow_ended`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -91,6 +93,8 @@ pub struct FlowSummary {
     pub gaps: u32,
     /// Bytes missing in these.
     pub lost_bytes: u64,
+    /// Sizes, cadence and randomness of its payloads while nobody recognises it; nothing for a flow that is read.
+    pub profile: Profile,
     /// Why it ended; `None` while it lives.
     pub ending: Option<Ending>,
 }

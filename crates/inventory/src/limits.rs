@@ -26,7 +26,7 @@ impl Default for Limits {
             addresses_per_asset: 16,
             values_per_attribute: 8,
             protocols_per_asset: 64,
-            value_chars: 256,
+            value_chars: 512,
             value_bytes: 64 * 1024 * 1024,
             pending_changes: 65_536,
         }

@@ -27,6 +27,25 @@ pub enum Conformity {
     Expired,
 }
 
+/// How unrecognised traffic looks: what an expert needs to tell a sensor's broadcast from a tunnel. Never a guess at its name.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct UnknownTraffic {
+    /// Packets with payload.
+    pub payloads: u64,
+    /// Bytes of payload.
+    pub payload_bytes: u64,
+    /// Bytes of the smallest payload.
+    pub least_bytes: u32,
+    /// Bytes of the largest payload.
+    pub most_bytes: u32,
+    /// Seconds between two payloads, on average.
+    pub interval_s: Option<f64>,
+    /// Standard deviation of these.
+    pub jitter_s: Option<f64>,
+    /// Entropy as a share of what is possible: text about 0.7, compressed or encrypted bytes near 1.
+    pub randomness: Option<f64>,
+}
+
 /// One pair of ends with one service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Connection {
@@ -52,6 +71,9 @@ pub struct Connection {
     pub dst_port: u16,
     /// Protocol recognised by content; `unclassified` when none was.
     pub app_protocol: String,
+    /// What can be said of traffic that nobody recognised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<UnknownTraffic>,
     /// Bytes from `src` to `dst`.
     pub bytes_ab: u64,
     /// Bytes from `dst` to `src`.

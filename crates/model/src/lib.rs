@@ -26,7 +26,7 @@ pub use asset::{
     Asset, AssetChange, AssetState, AttributeValue, DeviceClass, Disposition, Interface, ObservedProtocol,
     ProtocolRole, Provenance,
 };
-pub use connection::{Conformity, Connection, DirectionBoundary};
+pub use connection::{Conformity, Connection, DirectionBoundary, UnknownTraffic};
 pub use event::{Act, Attribute, Event, Fact, FactValue, Message, Of, Quantity, Speaker, Subject, Value, Verb};
 pub use fields::{FieldValue, FieldVisitor, Fields, NoFields};
 pub use finding::{

@@ -8,6 +8,7 @@ use std::time::Instant;
 use anyhow::Context;
 use dogwatch_flow::Frame;
 use dogwatch_model::{CaptureTime, Severity, SourceId};
+use dogwatch_report::incidents;
 use dogwatch_rules::Settings as RuleSettings;
 use dogwatch_rules::policy::{Mode, Policy};
 
@@ -34,7 +35,7 @@ pub struct Options {
     /// Adds the maintenance windows of this file to those of the policy
     #[arg(long, value_name = "FILE", requires = "policy")]
     windows: Option<PathBuf>,
-    /// Writes assets.json, findings.jsonl, connections.csv, health.json and baseline/ into this directory
+    /// Writes assets.json, findings.jsonl, incidents.json, connections.csv, health.json and baseline/ into this directory
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// One JSON object instead of a text
@@ -81,6 +82,10 @@ struct Summary {
     assets: usize,
     connections: usize,
     findings: BTreeMap<&'static str, u64>,
+    /// Kinds of findings only counted because their zone is watched.
+    would_alert: usize,
+    /// Stories among the findings.
+    incidents: usize,
     protocols: BTreeMap<&'static str, u64>,
     parse_errors: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
     lost: BTreeMap<&'static str, u64>,
@@ -186,6 +191,8 @@ fn summarise(options: &Options, pipeline: &Pipeline, replayed: Replayed, seconds
         assets: pipeline.inventory().len(),
         connections: pipeline.connection_count(),
         findings,
+        would_alert: pipeline.rules().findings().would_alert().count(),
+        incidents: incidents(pipeline.rules().findings().findings()).len(),
         protocols: pipeline.messages().sorted(),
         parse_errors,
         lost,
@@ -203,6 +210,8 @@ fn write_folder(folder: &Path, pipeline: &Pipeline, summary: &Summary) -> anyhow
         lines.push(b'\n');
     }
     std::fs::write(folder.join("findings.jsonl"), lines)?;
+    let stories = incidents(pipeline.rules().findings().findings());
+    std::fs::write(folder.join("incidents.json"), serde_json::to_vec_pretty(&stories)?)?;
     let mut table = Vec::new();
     dogwatch_report::connections_csv(&pipeline.connections(), &mut table)?;
     std::fs::write(folder.join("connections.csv"), table)?;
@@ -241,6 +250,12 @@ fn print(summary: &Summary, pipeline: &Pipeline, out: &mut dyn Write) -> std::io
     for damage in &summary.damaged {
         writeln!(out, "damaged: {damage}")?;
     }
+    for incident in incidents(pipeline.rules().findings().findings()) {
+        writeln!(out, "\nincident ({}): {}", incident.severity.as_str(), incident.title)?;
+        for step in incident.timeline {
+            writeln!(out, "  {} {} {}", step.at, step.detection, step.summary)?;
+        }
+    }
     let mut findings: Vec<_> = pipeline.rules().findings().findings().collect();
     findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.first_seen));
     writeln!(out, "\n{} finding(s)", findings.len())?;
@@ -248,6 +263,12 @@ fn print(summary: &Summary, pipeline: &Pipeline, out: &mut dyn Write) -> std::io
         writeln!(out, "{:8} {} {}", finding.severity.as_str(), finding.rule_id, finding.summary)?;
         writeln!(out, "         {} time(s), first {}, last {}", finding.count, finding.first_seen, finding.last_seen)?;
         writeln!(out, "         {}", finding.recommended_action)?;
+    }
+    if summary.would_alert > 0 {
+        writeln!(out, "\n{} kind(s) of findings only counted, because their zone is watched", summary.would_alert)?;
+    }
+    for would in pipeline.rules().findings().would_alert() {
+        writeln!(out, "{:8} {} {} ({} time(s))", would.severity.as_str(), would.detection, would.summary, would.count)?;
     }
     Ok(())
 }

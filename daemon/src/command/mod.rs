@@ -6,6 +6,7 @@ pub mod doctor;
 pub mod policy;
 pub mod rules;
 pub mod run;
+pub mod state;
 pub mod uplink;
 
 use std::process::ExitCode;

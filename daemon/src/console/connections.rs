@@ -64,6 +64,23 @@ impl<'a> Row<'a> {
         format!("{app_protocol} {carrier}")
     }
 
+    /// How unrecognised traffic looks; nothing where not one payload was seen.
+    fn looks(&self) -> Option<String> {
+        let seen = self.connection.profile.as_ref().filter(|profile| profile.payloads > 0)?;
+        let mut text = match (seen.least_bytes, seen.most_bytes) {
+            (least, most) if least == most => format!("{least} bytes"),
+            (least, most) => format!("{least} to {most} bytes"),
+        };
+        if let (Some(mean), Some(jitter)) = (seen.interval_s, seen.jitter_s) {
+            let regular = if jitter < 0.1 * mean { ", regular" } else { "" };
+            text.push_str(&format!(", every {mean:.3} s{regular}"));
+        }
+        if let Some(randomness) = seen.randomness {
+            text.push_str(&format!(", {:.0} % random", 100.0 * randomness));
+        }
+        Some(text)
+    }
+
     fn packets(&self) -> String {
         count(self.connection.packets)
     }

@@ -13,9 +13,10 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 /// The bar of the console aboard.
-const PLACES: [Place; 5] = [
+const PLACES: [Place; 6] = [
     Place { href: "/", label: "Overview" },
     Place { href: "/findings", label: "Findings" },
+    Place { href: "/incidents", label: "Incidents" },
     Place { href: "/assets", label: "Devices" },
     Place { href: "/connections", label: "Connections" },
     Place { href: "/zones", label: "Zones" },

@@ -7,6 +7,7 @@ mod assets;
 mod connections;
 mod events;
 mod findings;
+mod incidents;
 mod look;
 mod overview;
 mod zones;
@@ -68,6 +69,7 @@ fn routes(board: Arc<Board>, stop: watch::Receiver<bool>) -> Router {
         .route("/", get(overview::page))
         .route("/findings", get(findings::list))
         .route("/findings/{id}", get(findings::card))
+        .route("/incidents", get(incidents::list))
         .route("/assets", get(assets::list))
         .route("/assets.csv", get(assets::csv))
         .route("/assets/{id}", get(assets::page))
@@ -80,6 +82,7 @@ fn routes(board: Arc<Board>, stop: watch::Receiver<bool>) -> Router {
         .route("/api/health", get(api::health))
         .route("/api/findings", get(api::findings))
         .route("/api/findings/{id}", get(api::finding))
+        .route("/api/incidents", get(incidents::json))
         .route("/api/assets", get(api::assets))
         .route("/api/assets/{id}", get(api::asset))
         .route("/api/connections", get(api::connections))

@@ -352,9 +352,19 @@ fn policy_tile(picture: &Picture) -> Tile {
     let mut modes: Vec<&str> = picture.zones.iter().map(|zone| zone.mode).collect();
     modes.sort_unstable();
     modes.dedup();
-    let lines = vec![format!("Ship state: {}", word(picture.ship_state)), file.clone()];
+    let mut lines = vec![format!("Ship state: {}", word(picture.ship_state)), file.clone()];
+    let view = &picture.policy_view;
+    if let Some(problem) = view.refused.first().and_then(|problem| problem.lines().next()) {
+        lines.insert(0, format!("The file was changed and has errors; the policy before it stays in force. {problem}"));
+    }
+    if view.would_alert.0 > 0 {
+        lines.push(format!(
+            "Only counted, because their zone is watched: {}",
+            number_of(view.would_alert.0, "kind of finding", "kinds of findings")
+        ));
+    }
     Tile {
-        is_bad: false,
+        is_bad: !view.refused.is_empty(),
         heading: "Zone policy",
         big: modes.iter().map(|mode| mode_word(mode)).collect::<Vec<_>>().join(", "),
         lines,

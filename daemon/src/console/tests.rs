@@ -172,6 +172,7 @@ fn connection(text: &str) -> Connection {
         l4: "tcp".to_owned(),
         dst_port: 502,
         app_protocol: text.to_owned(),
+        profile: None,
         bytes_ab: 10,
         bytes_ba: 20,
         packets: 3,

@@ -12,7 +12,7 @@ use dogwatch_web::{Badge, bytes, number_of};
 use super::api::Shared;
 use super::findings::is_open;
 use super::look::Look;
-use crate::service::board::{Picture, ZoneView};
+use crate::service::board::{Picture, PolicyView, ZoneView};
 
 /// Protocols named in one cell.
 const NAMED: usize = 3;
@@ -54,6 +54,7 @@ struct Line {
 #[template(path = "zones.html")]
 struct Page<'a> {
     zones: &'a [ZoneView],
+    policy: &'a PolicyView,
     map: String,
     columns: Vec<String>,
     lines: Vec<Line>,
@@ -66,6 +67,13 @@ impl Page<'_> {
             "ot" | "it" => zone.class.to_uppercase(),
             other => other.to_owned(),
         }
+    }
+
+    /// Who put the policy in force, and since when.
+    fn in_force(&self) -> String {
+        let hash: String = self.policy.hash.chars().take(12).collect();
+        let by = self.policy.author.as_ref().map_or_else(String::new, |author| format!(" by {author}"));
+        format!("In force since {} UTC{by}, text {hash}.", dogwatch_web::utc(self.policy.since))
     }
 
     fn label<'n>(&'n self, id: &'n str) -> &'n str {
@@ -92,6 +100,7 @@ pub(super) async fn page(State(board): Shared, look: Look) -> Response {
         .collect();
     let page = Page {
         zones: &picture.zones,
+        policy: &picture.policy_view,
         map,
         columns,
         lines,

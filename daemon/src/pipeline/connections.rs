@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
-use dogwatch_flow::{FlowSummary, Traffic};
+use dogwatch_flow::{FlowSummary, Profile, Traffic};
 use dogwatch_inventory::{AssetIx, Inventory};
-use dogwatch_model::{CaptureTime, Connection, Flow, IdKind, Mac, SourceId, Transport, stable_id};
+use dogwatch_model::{CaptureTime, Connection, Flow, IdKind, Mac, SourceId, Transport, UnknownTraffic, stable_id};
 use dogwatch_rules::policy::Policy;
 use foldhash::quality::RandomState;
 
@@ -19,22 +19,34 @@ const LIMIT: usize = 32_768;
 pub(super) struct Moved {
     pub(super) forward: Traffic,
     pub(super) backward: Traffic,
+    pub(super) profile: Profile,
 }
 
 impl Moved {
+    /// All that the summary says.
+    pub(super) const fn all(summary: &FlowSummary) -> Self {
+        Self { forward: summary.forward, backward: summary.backward, profile: summary.profile }
+    }
+
     /// From `before` to what the summary says now.
-    pub(super) const fn since(before: &Self, summary: &FlowSummary) -> Self {
+    pub(super) fn since(before: &Self, summary: &FlowSummary) -> Self {
         const fn less(now: Traffic, before: Traffic) -> Traffic {
             Traffic {
                 packets: now.packets.saturating_sub(before.packets),
                 bytes: now.bytes.saturating_sub(before.bytes),
             }
         }
-        Self { forward: less(summary.forward, before.forward), backward: less(summary.backward, before.backward) }
+        // a flow that is read by now has no profile any more, and the one it had was of another row
+        let profile = match summary.protocol {
+            Some(_) => Profile::default(),
+            None => summary.profile.since(&before.profile),
+        };
+        let (forward, backward) = (less(summary.forward, before.forward), less(summary.backward, before.backward));
+        Self { forward, backward, profile }
     }
 
     pub(super) const fn turned(self) -> Self {
-        Self { forward: self.backward, backward: self.forward }
+        Self { forward: self.backward, backward: self.forward, profile: self.profile }
     }
 
     pub(super) const fn packets(&self) -> u64 {
@@ -59,6 +71,7 @@ struct Totals {
     bytes_ab: u64,
     bytes_ba: u64,
     packets: u64,
+    profile: Profile,
     first: CaptureTime,
     last: CaptureTime,
 }
@@ -106,6 +119,7 @@ impl Connections {
             totals.bytes_ab += moved.forward.bytes;
             totals.bytes_ba += moved.backward.bytes;
             totals.packets += moved.packets();
+            totals.profile.merge(&moved.profile);
             totals.first = totals.first.min(summary.first);
             totals.last = totals.last.max(summary.last);
         } else if self.rows.len() >= LIMIT {
@@ -116,6 +130,7 @@ impl Connections {
                 bytes_ab: moved.forward.bytes,
                 bytes_ba: moved.backward.bytes,
                 packets: moved.packets(),
+                profile: moved.profile,
                 first: summary.first,
                 last: summary.last,
             };
@@ -171,6 +186,7 @@ impl Connections {
                 l4,
                 dst_port: key.port,
                 app_protocol,
+                profile: key.protocol.is_none().then(|| unknown(&totals.profile)),
                 bytes_ab: totals.bytes_ab,
                 bytes_ba: totals.bytes_ba,
                 packets: totals.packets,
@@ -181,6 +197,20 @@ impl Connections {
             all.insert((totals.first, text), record);
         }
         all.into_values().collect()
+    }
+}
+
+/// The profile as it is shown.
+fn unknown(sums: &Profile) -> UnknownTraffic {
+    let cadence = sums.cadence();
+    UnknownTraffic {
+        payloads: sums.payloads,
+        payload_bytes: sums.bytes,
+        least_bytes: sums.least,
+        most_bytes: sums.most,
+        interval_s: cadence.map(|(mean, _)| mean),
+        jitter_s: cadence.map(|(_, deviation)| deviation),
+        randomness: sums.randomness(),
     }
 }
 

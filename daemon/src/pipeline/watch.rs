@@ -156,7 +156,9 @@ impl Watch {
                         link_is_gateway,
                     });
                     let end = policy.end(placed, mac, ip, link_is_gateway);
-                    (zone, declared) = (zone.or(end.zone), declared.or(end.asset));
+                    // A unit behind a gateway is in the gateway's zone; that the gateway is declared does not declare the unit.
+                    let of_end = end.asset.filter(|_| interface.modbus_unit.is_none());
+                    (zone, declared) = (zone.or(end.zone), declared.or(of_end));
                 }
                 if interface.n2k_name.is_some() || interface.n2k_source.is_some() {
                     zone = zone.or_else(|| policy.bus_zone(&selectors.bus));
@@ -314,7 +316,7 @@ impl Watch {
     fn add_traffic(&mut self, id: FlowId, summary: &FlowSummary, is_over: bool) -> u64 {
         let Some(state) = self.flows.get_mut(id.slot()).and_then(Option::as_mut) else { return 0 };
         let moved = Moved::since(&state.told, summary);
-        state.told = Moved { forward: summary.forward, backward: summary.backward };
+        state.told = Moved::all(summary);
         // a long conversation counts once it has shown both its sides, or has had time to
         if !state.is_in_mirror && (is_over || summary.tcp.established) {
             state.is_in_mirror = true;

@@ -107,6 +107,29 @@ pub struct StoreView {
     pub bytes: u64,
 }
 
+/// The policy in force, and what became of changes.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct PolicyView {
+    /// The file.
+    pub file: String,
+    /// SHA-256 of the text in force, hex.
+    pub hash: String,
+    /// Who put it in force by a command.
+    pub author: Option<String>,
+    /// Since when.
+    pub since: CaptureTime,
+    /// What is wrong with the file as it is now; the policy in force is the one before. Empty when all is well.
+    pub refused: Vec<String>,
+    /// Changes that took effect.
+    pub changes: u64,
+    /// Changes that were refused.
+    pub refusals: u64,
+    /// What would be told if the zones that are watched were enforced: kinds and times, since the policy is in force.
+    pub would_alert: (u64, u64),
+    /// The latest daily summary of that.
+    pub summary: String,
+}
+
 /// What was learned, and whether it is kept.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct BaselineView {
@@ -131,6 +154,8 @@ pub struct Picture {
     pub ship_state: ShipState,
     /// Policy file, when there is one.
     pub policy: Option<String>,
+    /// The policy in force.
+    pub policy_view: PolicyView,
     /// Capture sources.
     pub sources: Vec<SourceView>,
     /// Zones.
@@ -168,6 +193,7 @@ impl Picture {
             vessel: String::new(),
             ship_state: ShipState::Unknown,
             policy: None,
+            policy_view: PolicyView::default(),
             sources: Vec::new(),
             zones: Vec::new(),
             assets: Arc::default(),

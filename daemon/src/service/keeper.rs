@@ -2,6 +2,7 @@
 //! through a bounded channel, and what does not fit stays with the pipeline until the next second.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -36,6 +37,8 @@ pub(super) struct Parcel {
     pub(super) assets: Vec<Asset>,
     /// What was learned so far, now and then.
     pub(super) baseline: Option<Box<Baseline>>,
+    /// Where it shall stand as files, too.
+    pub(super) files: Option<PathBuf>,
 }
 
 impl Parcel {
@@ -44,6 +47,7 @@ impl Parcel {
         self.findings.extend(later.findings);
         self.assets.extend(later.assets);
         self.baseline = later.baseline.or(self.baseline.take());
+        self.files = later.files.or(self.files.take());
     }
 
     /// Whether there is nothing in it.
@@ -160,6 +164,9 @@ impl<F: Fn()> Keeper<F> {
         self.keep_findings(parcel.findings);
         if let Some(baseline) = parcel.baseline {
             self.keep_baseline(&baseline);
+            if let Some(folder) = parcel.files {
+                self.write_files(&folder, &baseline);
+            }
         }
         (self.on_commit)();
     }
@@ -239,6 +246,24 @@ impl<F: Fn()> Keeper<F> {
             Err(error) => {
                 self.troubled("what was learned could not be stored; the next try is in a few minutes", &error)
             }
+        }
+    }
+
+    /// Writes the baseline and the findings behind it for the commands, which may not open the store while it is in use.
+    fn write_files(&self, folder: &Path, baseline: &Baseline) {
+        let findings = Arc::clone(&self.board.picture().findings);
+        let mut lines = Vec::new();
+        for finding in findings.values() {
+            if serde_json::to_writer(&mut lines, finding).is_ok() {
+                lines.push(b'\n');
+            }
+        }
+        let written = std::fs::create_dir_all(folder)
+            .and_then(|()| std::fs::write(folder.with_file_name("findings.jsonl"), lines))
+            .map_err(anyhow::Error::from)
+            .and_then(|()| crate::baseline::write_folder(folder, baseline));
+        if let Err(error) = written {
+            tracing::warn!(%error, folder = %folder.display(), "what was learned could not be written for the commands");
         }
     }
 

@@ -1,7 +1,9 @@
 //! The daemon: opens what the settings name, starts the keeper, the console and the uplink, and watches until it is told to stop.
 
 pub mod board;
+pub mod control;
 mod keeper;
+mod policy_watch;
 mod queue;
 pub mod still;
 mod watchkeeper;
@@ -26,7 +28,7 @@ use crate::capture::serial::{SerialLine, SerialSettings};
 use crate::settings::{Settings, Source, Uplink as UplinkSettings};
 use crate::uplink::{Deadlines, Https, LinkState, Uplink, UplinkHandle, UplinkStatus, load_or_make_key};
 use crate::{clock, console, policy_file};
-use board::{Board, UplinkView};
+use board::{Board, PolicyView, UplinkView};
 use keeper::{SharedStore, lock};
 use queue::{KIND_HEALTH, StoreQueue};
 use watchkeeper::{Input, Port, Watchkeeper};
@@ -40,9 +42,10 @@ const HEALTH_EVERY: Duration = Duration::from_secs(3_600);
 /// When something named in the settings cannot be opened. Once everything is open, faults are told and survived.
 pub fn run(settings: &Settings) -> anyhow::Result<()> {
     anyhow::ensure!(!settings.source.is_empty(), "no [[source]] is configured: there is nothing to listen to");
-    let policy = settings.policy.file.as_deref().map(policy_file::load).transpose()?;
+    let reading = settings.policy.file.as_deref().map(first_policy).transpose()?;
+    let (policy, view) = reading.unzip();
     let board = Arc::new(Board::new(clock::now()));
-    show_policy(&board, policy.as_ref(), settings.policy.file.as_deref());
+    show_policy(&board, policy.as_ref(), view.unwrap_or_default());
     let captures = settings.source.iter().map(open_source).collect::<anyhow::Result<Vec<_>>>()?;
     let (store, report) = open_store(settings)?;
     let store: SharedStore = Arc::new(std::sync::Mutex::new(store));
@@ -81,8 +84,18 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
     runtime.spawn(report_health(Arc::clone(&store), Arc::clone(&board), stopped));
     let (outbox, keeper) = keeper::start(Arc::clone(&store), Arc::clone(&board), &report, on_commit)?;
     runtime.spawn(stop_on_signal(Arc::clone(&stop)));
+    let reload = Arc::new(AtomicBool::new(false));
+    runtime.spawn(reload_on_signal(Arc::clone(&reload)));
+    let readings = match &settings.policy.file {
+        Some(file) => {
+            let in_force = board.picture().policy_view.hash.clone();
+            Some(policy_watch::start(file.clone(), in_force, reload, Arc::clone(&stop))?)
+        }
+        None => None,
+    };
+    let control = control::Control::new(&settings.store.directory);
 
-    Watchkeeper::new(pipeline, captures, outbox, board).run(&stop);
+    Watchkeeper::new(pipeline, captures, outbox, board).listening(control, readings).run(&stop);
 
     // the outbox is gone with the watchkeeper: the keeper writes what is left and ends
     if keeper.join().is_err() {
@@ -100,9 +113,24 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn show_policy(board: &Board, policy: Option<&Policy>, file: Option<&Path>) {
+/// The policy the daemon starts with; it must be right.
+fn first_policy(file: &Path) -> anyhow::Result<(Policy, PolicyView)> {
+    let policy = policy_file::load(file)?;
+    let reading = policy_watch::read(file);
+    let view = PolicyView {
+        file: file.display().to_string(),
+        hash: reading.hash,
+        author: reading.author,
+        since: clock::now(),
+        ..PolicyView::default()
+    };
+    Ok((policy, view))
+}
+
+fn show_policy(board: &Board, policy: Option<&Policy>, view: PolicyView) {
     board.update(|picture| {
-        picture.policy = file.map(|file| file.display().to_string());
+        picture.policy = policy.map(|_| view.file.clone());
+        picture.policy_view = view;
         picture.vessel = policy.map(|policy| policy.vessel.name.clone()).unwrap_or_default();
     });
 }
@@ -307,6 +335,18 @@ fn health_of(board: &Board) -> Health {
         ship_state: picture.ship_state,
         position: None,
         notes: picture.store.notes.clone(),
+    }
+}
+
+/// SIGHUP: the policy file is read at once.
+async fn reload_on_signal(reload: Arc<AtomicBool>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
+        tracing::error!("SIGHUP cannot be received; a changed policy is noticed within seconds all the same");
+        return;
+    };
+    while hangup.recv().await.is_some() {
+        reload.store(true, Ordering::Relaxed);
     }
 }
 

@@ -4,13 +4,17 @@ use std::collections::BTreeSet;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use dogwatch_flow::{Frame, LinkType};
 use dogwatch_model::{AssetChange, CaptureTime, SourceId};
+use dogwatch_rules::PolicySeen;
 
 use super::board::{Board, SourceView};
+use super::control::Control;
 use super::keeper::{Outbox, Parcel};
+use super::policy_watch::Reading;
 use super::still::zone_views;
 use crate::capture::live::{LiveCapture, LiveCounters, Visit, wait};
 use crate::capture::paced::PacedFile;
@@ -133,6 +137,14 @@ pub(super) struct Watchkeeper {
     board: Arc<Board>,
     tables: Instant,
     baseline: Instant,
+    /// What people aboard tell.
+    control: Option<Control>,
+    /// Policy files that were read.
+    readings: Option<Receiver<Reading>>,
+    /// The daemon stops: the beat is the last one.
+    is_over: bool,
+    /// The day of the latest summary of what is only watched, and the count then.
+    watched: (i64, u64),
 }
 
 impl Watchkeeper {
@@ -141,7 +153,25 @@ impl Watchkeeper {
             let info = crate::capture::SourceInfo { label: port.name.clone(), interface: Some(port.name.clone()) };
             port.source = pipeline.add_source(info);
         }
-        Self { pipeline, ports, outbox, board, tables: Instant::now(), baseline: Instant::now() }
+        Self {
+            pipeline,
+            ports,
+            outbox,
+            board,
+            tables: Instant::now(),
+            baseline: Instant::now(),
+            control: None,
+            readings: None,
+            is_over: false,
+            watched: (i64::MIN, 0),
+        }
+    }
+
+    /// Follows what people aboard tell, and changes of the policy.
+    pub(super) fn listening(mut self, control: Control, readings: Option<Receiver<Reading>>) -> Self {
+        (self.control, self.readings) = (Some(control), readings);
+        self.take_told();
+        self
     }
 
     /// Runs until `stop` is set; what is new then is handed over before it returns.
@@ -159,6 +189,7 @@ impl Watchkeeper {
             }
         }
         self.pipeline.finish();
+        self.is_over = true;
         self.beat(BEAT, true);
     }
 
@@ -213,6 +244,8 @@ impl Watchkeeper {
                 port.input.is_up(),
             );
         }
+        let with_all = self.take_reading();
+        let is_asked = self.take_told();
         self.pipeline.tick(clock::now());
         let news = self.pipeline.take_news();
         let changed: BTreeSet<&str> = news
@@ -228,15 +261,90 @@ impl Watchkeeper {
             .pipeline
             .inventory()
             .assets()
-            .filter(|asset| changed.contains(asset.asset_id.as_str()))
+            .filter(|asset| with_all || changed.contains(asset.asset_id.as_str()))
             .cloned()
             .collect();
-        let baseline = with_baseline.then(|| {
+        let baseline = (with_baseline || is_asked).then(|| {
             self.baseline = Instant::now();
             Box::new(self.pipeline.rules().baseline())
         });
-        self.outbox.send(Parcel { findings: news.findings, assets, baseline });
+        // who asks, and who looks after a stop, reads it as files
+        let files = self.control.as_ref().map(Control::baseline).filter(|_| is_asked || self.is_over);
+        self.outbox.send(Parcel { findings: news.findings, assets, baseline, files });
+        self.sum_up();
         self.show(since);
+    }
+
+    /// A policy file was read: takes it over, or keeps the old one and says so. Whether every device was placed anew.
+    fn take_reading(&mut self) -> bool {
+        let Some(reading) = self.readings.as_ref().and_then(|readings| readings.try_recv().ok()) else { return false };
+        let view = self.board.picture().policy_view.clone();
+        let refused = reading.problems.first().map(String::as_str).filter(|_| reading.policy.is_none());
+        let (at, author) = (clock::now(), reading.author.as_deref());
+        let seen = PolicySeen { at, file: &view.file, hash: &reading.hash, author, refused };
+        let vessel = reading.policy.as_ref().map(|policy| policy.vessel.name.clone());
+        match refused {
+            Some(problem) => {
+                tracing::error!(file = view.file, problem, "the changed policy has errors; the old one stays in force")
+            }
+            None => tracing::info!(file = view.file, hash = reading.hash, author, "the changed policy is in force"),
+        }
+        let is_taken = reading.policy.is_some();
+        self.pipeline.policy_changed(reading.policy.map(|policy| *policy), &seen);
+        self.board.update(|picture| {
+            let view = &mut picture.policy_view;
+            view.refused.clone_from(&reading.problems);
+            if is_taken {
+                (view.hash, view.author, view.since) = (reading.hash.clone(), reading.author.clone(), at);
+                view.refused.clear();
+                view.changes += 1;
+            } else {
+                view.refusals += 1;
+            }
+            if let Some(vessel) = vessel {
+                picture.vessel = vessel;
+            }
+        });
+        if is_taken {
+            self.watched.1 = 0;
+        }
+        is_taken
+    }
+
+    /// What people aboard told; whether somebody asks for the baseline.
+    fn take_told(&mut self) -> bool {
+        let Some(control) = &mut self.control else { return false };
+        let told = control.look();
+        if let Some(state) = told.state {
+            self.pipeline.set_state(state, clock::now());
+        }
+        told.wants_baseline
+    }
+
+    /// Once a day: what was only watched.
+    fn sum_up(&mut self) {
+        let (mut kinds, mut times) = (0_u64, 0_u64);
+        for would in self.pipeline.rules().findings().would_alert() {
+            (kinds, times) = (kinds + 1, times.saturating_add(would.count));
+        }
+        let day = clock::now().seconds().div_euclid(86_400);
+        let is_new_day = day != self.watched.0 && self.watched.0 != i64::MIN;
+        let summary = is_new_day.then(|| {
+            let today = times.saturating_sub(self.watched.1);
+            format!("{today} times in a day something was seen that would be a finding if its zone were enforced ({kinds} kinds)")
+        });
+        if day != self.watched.0 {
+            self.watched = (day, times);
+        }
+        if let Some(summary) = &summary {
+            tracing::info!("{summary}");
+        }
+        self.board.update(|picture| {
+            picture.policy_view.would_alert = (kinds, times);
+            if let Some(summary) = summary {
+                picture.policy_view.summary = summary;
+            }
+        });
     }
 
     fn show(&mut self, since: Duration) {

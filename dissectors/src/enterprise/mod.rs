@@ -3,6 +3,7 @@
 pub(crate) mod amqp;
 pub(crate) mod arp;
 pub(crate) mod bittorrent;
+pub(crate) mod browser;
 pub(crate) mod cdp;
 pub(crate) mod coap;
 pub(crate) mod dcerpc;

@@ -295,6 +295,11 @@ impl Capture {
             return;
         }
         let side = &mut conversation.sides[at];
+        if side.next.is_none() && payload == [0] {
+            // A keep-alive in front of everything else is no byte of the stream.
+            side.next = Some(sequence.wrapping_add(1));
+            return;
+        }
         side.next.get_or_insert(sequence);
         side.waiting.entry(sequence).or_insert_with(|| payload.to_vec());
         let mut heard = Recorder::default();

@@ -7,21 +7,30 @@ mod key;
 mod presence;
 mod row;
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use dogwatch_model::{Act, CaptureTime, Event, Initiator, Object, Severity, ShipState, Transport};
 use serde::{Deserialize, Serialize};
 
 pub use key::{Carrier, Host, Key, What, Word};
 pub use presence::Presence;
 pub use row::Row;
+pub(crate) use row::joined;
 
 use crate::detections::remembered::Remembered;
-use crate::policy::{Class, Policy, ZoneIx, is_public};
+use crate::detector::Directory;
+use crate::policy::{AppName, Class, Policy, ZoneIx, is_public};
 use crate::seen::{FlowSeen, FlowStage, Identity, Party, Source};
 
 /// Aggregates kept.
 const MOST: usize = 16_384;
 /// Zones whose names are kept; a policy has at most 250, and it may change.
 const MOST_ZONES: usize = 1_000;
+/// Declared assets whose being heard is remembered; a policy has no more.
+const MOST_HEARD: usize = 20_000;
+/// How often the inventory is asked for them.
+const SURVEY_EVERY: Duration = Duration::from_secs(10);
 /// No zone, or one too many.
 const NO_ZONE: u16 = u16::MAX;
 /// Below it stands a server's port, where nothing else tells which side serves (RFC 6335: dynamic ports begin here).
@@ -36,6 +45,10 @@ pub struct Aggregates {
     /// The place in `zones` of each zone of the policy in force.
     places: Vec<u16>,
     presence: Presence,
+    /// Ids of declared assets of which the inventory has a row.
+    heard: BTreeSet<String>,
+    /// When is looked for them next.
+    survey: CaptureTime,
 }
 
 /// The same as it is kept between runs.
@@ -45,6 +58,9 @@ pub struct Learned {
     pub zones: Vec<String>,
     /// How long was looked at.
     pub presence: Presence,
+    /// Ids of declared assets that were heard, also of those that only keep the house in order, such as switches.
+    #[serde(default)]
+    pub heard: BTreeSet<String>,
     /// The aggregates, by key.
     pub rows: Vec<(Key, CaptureTime, Row)>,
 }
@@ -61,8 +77,14 @@ impl Aggregates {
     /// An empty table for the policy in force.
     #[must_use]
     pub fn new(policy: Option<&Policy>) -> Self {
-        let mut all =
-            Self { rows: Remembered::new(MOST), zones: Vec::new(), places: Vec::new(), presence: Presence::default() };
+        let mut all = Self {
+            rows: Remembered::new(MOST),
+            zones: Vec::new(),
+            places: Vec::new(),
+            presence: Presence::default(),
+            heard: BTreeSet::new(),
+            survey: CaptureTime(i64::MIN),
+        };
         all.follow(policy);
         all
     }
@@ -92,13 +114,14 @@ impl Aggregates {
     #[must_use]
     pub fn learned(&self) -> Learned {
         let rows = self.rows.entries().into_iter().map(|(key, touched, row)| (key, touched, row.clone())).collect();
-        Learned { zones: self.zones.clone(), presence: self.presence.clone(), rows }
+        Learned { zones: self.zones.clone(), presence: self.presence.clone(), heard: self.heard.clone(), rows }
     }
 
     /// Takes up what an earlier run added up.
     pub(crate) fn recall(&mut self, learned: Learned, policy: Option<&Policy>) {
         self.zones = learned.zones.into_iter().take(MOST_ZONES).collect();
         self.presence = learned.presence;
+        self.heard = learned.heard.into_iter().take(MOST_HEARD).collect();
         self.rows.recall(learned.rows);
         self.follow(policy);
     }
@@ -110,8 +133,27 @@ impl Aggregates {
     }
 
     /// A second went by.
-    pub(crate) fn tick(&mut self, at: CaptureTime, state: ShipState) {
+    pub(crate) fn tick(
+        &mut self,
+        at: CaptureTime,
+        state: ShipState,
+        policy: Option<&Policy>,
+        directory: &dyn Directory,
+    ) {
         self.presence.tick(at, state);
+        if at < self.survey {
+            return;
+        }
+        self.survey = at.plus(SURVEY_EVERY);
+        for asset in policy.into_iter().flat_map(|policy| &policy.assets) {
+            let is_heard = || {
+                asset.ip.iter().any(|ip| directory.row_of_ip(*ip).is_some())
+                    || asset.mac.iter().any(|mac| directory.row_of_mac(*mac).is_some())
+            };
+            if !self.heard.contains(&asset.id) && self.heard.len() < MOST_HEARD && is_heard() {
+                self.heard.insert(asset.id.clone());
+            }
+        }
     }
 
     /// A flow reached a stage; `raised` is the worst finding it has just caused.
@@ -131,7 +173,7 @@ impl Aggregates {
         {
             return;
         }
-        let port = if seen.protocol.is_some() { 0 } else { seen.flow.dst_port };
+        let port = seen.flow.dst_port;
         if seen.protocol.is_none() && port >= FIRST_DYNAMIC_PORT && seen.flow.initiator == Initiator::Unknown {
             return;
         }
@@ -188,7 +230,8 @@ impl Aggregates {
                 _ => continue,
             };
             let protocol = Some(event.message.protocol);
-            let key = self.key(from, to, policy, protocol, event.flow.transport, 0, what);
+            let port = if to.is_some() { event.flow.dst_port } else { 0 };
+            let key = self.key(from, to, policy, protocol, event.flow.transport, port, what);
             let is_known = self.rows.touch(key, event.at).is_some();
             let bus = if event.flow.transport == Transport::Can { source.selector } else { "" };
             let row = if is_known { self.rows.touch(key, event.at) } else { self.begin(key, event.at, from, to, bus) };
@@ -226,7 +269,10 @@ impl Aggregates {
             None => party.identity(),
         };
         let carrier = match (protocol, transport) {
-            (Some(_), Transport::Tcp | Transport::Udp) => Carrier::of(transport, 0),
+            // the policy knows it by name, wherever it is served
+            (Some(protocol), Transport::Tcp | Transport::Udp) if AppName::of_protocol(protocol).is_some() => {
+                Carrier::of(transport, 0)
+            }
             _ => Carrier::of(transport, port),
         };
         Key {

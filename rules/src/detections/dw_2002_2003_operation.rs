@@ -1,12 +1,13 @@
-//! DW-2002, DW-2003 and their neighbours DW-2006, DW-2010, DW-4004: the two may talk, but not do this. The judge of the policy says which field of
-//! the nearest line failed; that field decides on the detection.
+//! DW-2002, DW-2003 and their neighbours DW-2006, DW-2008, DW-2010, DW-4004: the two may talk, but not do this, or not as often. The judge of the
+//! policy says which field of the nearest line failed; that field decides on the detection. A rate is overrun when it is for two periods running.
 
 use dogwatch_model::{Act, Event, FieldValue, FieldVisitor, Mac, Object, Severity, Verb};
 
+use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::findings::{Cause, call};
-use crate::policy::{Ask, Denial, Mode, Policy, Verdict};
-use crate::seen::{Party, service};
+use crate::policy::{Ask, Counted, Denial, LineIx, Mode, Policy, RateMeter, Verdict};
+use crate::seen::{Identity, Party, service};
 
 const WHY_OPERATION: &str = "Reading shows how the machinery runs; writing, controlling and programming change it. A station that was only given \
                              leave to look and now acts can stop an engine or move a valve.";
@@ -23,6 +24,11 @@ const EXPIRED: Card = Card {
     why: "Leave for this work was given until a date. It goes on after the end: either nobody told the monitor, or nobody told the engineer to stop.",
     e26: &["4.2.1", "4.2.4", "4.2.6"],
 };
+const RATE: Card = Card {
+    id: "DW-2008",
+    why: "The plan says how often this may be asked or ordered. Far more than that keeps the controller from its work or wears out what it drives.",
+    e26: &["4.2.1", "4.3.1"],
+};
 const STATE: Card = Card {
     id: "DW-2010",
     why: "What is normal alongside can endanger the ship at sea. This operation is only allowed in another state of the ship.",
@@ -34,13 +40,26 @@ const VALUE: Card = Card {
     e26: &["4.2.1", "4.3.1"],
 };
 
-/// See the file's head. Keeps no state: the table of findings knows what was told.
-#[derive(Default)]
-pub(super) struct Operation;
+/// How many periods' worth of operations may come at once, and for how many periods running a rate must be overrun (catalogue: `burst`).
+const BURST: f64 = 2.0;
+const PERIODS: u64 = 2;
+/// Pairs whose rate is watched.
+const REMEMBERED: usize = 8_192;
+
+/// See the file's head. What was told is known by the table of findings; only rates need counting.
+pub(super) struct Operation {
+    rates: Remembered<(LineIx, Identity, Identity), RateMeter>,
+}
+
+impl Default for Operation {
+    fn default() -> Self {
+        Self { rates: Remembered::new(REMEMBERED) }
+    }
+}
 
 impl Detector for Operation {
     fn cards(&self) -> &'static [&'static Card] {
-        &[&OPERATION, &ADDRESS, &EXPIRED, &STATE, &VALUE]
+        &[&OPERATION, &ADDRESS, &EXPIRED, &RATE, &STATE, &VALUE]
     }
 
     fn wants(&self) -> Wants {
@@ -71,12 +90,52 @@ impl Detector for Operation {
             };
             match policy.judge(&ask) {
                 // the policy has spoken: a write it allows is no first write to wonder about
-                Verdict::Allowed { .. } | Verdict::AllowedByException { .. } | Verdict::AllowedByWindow { .. } => {
-                    cx.policy_spoke()
+                Verdict::Allowed { line, .. }
+                | Verdict::AllowedByException { line }
+                | Verdict::AllowedByWindow { line, .. } => {
+                    cx.policy_spoke();
+                    self.count(event, from, to, line, policy, cx);
                 }
                 Verdict::Denied(denial) => deny(event, from, to, (verb, object), policy, &ask, denial, cx),
             }
         }
+    }
+}
+
+impl Operation {
+    /// Counts an allowed operation against the rate of its line.
+    fn count(
+        &mut self,
+        event: &Event<'_>,
+        from: &Party,
+        to: &Party,
+        index: LineIx,
+        policy: &Policy,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(rate) = policy.line(index).and_then(|line| line.rate) else { return };
+        if rate.counted != Counted::Operations {
+            return;
+        }
+        let pair = (index, from.identity(), to.identity());
+        let meter = self.rates.touch_or(pair, event.at, || RateMeter::new(rate, BURST));
+        if meter.rate() != rate {
+            *meter = RateMeter::new(rate, BURST);
+        }
+        if meter.take(event.at, 1).is_none_or(|periods| periods < PERIODS) {
+            return;
+        }
+        let (who, whom) = (cx.call(from), cx.call(to));
+        let line = policy.line_name(index);
+        let key = format!("{:?}|{:?}|{line}", pair.1, pair.2);
+        cx.raise(key.as_bytes(), &RATE, event.at, || Raise {
+            confidence: 0.85,
+            to: Some(*to),
+            summary: format!("{who} asks {whom} more often than {rate}"),
+            fields: vec![("rate".to_owned(), rate.to_string()), ("line".to_owned(), line.clone())],
+            expected: format!("at most {rate}, as {line} allows"),
+            ..Raise::of_event(&RATE, event, from)
+        });
     }
 }
 
@@ -264,6 +323,22 @@ reason = "conning"
   table = "holding"
   addr = ["100-120"]
 "#;
+
+    #[test]
+    fn twice_the_rate_for_two_periods() {
+        let told = |per_second: u32| {
+            let mut bench = Bench::new(Some(crate::detections::bench::SHIP), Box::<Operation>::default());
+            for n in 0..per_second * 12 {
+                bench.at(f64::from(n) / f64::from(per_second));
+                let object = Object::Registers { unit: 1, table: Table::Holding, first: 0, count: 2, written: None };
+                let flow = flow("10.0.2.10", "10.0.2.21", 502, Transport::Tcp);
+                bench.says("modbus", Speaker::Sender, &flow, &[Act::Request { verb: Verb::Read, object }]);
+            }
+            bench.ids()
+        };
+        assert_eq!(told(5), ["DW-2008"], "the plan allows two a second");
+        assert!(told(2).is_empty());
+    }
 
     fn told(verb: Verb, first: u16, count: u16) -> Vec<(String, Severity)> {
         let mut bench = Bench::new(Some(POLICY), Box::<Operation>::default());

@@ -68,6 +68,18 @@ impl Detector for FirstWrite {
             let severity = if is_known_station { Severity::Medium } else { Severity::High };
             let (who, whom) = (call(from, cx.policy, cx.directory), call(to, cx.policy, cx.directory));
             let key = format!("{pair:?}");
+            let ask = crate::policy::Ask {
+                from: from.end,
+                to: to.end,
+                protocol: Some(event.message.protocol),
+                transport: event.flow.transport,
+                port: event.flow.dst_port,
+                verb: Some(Verb::Write),
+                object: Some(*object),
+                at: event.at,
+                state: cx.state,
+            };
+            let proposal = cx.policy.and_then(|policy| policy.policy_line_for(&ask));
             cx.raise(key.as_bytes(), &CARD, event.at, || Raise {
                 card: &CARD,
                 severity: Some(severity),
@@ -81,7 +93,7 @@ impl Detector for FirstWrite {
                 fields: vec![("object".to_owned(), object.to_string())],
                 expected: "writes only by the stations that wrote while learning".to_owned(),
                 conduit: None,
-                proposal: None,
+                proposal,
             });
         }
     }

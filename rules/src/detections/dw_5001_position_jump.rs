@@ -11,6 +11,7 @@ use dogwatch_model::{Act, CaptureTime, Event, Of, Quantity, Speaker, Value};
 use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Threshold, Wants};
 use crate::findings::call;
+use crate::own_ship::{self, Trouble, is_near};
 use crate::seen::{Identity, Party, service};
 
 /// Metres that are never a jump.
@@ -19,6 +20,8 @@ const JUMP_METRES: f64 = 100.0;
 const REACQUIRED_METRES: f64 = 300.0;
 /// How long it may take for that.
 const REACQUISITION: Duration = Duration::from_secs(30);
+/// Seconds within which jumps of several receivers belong together.
+const TOGETHER: u64 = 10;
 /// Top speed when no policy tells one: 40 kn, faster than any ship this is for.
 const TOP_SPEED: f64 = 20.6;
 /// Metres per second of one knot (ISO 80000-3).
@@ -68,11 +71,13 @@ pub(super) struct PositionJump {
     speed: Option<(CaptureTime, f64)>,
     /// Metres that are never a jump.
     jump_m: f64,
+    /// The last jump: when, how far, under which key. Receivers that jump together are one finding.
+    jumped: Option<(CaptureTime, f64, String)>,
 }
 
 impl Default for PositionJump {
     fn default() -> Self {
-        Self { tracks: Remembered::new(REMEMBERED), speed: None, jump_m: JUMP_METRES }
+        Self { tracks: Remembered::new(REMEMBERED), speed: None, jump_m: JUMP_METRES, jumped: None }
     }
 }
 
@@ -147,7 +152,7 @@ impl PositionJump {
             if to_jumped <= allowed(&jumped, track) {
                 let limit = allowed(&before, track);
                 (track.suspect, track.last) = (None, fix);
-                raise(event, from, &before, &jumped, limit, cx);
+                raise(&mut self.jumped, event, from, (&before, &jumped), limit, cx);
                 return;
             }
             track.suspect = Some((before, fix));
@@ -164,11 +169,25 @@ impl PositionJump {
     }
 }
 
-fn raise(event: &Event<'_>, from: &Party, before: &Fix, jumped: &Fix, limit: f64, cx: &mut Context<'_>) {
+fn raise(
+    last: &mut Option<(CaptureTime, f64, String)>,
+    event: &Event<'_>,
+    from: &Party,
+    (before, jumped): (&Fix, &Fix),
+    limit: f64,
+    cx: &mut Context<'_>,
+) {
     let distance = metres(before, jumped);
     let who = call(from, cx.policy, cx.directory);
     let (_, sfi, talker) = receiver_of(event, from);
-    let key = format!("{:?}|{sfi:?}|{talker:?}", from.identity());
+    let together = last.take().filter(|(at, by, _)| {
+        is_near(event.at, *at, TOGETHER) && (by - distance).abs() < JUMP_METRES.max(0.1 * distance)
+    });
+    let key = together.map_or_else(|| format!("{:?}|{sfi:?}|{talker:?}", from.identity()), |(.., key)| key);
+    *last = Some((event.at, distance, key.clone()));
+    if let Some(talker) = cx.talker {
+        cx.troubles.note(Trouble::Jump, talker, event.at);
+    }
     cx.raise(key.as_bytes(), &CARD, event.at, || Raise {
         card: &CARD,
         severity: None,
@@ -221,16 +240,10 @@ fn seconds_between(a: &Fix, b: &Fix) -> f64 {
     if told > 43_200.0 { captured } else { captured.max(told) }
 }
 
-/// Great-circle distance on a sphere of the Earth's mean radius (haversine), metres.
+/// Great-circle distance, metres.
 fn metres(a: &Fix, b: &Fix) -> f64 {
-    const MEAN_RADIUS: f64 = 6_371_008.8;
-    let (lat_a, lat_b) = (a.lat.to_radians(), b.lat.to_radians());
-    let (half_lat, half_lon) = ((lat_b - lat_a) / 2.0, (b.lon - a.lon).to_radians() / 2.0);
-    let (sin_lat, sin_lon) = (libm::sin(half_lat), libm::sin(half_lon));
-    let h = sin_lat * sin_lat + libm::cos(lat_a) * libm::cos(lat_b) * sin_lon * sin_lon;
-    2.0 * MEAN_RADIUS * libm::asin(libm::sqrt(h.clamp(0.0, 1.0)))
+    own_ship::metres((a.lat, a.lon), (b.lat, b.lon))
 }
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -278,10 +291,15 @@ mod tests {
     }
 
     #[test]
-    fn a_known_distance() {
-        // one minute of latitude is a nautical mile within the flattening of the Earth (0.5 %)
-        let fix = |lat| Fix { at: CaptureTime(0), of_day: None, lat, lon: 10.0 };
-        let distance = metres(&fix(50.0), &fix(50.0 + 1.0 / 60.0));
-        assert!((distance - 1_852.0).abs() < 10.0, "{distance}");
+    fn receivers_that_jump_together_are_one_finding() {
+        let mut bench = Bench::new(None, Box::<PositionJump>::default());
+        for second in 0..8 {
+            bench.at(f64::from(second));
+            let lat = if second < 4 { 54.0 } else { 54.05 };
+            for receiver in ["10.0.0.1", "10.0.0.2"] {
+                bench.measures(receiver, &[(Quantity::Position, Value::Position { lat, lon: 7.0 })]);
+            }
+        }
+        assert_eq!(bench.findings().len(), 1);
     }
 }

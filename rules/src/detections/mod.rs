@@ -5,7 +5,10 @@ mod dw_1001_new_device;
 mod dw_1002_ip_takeover;
 mod dw_1003_2011_places;
 mod dw_1004_identity;
+mod dw_1005_silent;
 mod dw_1006_new_service;
+mod dw_1008_6003_weak;
+mod dw_1009_bus_newcomer;
 mod dw_2001_2005_conduit;
 mod dw_2002_2003_operation;
 mod dw_2004_outside;
@@ -16,19 +19,28 @@ mod dw_3001_first_write;
 mod dw_3002_3003_8004_exploring;
 mod dw_3004_3008_commands;
 mod dw_3005_3006_3007_conversation;
+mod dw_3009_3012_form;
 mod dw_3010_allowance;
 mod dw_3011_source_clash;
+mod dw_3013_3022_bridge_orders;
 mod dw_3014_address_taken;
 mod dw_3015_bus_command;
+mod dw_3016_3017_bus_traffic;
 mod dw_3019_3020_new_writer;
+mod dw_3021_rate;
 mod dw_4005_4007_writes;
 mod dw_5001_position_jump;
 mod dw_5002_receivers;
 mod dw_5003_dead_reckoning;
 mod dw_5004_time;
+mod dw_5005_signal;
 mod dw_5006_heading;
+mod dw_5007_5008_5013_values;
+mod dw_5009_5010_own_ais;
+mod dw_5011_ghosts;
 mod dw_5012_steering;
 mod dw_5014_replay;
+mod dw_5015_lost;
 mod dw_6001_arp_spoofing;
 mod dw_6002_rogue_server;
 mod dw_6004_failed_logins;
@@ -40,6 +52,8 @@ mod dw_7003_beacon;
 mod dw_7005_8002_names;
 mod dw_8001_8003_outflow;
 mod dw_9001_blind;
+mod dw_9002_one_sided;
+mod dw_9006_blind_spot;
 mod of_talker;
 pub(crate) mod remembered;
 mod zones;
@@ -83,9 +97,14 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         // what steers comes before what merely is not on the list
         Box::<dw_5012_steering::Steering>::default(),
         Box::<dw_3015_bus_command::BusCommand>::default(),
+        Box::<dw_3013_3022_bridge_orders::BridgeOrders>::default(),
         Box::<dw_3010_allowance::Allowance>::default(),
         Box::<dw_3011_source_clash::SourceClash>::default(),
         Box::<dw_3014_address_taken::AddressTaken>::default(),
+        Box::<dw_1009_bus_newcomer::BusNewcomer>::default(),
+        Box::<dw_3009_3012_form::Form>::default(),
+        Box::<dw_3016_3017_bus_traffic::BusTraffic>::default(),
+        Box::<dw_3021_rate::StreamRate>::default(),
         Box::<dw_5001_position_jump::PositionJump>::default(),
         // a replay tells old times and a jumped receiver drifts: what says more about a cause comes first
         Box::<dw_5014_replay::Replay>::default(),
@@ -93,7 +112,16 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::<dw_5006_heading::Headings>::default(),
         Box::<dw_5002_receivers::Receivers>::default(),
         Box::<dw_5003_dead_reckoning::DeadReckoning>::default(),
+        Box::<dw_5005_signal::Signal>::default(),
+        Box::<dw_5007_5008_5013_values::Values>::default(),
+        Box::<dw_5009_5010_own_ais::OwnAis>::default(),
+        Box::<dw_5011_ghosts::Ghosts>::default(),
+        Box::<dw_5015_lost::Lost>::default(),
         Box::<dw_9001_blind::Blind>::default(),
+        Box::<dw_9002_one_sided::OneSided>::default(),
+        Box::<dw_9006_blind_spot::BlindSpot>::default(),
+        Box::<dw_1005_silent::Silent>::default(),
+        Box::<dw_1008_6003_weak::Weak>::default(),
     ]
 }
 

@@ -11,7 +11,7 @@ mod troubles;
 use dogwatch_model::{Act, CaptureTime, Event, Object, Of, Quantity, SourceId, Value};
 
 pub(crate) use self::geodesy::{angle_between, metres, north_east};
-pub(crate) use self::talkers::{Fix, PerTalker, Talker, TalkerIx, What};
+pub(crate) use self::talkers::{Fix, PerTalker, Talker, TalkerIx, What, said};
 use self::talkers::{Key, Talkers};
 pub(crate) use self::troubles::{Trouble, Troubles, is_near};
 use crate::seen::{Party, Source, sfi_number};
@@ -28,8 +28,7 @@ pub(crate) struct AisVoice {
     pub(crate) mmsi: u32,
     /// Who passes it on, with the frame of the last report.
     pub(crate) party: Party,
-    /// When it was first and last heard.
-    pub(crate) first: CaptureTime,
+    /// When it was last heard.
     pub(crate) last: CaptureTime,
     pub(crate) frame: u64,
     /// Reports heard.
@@ -152,7 +151,6 @@ impl OwnShip {
             self.ais.push(AisVoice {
                 mmsi,
                 party: *from,
-                first: event.at,
                 last: event.at,
                 frame: event.frame,
                 count: 0,

@@ -140,11 +140,6 @@ impl Talker {
         (reading.told > 0 && is_near(now, reading.at, seconds)).then_some(reading.value)
     }
 
-    /// When a quantity was last told.
-    pub(crate) fn told_at(&self, what: What) -> Option<CaptureTime> {
-        self.readings.get(what as usize).filter(|reading| reading.told > 0).map(|reading| reading.at)
-    }
-
     /// Times a quantity was told.
     pub(crate) fn told(&self, what: What) -> u64 {
         self.readings.get(what as usize).map_or(0, |reading| reading.told)

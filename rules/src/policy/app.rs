@@ -171,6 +171,11 @@ impl AppName {
         }
     }
 
+    /// Whether a line for it may name objects.
+    pub(super) const fn has_objects(self) -> bool {
+        matches!(self, Self::S7 | Self::Bacnet | Self::Enip | Self::Opcua | Self::Iec104 | Self::Snmp)
+    }
+
     /// Whether somebody works on the other end by it as if he sat there.
     #[must_use]
     pub const fn is_remote_control(self) -> bool {

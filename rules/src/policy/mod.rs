@@ -16,11 +16,14 @@
 
 mod app;
 mod check;
+mod coverage;
 mod diagnostic;
 mod ends;
+mod evidence;
 mod explain;
 mod extent;
 mod judge;
+mod learned;
 mod limits;
 mod more_windows;
 mod navigation;
@@ -32,16 +35,21 @@ mod parse_zones;
 mod place;
 mod prefix;
 mod proposal;
+mod propose;
+mod propose_said;
 mod question;
 mod range;
 mod rate;
 mod reader;
+mod simulate;
 mod state;
 mod types;
+mod usage;
 mod verdict;
 mod words;
 
 pub use app::{App, AppName, Ops};
+pub use coverage::Coverage;
 pub use diagnostic::{Code, Diagnostic, Level};
 pub use ends::{End, Ends};
 pub use explain::{MatrixCell, MatrixEntry};
@@ -50,9 +58,11 @@ pub use navigation::{N2kRefusal, N2kVerdict, NmeaAsk, NmeaRefusal, NmeaVerdict};
 pub use parse_detections::ThresholdSet;
 pub use place::{How, Placed, Placement};
 pub use prefix::{Prefix, is_public};
+pub use propose::{LinePlace, Proposal, Suspect};
 pub use question::Question;
 pub use range::{AddressRange, HostPattern, ObjectPattern};
 pub use rate::{Counted, Rate, RateMeter};
+pub use simulate::Simulated;
 pub use state::{Comparison, StateRule, StateRules, StateTracker};
 pub use types::{
     Accept, AntennaPair, AssetIx, AssetPlan, ConduitIx, ConduitPlan, EndSet, ExceptionUse, GroupPlan, Line, LineHome,

@@ -77,22 +77,27 @@ impl Policy {
     /// An `[[n2k]]` that allows a parameter group to the device with a NAME.
     #[must_use]
     pub fn n2k_line_for(&self, bus: &str, name: u64, pgn: u32) -> String {
+        let (source, pattern) = self.n2k_source_for(bus, name);
+        format!("[[n2k]]\nsource = {}\nbus = {}\nname = {pattern}\npgn = [{pgn}]\n", quoted(&source), quoted(bus))
+    }
+
+    /// What a device of a bus is called and how its NAME is written (ISO 11783-5).
+    pub(super) fn n2k_source_for(&self, bus: &str, name: u64) -> (String, String) {
         let bits = |shift: u32, width: u32| (name >> shift) & ((1 << width) - 1);
         let known = self.n2k.iter().find(|entry| entry.bus == bus && entry.name.matches(name));
         let source = known.map_or_else(|| format!("device-{:06x}", bits(0, 21)), |entry| entry.source.clone());
-        format!(
-            "[[n2k]]\nsource = {}\nbus = {}\nname = {{ manufacturer = {}, unique = {}, function = {}, class = {} }}\npgn = [{pgn}]\n",
-            quoted(&source),
-            quoted(bus),
+        let pattern = format!(
+            "{{ manufacturer = {}, unique = {}, function = {}, class = {} }}",
             bits(21, 11),
             bits(0, 21),
             bits(40, 8),
-            bits(49, 7),
-        )
+            bits(49, 7)
+        );
+        (source, pattern)
     }
 
     /// How an end is written: asset id, else address.
-    fn literal(&self, end: &End) -> Option<String> {
+    pub(super) fn literal(&self, end: &End) -> Option<String> {
         if let Some(asset) = end.asset.and_then(|asset| self.asset(asset)) {
             return Some(asset.id.clone());
         }
@@ -106,7 +111,7 @@ impl Policy {
         end.mac.is_group() || end.ip.is_some_and(|ip| ip.is_multicast())
     }
 
-    fn free_conduit_id(&self, from: &str, to: &str) -> String {
+    pub(super) fn free_conduit_id(&self, from: &str, to: &str) -> String {
         let base = if from == to { format!("{from}-internal") } else { format!("{from}-to-{to}") };
         let base: String = base.chars().take(44).collect();
         let taken = |id: &str| self.conduits.iter().any(|conduit| conduit.id == id);
@@ -146,9 +151,7 @@ fn app_fields(ask: &Ask<'_>) -> Option<String> {
             }
         }
         Some(Object::Named(object)) if object.len() <= LONGEST_NAME => match name {
-            AppName::S7 | AppName::Bacnet | AppName::Enip | AppName::Opcua | AppName::Iec104 | AppName::Snmp
-                if super::ObjectPattern::parse(object).is_some() =>
-            {
+            named if named.has_objects() && super::ObjectPattern::parse(object).is_some() => {
                 let _ = writeln!(text, "  object = [{}]", quoted(object));
             }
             AppName::Tls | AppName::Dns | AppName::Http if super::HostPattern::parse(object).is_some() => {
@@ -162,7 +165,7 @@ fn app_fields(ask: &Ask<'_>) -> Option<String> {
 }
 
 /// A TOML basic string. Names come from the wire: quotes, backslashes and everything unprintable are escaped.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
         match c {

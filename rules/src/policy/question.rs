@@ -44,6 +44,14 @@ impl Policy {
     /// # Errors
     /// The word that was not understood, for the person who wrote it.
     pub fn answer(&self, question: &Question<'_>) -> Result<String, String> {
+        self.decide(question).map(|(_, words)| words)
+    }
+
+    /// Like [`Policy::answer`], with whether it is allowed.
+    ///
+    /// # Errors
+    /// As [`Policy::answer`].
+    pub fn decide(&self, question: &Question<'_>) -> Result<(bool, String), String> {
         let (protocol, transport, port) = carried(question.app)?;
         let verb = question.op.map(|word| known::<Verb>("operation", word)).transpose()?;
         let ask = Ask {
@@ -57,7 +65,8 @@ impl Policy {
             at: question.at,
             state: question.state,
         };
-        Ok(self.explain(&ask))
+        let verdict = self.judge(&ask);
+        Ok((verdict.is_allowed(), self.explanation(&ask, &verdict)))
     }
 
     /// The end with this asset id or address.

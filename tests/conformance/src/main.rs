@@ -17,6 +17,7 @@ mod n2k;
 mod nmea0183;
 mod program;
 mod radar;
+mod signalk;
 mod table;
 mod verdict;
 mod wire;

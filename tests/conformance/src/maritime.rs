@@ -10,7 +10,7 @@ use crate::n2k::{self, Places};
 use crate::nmea0183::{self, How, Names};
 use crate::program::Program;
 use crate::verdict::Report;
-use crate::{ais, corpus, j1939, lwe, radar};
+use crate::{ais, corpus, j1939, lwe, radar, signalk};
 
 /// Endings of inputs that are only replayed: their expectations stand in another file, or there are none.
 const INPUTS: [&str; 11] = ["pcap", "pcapng", "log", "nmea", "txt", "raw", "ebl", "in", "aivdm", "gz", "nmea0183"];
@@ -69,7 +69,7 @@ fn sentences(program: &Program, names: &Names, path: &Path, name: &str, report: 
         return nmea0183::reports(program, path, name, "nmea0183/reports", report);
     }
     if first["expect"]["updates"].is_array() || first["error"].is_string() || name.contains("/signalk/") {
-        return nmea0183::replay(program, path, name, "nmea0183/signalk", report);
+        return signalk::file(program, path, name, report);
     }
     let (family, how) = match () {
         () if first["synthetic"] == true => ("nmea0183/control", How::Text),

@@ -440,26 +440,3 @@ pub(crate) fn reports(program: &Program, path: &Path, name: &str, family: &str, 
     }
     Ok(())
 }
-
-/// Sentences with expectations in a vocabulary of their own (Signal K deltas): only whether each sentence is read at all is told.
-pub(crate) fn replay(program: &Program, path: &Path, name: &str, family: &str, report: &mut Report) -> Result<()> {
-    let entries: Vec<Value> = cases(path)?;
-    let mut log = FIRST.to_owned();
-    for entry in &entries {
-        log.push_str(&entry["input"].as_str().unwrap_or_default().replace('\n', " "));
-        log.push('\n');
-    }
-    let input = program.input("sentences.log", log.as_bytes())?;
-    let (rows, ran) = program.decode("nmea0183", &input)?;
-    report.family(family).files += 1;
-    report.crash(family, name, ran.crash.as_deref())?;
-    for (at, entry) in entries.iter().enumerate() {
-        let mut case = Case::new(family, format!("{name}:{}", at + 1), entry["input"].as_str().unwrap_or_default());
-        let expects = entry["expect"]["updates"].is_array();
-        if expects && !rows.iter().any(|row| row.frame == at as u64 + 2) {
-            case.missing(Vec::new());
-        }
-        report.close(case)?;
-    }
-    Ok(())
-}

@@ -86,13 +86,24 @@ pub(crate) struct Case {
     equal: u64,
     differences: Vec<Difference>,
     missing: Option<Vec<&'static str>>,
+    /// The single value that is asked for, where the case is one value.
+    pub(crate) want: Value,
 }
 
 impl Case {
     pub(crate) fn new(family: &str, place: String, input: &str) -> Self {
         let input = input.chars().take(300).collect();
         let family = family.to_owned();
-        Self { family, place, input, kind: String::new(), equal: 0, differences: Vec::new(), missing: None }
+        Self {
+            family,
+            place,
+            input,
+            kind: String::new(),
+            equal: 0,
+            differences: Vec::new(),
+            missing: None,
+            want: Value::Null,
+        }
     }
 
     pub(crate) fn equal(&mut self) {
@@ -171,6 +182,11 @@ impl Rule {
             && self.flag.as_deref().is_none_or(|flag| flags.contains(&flag))
     }
 
+    /// Whether the oracle says what the rule asks for.
+    fn wants(&self, want: &Value) -> bool {
+        self.want.as_ref().is_none_or(|value| serde_json::to_value(value).is_ok_and(|value| value == *want))
+    }
+
     fn explains(&self, case: &Case, difference: &Difference) -> bool {
         let Difference { field, want, got, flags } = difference;
         let numbers = want.as_f64().zip(got.as_ref().and_then(Value::as_f64));
@@ -181,7 +197,7 @@ impl Rule {
             && (!self.absent || got.is_none())
             && self.within.is_none_or(|room| numbers.is_some_and(|(want, got)| (want - got).abs() <= room))
             && self.times.is_none_or(|factor| numbers.is_some_and(|(want, got)| (want - got * factor).abs() < 1e-6))
-            && self.want.as_ref().is_none_or(|value| serde_json::to_value(value).is_ok_and(|value| value == *want))
+            && self.wants(want)
             && (!self.want_begins_with_ours || texts.is_some_and(|(want, got)| want.starts_with(got)))
     }
 }
@@ -241,7 +257,8 @@ impl Report {
             }
         }
         let excused = case.missing.as_ref().map(|flags| {
-            let rule = self.rules.iter().find(|rule| rule.missing && rule.is_about(&case, flags));
+            let rule =
+                self.rules.iter().find(|rule| rule.missing && rule.wants(&case.want) && rule.is_about(&case, flags));
             rule.map(|rule| rule.reason.as_str())
         });
         let tally = self.families.entry(case.family.clone()).or_default();

@@ -56,6 +56,20 @@ fn a_conversation_from_syn_to_fin() {
 }
 
 #[test]
+fn what_waited_behind_a_gap_comes_before_the_reply_and_keeps_its_frame() {
+    let mut log = Log::default();
+    let mut feed = Feed::new(engine(), &mut log);
+    feed.handshake(100, 900);
+    feed.tcp(By::Client, 101, 901, ACK, b"xa\n");
+    // A filter left the next seven bytes out of the capture; the reply shows that they had been there.
+    feed.tcp(By::Client, 111, 901, ACK, b"xb\n");
+    feed.tcp(By::Server, 901, 114, ACK, b"xr\n");
+    feed.engine.finish(feed.observer);
+    assert_eq!(log.said(), [">xa", ">xb", "<xr"]);
+    assert_eq!(log.frames, [4, 5, 6]);
+}
+
+#[test]
 fn order_and_overlap() {
     for (name, segments, want) in [
         ("in order", &[(0, &b"xa\n"[..]), (3, b"xb\n")][..], &[">xa", ">xb"][..]),
@@ -211,6 +225,18 @@ fn joined_in_the_middle() {
     assert!(summary.tcp.one_sided && !summary.tcp.syn && summary.tcp.established);
     assert_eq!(summary.flow.initiator, Initiator::Sender);
     assert_eq!((summary.flow.dst_port, summary.forward.packets, summary.backward.packets), (7777, 0, 3));
+}
+
+#[test]
+fn a_keep_alive_is_not_the_front_of_a_stream() {
+    let mut log = Log::default();
+    let mut feed = Feed::new(engine(), &mut log);
+    feed.tcp(By::Client, 999, 900, ACK, b"\0");
+    feed.tcp(By::Server, 900, 1000, ACK, b"");
+    feed.tcp(By::Client, 1000, 900, ACK, b"xa\n");
+    feed.engine.finish(feed.observer);
+    assert_eq!(log.said(), [">xa"]);
+    assert_eq!(log.recognised(), [Some("x")]);
 }
 
 #[test]

@@ -1,15 +1,17 @@
 //! DCE/RPC over connections: which Windows service is called, and the calls that create services, plan tasks, change accounts or the registry.
 //!
-//! The same reader takes packets from SMB pipes ([`Session`]). Deliberately not read: arguments beyond the name of a service or task, calls
+//! The same reader takes packets from SMB pipes ([`SMB_WITH_PIPES`]). Deliberately not read: arguments beyond the name of a service or task, calls
 //! whose arguments are encrypted (their number still shows), fragments after the first; datagrams (PROFINET's connection manager reads its own).
 //!
 //! Specification: The Open Group C706 clauses 12.6 and 14.2, MS-RPCE 2.2.2; numbers of calls: MS-SCMR, MS-TSCH, MS-SAMR, MS-DRSR and others.
 
 mod interfaces;
+mod pipe;
 
 use dogwatch_model::{Object, Verb};
 
 use self::interfaces::{Interface, Known};
+pub(crate) use self::pipe::SMB_WITH_PIPES;
 use crate::acts::{Acts, Emit, Shown};
 use crate::asked::Asked;
 use crate::dcerpc::{FAULT, Order, REQUEST, RESPONSE, Uuid};
@@ -47,7 +49,7 @@ const HAS_OBJECT: u8 = 0x80;
 const ACCESS_DENIED: u32 = 5;
 
 /// Version 5.0 or 5.1, a known type, a data representation that exists, and a length that holds a header.
-pub(crate) fn begins(bytes: &[u8]) -> Probe {
+fn begins(bytes: &[u8]) -> Probe {
     let right: [fn(u8) -> bool; 8] = [
         |byte| byte == 5,
         |byte| byte <= 1,
@@ -101,7 +103,7 @@ impl Frames for Dcerpc {
 }
 
 /// The calls of one connection or pipe.
-pub(crate) struct Session {
+struct Session {
     /// Interfaces by the numbers the client gave them.
     contexts: Vec<(u16, Uuid)>,
     asked: Asked<u32, (Option<Interface>, u16)>,

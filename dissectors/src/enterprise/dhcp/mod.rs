@@ -131,12 +131,17 @@ fn read(chunk: &Chunk<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
     let message_type = packet.message_type();
     let kind = kind(packet.op, message_type);
     let full_name = packet.option(81).and_then(fqdn);
+    let asked_for = packet.option(55).map(code_list);
     let address = Text::<16>::of(format_args!("{}", packet.your));
     let mut acts = Acts::new();
     if packet.op == 1 {
         acts.request(Verb::Discover, Object::Device { unit: None });
         if let Some(mac) = packet.mac {
             client_facts(&mut acts, &packet, mac, full_name.as_ref());
+            if let Some(list) = asked_for.as_ref().filter(|list| !list.is_empty()) {
+                let value = FactValue::Text(list.as_str());
+                acts.says_about(Subject::Mac(mac), Attribute::ClientHint, value, 60, "dhcp.opt55");
+            }
         }
     } else {
         let object =
@@ -163,6 +168,16 @@ fn read(chunk: &Chunk<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
     });
     emit.message(kind, &mut acts, &fields);
     Ok(())
+}
+
+/// The options a client asks for, in its order: each system has its own list, so it hints at which one it is.
+fn code_list(codes: &[u8]) -> Text<256> {
+    let mut text = Text::new();
+    for code in codes {
+        let comma = if text.is_empty() { "" } else { "," };
+        let _ = std::fmt::Write::write_fmt(&mut text, format_args!("{comma}{code}"));
+    }
+    text
 }
 
 fn client_facts<'a>(acts: &mut Acts<'a>, packet: &Packet<'a>, mac: Mac, full_name: Option<&'a Text<256>>) {
@@ -247,6 +262,7 @@ mod tests {
                 "request discover device",
                 "says 02:00:00:00:00:07 name=ecdis (dhcp.opt12)",
                 "says 02:00:00:00:00:07 client_hint=MSFT 5.0 (dhcp.opt60)",
+                "says 02:00:00:00:00:07 client_hint=1,15,3 (dhcp.opt55)",
             ]
         );
         assert_eq!(heard.seen[0].fields["request_list_item"], serde_json::json!([1, 15, 3]));

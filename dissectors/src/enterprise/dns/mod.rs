@@ -86,7 +86,8 @@ fn is_single_label(dns: &Dns<'_>) -> bool {
 /// NetBIOS shares the message format; its names are 32 letters from A to P.
 fn is_netbios(name: &Name) -> bool {
     let label = name.as_str().split('.').next().unwrap_or_default();
-    label.len() == 32 && label.bytes().all(|byte| (b'A'..=b'P').contains(&byte))
+    // one damaged letter does not make a host name of it
+    label.len() >= 32 && label.bytes().filter(|byte| (b'A'..=b'P').contains(byte)).count() >= 28
 }
 
 fn probe_dns(carrier: Carrier, head: &[u8]) -> Probe {
@@ -177,7 +178,10 @@ fn message(bytes: &[u8], protocol: Kind, emit: &mut Emit<'_>) -> Result<(), Pars
 struct FactTexts {
     hosts: Vec<(IpAddr, Name)>,
     services: Vec<Text<96>>,
+    /// Hosts that services are at: nearly always the sender, but for a proxy that answers for those asleep.
+    targets: Vec<Name>,
     system: Option<(Text<64>, Text<64>)>,
+    descriptions: Vec<Text<256>>,
 }
 
 /// Facts taken from one message.
@@ -190,11 +194,16 @@ impl FactTexts {
                 kind::A | kind::AAAA => self.host(&record, protocol),
                 kind::SRV if protocol == Kind::Multicast && self.services.len() < MOST_FACTS => {
                     self.services.extend(service(&record));
+                    let target = record.target(dns.bytes).filter(|name| !name.is_empty());
+                    self.targets.extend(target.filter(|name| self.targets.iter().all(|known| !same(known, name))));
                 }
                 kind::HINFO if protocol == Kind::Multicast => {
                     let mut strings = record.strings().map(|text| printable(text).unwrap_or_default());
                     let (cpu, system) = (strings.next().unwrap_or_default(), strings.next().unwrap_or_default());
                     self.system = Some((Text::of(format_args!("{cpu}")), Text::of(format_args!("{system}"))));
+                }
+                kind::TXT if protocol == Kind::Multicast && self.descriptions.len() < MOST_FACTS => {
+                    self.descriptions.extend(description(&record));
                 }
                 _ => {}
             }
@@ -219,13 +228,25 @@ impl FactTexts {
             let value = FactValue::Text(name.as_str());
             acts.says_about(Subject::Ip(*address), Attribute::Name, value, confidence, method);
         }
+        for name in &self.targets {
+            acts.says(Attribute::Name, FactValue::Text(name.as_str()), 60, "mdns.srv");
+        }
         for service in &self.services {
             acts.says(Attribute::Service, FactValue::Text(service.as_str()), 75, "mdns.srv");
         }
-        if let Some((_, system)) = self.system.as_ref().filter(|(_, system)| !system.is_empty()) {
-            acts.says(Attribute::OsName, FactValue::Text(system.as_str()), 75, "mdns.hinfo");
+        if let Some((processor, system)) = &self.system {
+            let told = |text: &'a Text<64>| Some(text.as_str()).filter(|text| !text.is_empty());
+            acts.says_text(Attribute::OsName, told(system), 75, "mdns.hinfo");
+            acts.says_text(Attribute::Description, told(processor), 50, "mdns.hinfo");
+        }
+        for description in &self.descriptions {
+            acts.says(Attribute::Description, FactValue::Text(description.as_str()), 50, "mdns.txt");
         }
     }
+}
+
+fn same(one: &Name, other: &Name) -> bool {
+    one.as_str().eq_ignore_ascii_case(other.as_str())
 }
 
 /// An address that is used inside a network only.
@@ -246,6 +267,16 @@ fn service(record: &Record<'_>) -> Option<Text<96>> {
     })?;
     let service = before.rsplit('.').next()?.strip_prefix('_')?;
     Some(Text::of(format_args!("{transport}/{port} {service}")))
+}
+
+/// The `key=value` strings of a TXT record in one line; what is no text, such as a key, is left out.
+fn description(record: &Record<'_>) -> Option<Text<256>> {
+    let mut text = Text::new();
+    for string in record.strings().filter_map(printable) {
+        let blank = if text.is_empty() { "" } else { " " };
+        let _ = std::fmt::Write::write_fmt(&mut text, format_args!("{blank}{string}"));
+    }
+    (!text.is_empty()).then_some(text)
 }
 
 fn show(visit: &mut Visit<'_>, dns: &Dns<'_>) {
@@ -374,19 +405,23 @@ mod tests {
 
     #[test]
     fn a_host_says_its_name_by_mdns() {
-        let mut answer = header(0, 0x8400, [0, 3, 0, 0]);
+        let mut answer = header(0, 0x8400, [0, 4, 0, 0]);
         answer.extend(record("printer.local", 1, &[10, 0, 0, 7]));
         let mut srv = vec![0, 0, 0, 0, 2, 0x77];
         srv.extend(name("printer.local"));
         answer.extend(record("Bridge printer._ipp._tcp.local", 33, &srv));
         answer.extend(record("printer.local", 13, b"\x06ARMV6L\x05LINUX"));
+        answer.extend(record("printer.local", 16, b"\x08model=X1\x02\xff\xfe\x09txtvers=1"));
         let heard = datagram(&MDNS, Carrier::Udp, 5353, &answer);
         assert_eq!(
             heard.seen[0].acts,
             [
                 "says 10.0.0.7 name=printer.local (mdns.address)",
+                "says name=printer.local (mdns.srv)",
                 "says service=tcp/631 ipp (mdns.srv)",
                 "says os_name=LINUX (mdns.hinfo)",
+                "says description=ARMV6L (mdns.hinfo)",
+                "says description=model=X1 txtvers=1 (mdns.txt)",
             ]
         );
         assert_eq!(MDNS.probe(Carrier::Udp, ToClient, &answer), Probe::Yes);

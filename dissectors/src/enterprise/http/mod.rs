@@ -62,16 +62,26 @@ fn verb(method: &str) -> Verb {
     }
 }
 
+/// One request that waits for its answer.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    verb: Verb,
+    /// It came with credentials.
+    logs_in: bool,
+}
+
 /// One HTTP conversation.
 struct Http {
     /// What was asked and not answered yet.
-    open: VecDeque<Verb>,
+    open: VecDeque<Asked>,
     limit: usize,
+    /// That a password goes in clear has been told.
+    told_weak: bool,
 }
 
 impl Http {
     fn new(limits: &Limits) -> Self {
-        Self { open: VecDeque::new(), limit: limits.open_requests.max(1) }
+        Self { open: VecDeque::new(), limit: limits.open_requests.max(1), told_weak: false }
     }
 
     fn request(&mut self, header: &Header<'_>, method: &str, target: &str, emit: &mut Emit<'_>) {
@@ -79,15 +89,21 @@ impl Http {
         if self.open.len() >= self.limit {
             self.open.pop_front();
         }
-        self.open.push_back(verb);
+        let credentials = header.field("authorization");
+        self.open.push_back(Asked { verb, logs_in: credentials.is_some() });
         let (host, agent) = (header.field("host"), header.field("user-agent"));
         // A name is what a policy lists; the port behind it is known from the connection.
         let name = host.map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name));
         let object = name.map_or(Object::Device { unit: None }, Object::Named);
         let mut acts = Acts::new();
         acts.request(verb, object);
-        if header.field("authorization").is_some() {
+        if let Some(credentials) = credentials {
             acts.request(Verb::Login, object);
+            let scheme = credentials.split(' ').next().unwrap_or_default();
+            if scheme.eq_ignore_ascii_case("basic") && !self.told_weak {
+                self.told_weak = true;
+                acts.odd("weak.http-basic");
+            }
         }
         acts.says_text(Attribute::ClientHint, agent, 75, "http.user-agent");
         let fields = Shown(|visit| {
@@ -104,8 +120,11 @@ impl Http {
         let mut acts = Acts::new();
         // 1xx comes before the answer proper.
         if code >= 200 {
-            let verb = self.open.pop_front().unwrap_or(Verb::Read);
-            acts.reply(verb, Object::Device { unit: None }, code >= 400);
+            let asked = self.open.pop_front().unwrap_or(Asked { verb: Verb::Read, logs_in: false });
+            acts.reply(asked.verb, Object::Device { unit: None }, code >= 400);
+            if asked.logs_in {
+                acts.reply(Verb::Login, Object::Device { unit: None }, code == 401);
+            }
         }
         acts.says_text(Attribute::SoftwareVersion, server, 75, "http.server");
         let fields = Shown(|visit| {
@@ -185,6 +204,7 @@ fn ssdp(chunk: &Chunk<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
         }
     };
     acts.says_text(Attribute::SoftwareVersion, server, 75, "ssdp.server");
+    acts.says_text(Attribute::Service, header.field("location"), 75, "ssdp.location");
     if let Some(agent) = header.field("user-agent") {
         acts.says(Attribute::ClientHint, FactValue::Text(agent), 75, "ssdp.user-agent");
     }
@@ -227,10 +247,10 @@ mod tests {
             acts,
             [
                 vec!["request read hmi.bridge", "says client_hint=curl/8 (http.user-agent)"],
-                vec!["request write hmi.bridge", "request login hmi.bridge"],
+                vec!["request write hmi.bridge", "request login hmi.bridge", "odd weak.http-basic"],
                 vec!["request write hmi.bridge"],
                 vec!["reply read device", "says software_version=GoAhead-Webs (http.server)"],
-                vec!["refusal write device"],
+                vec!["refusal write device", "refusal login device"],
             ]
         );
     }

@@ -22,6 +22,9 @@ const IEEE_802_1: [u8; 3] = [0x00, 0x80, 0xc2];
 const MED: [u8; 3] = [0x00, 0x12, 0xbb];
 const PROFINET: [u8; 3] = [0x00, 0x0e, 0xcf];
 
+/// A chassis id that the device itself has chosen (table 8-2).
+const LOCAL_NAME: u8 = 7;
+
 /// One type-length-value: seven bits of type, nine of length.
 #[derive(Debug, Clone, Copy)]
 struct Tlv<'a> {
@@ -94,14 +97,19 @@ fn organisation(value: &[u8]) -> Option<([u8; 3], u8, &[u8])> {
 fn facts<'a>(acts: &mut Acts<'a>, tlv: Tlv<'a>) {
     match tlv.kind {
         1 => {
-            if let (Some(mac), _) = id(tlv.value, 4)
-                && !mac.is_none()
-                && !mac.is_group()
-            {
-                acts.says(Attribute::MacAddress, FactValue::Mac(mac), 90, "lldp.tlv1");
+            match id(tlv.value, 4) {
+                (Some(mac), _) if !mac.is_none() && !mac.is_group() => {
+                    acts.says(Attribute::MacAddress, FactValue::Mac(mac), 90, "lldp.tlv1");
+                }
+                // what the device calls itself where it has no better name: PROFINET's station name stands here
+                (None, name) if tlv.value.first() == Some(&LOCAL_NAME) => {
+                    acts.says_text(Attribute::Name, name, 60, "lldp.tlv1");
+                }
+                _ => {}
             }
         }
         2 => acts.says_text(Attribute::SwitchPort, id(tlv.value, 3).1, 90, "lldp.tlv2"),
+        4 => acts.says_text(Attribute::SwitchPort, printable(tlv.value), 70, "lldp.tlv4"),
         5 => acts.says_text(Attribute::Name, printable(tlv.value), 90, "lldp.tlv5"),
         6 => acts.says_text(Attribute::Description, printable(tlv.value), 90, "lldp.tlv6"),
         8 => {
@@ -235,6 +243,7 @@ mod tests {
                 "publishes device",
                 "says mac_address=02:00:00:00:00:07 (lldp.tlv1)",
                 "says switch_port=port-001 (lldp.tlv2)",
+                "says switch_port=X1 P1 (lldp.tlv4)",
                 "says name=bridge-sw1 (lldp.tlv5)",
                 "says description=Acme Switch, FW 1.2 (lldp.tlv6)",
                 "says management_address=10.0.0.1 (lldp.tlv8)",

@@ -1,6 +1,7 @@
 //! NetBIOS name service: Windows hosts registering, asking for and defending their names.
 //!
-//! Group names (workgroups) are no host's name and give no facts. Deliberately not read: datagram and session services.
+//! A group's name (workgroup) is told as the domain of who registers it, the messenger's name as an account: Windows registers the logged-in
+//! user under it, and the host itself. Deliberately not read: datagram and session services.
 //!
 //! Specification: RFC 1002 clauses 4.1 and 4.2; name encoding: RFC 1001 clause 14.1.
 
@@ -26,7 +27,7 @@ pub(crate) static NBNS: DatagramProtocol = DatagramProtocol {
 
 /// A NetBIOS name: 15 characters and what kind of service it stands for.
 #[derive(Debug, Clone, Copy)]
-struct NetbiosName {
+pub(super) struct NetbiosName {
     text: [u8; 15],
     suffix: u8,
 }
@@ -42,14 +43,19 @@ impl NetbiosName {
         printable(&self.text)
     }
 
+    /// The name of the host it stands for, if it stands for one.
+    pub(super) fn host(&self) -> Option<&str> {
+        self.text().filter(|_| matches!(self.suffix, 0x00 | 0x20))
+    }
+
     /// The form used in output: `ECDIS-1<20>`.
-    fn shown(&self) -> Text<24> {
+    pub(super) fn shown(&self) -> Text<24> {
         Text::of(format_args!("{}<{:02x}>", self.text().unwrap_or("?"), self.suffix))
     }
 }
 
 /// Each byte of a name is two letters from `A` to `P`, one per half.
-fn decode(label: &[u8]) -> Option<NetbiosName> {
+pub(super) fn decode(label: &[u8]) -> Option<NetbiosName> {
     let (pairs, []) = label.as_chunks::<2>() else { return None };
     let mut bytes = [0_u8; 16];
     if pairs.len() != bytes.len() {
@@ -168,6 +174,20 @@ fn kind(packet: &Packet<'_>) -> &'static str {
     }
 }
 
+/// Names of a node status answer that are looked at.
+const MOST_NAMES: usize = 16;
+
+/// What a name stands for by its suffix: 00 the host or, as a group, its workgroup; 20 its file server; 03 the host or who is logged in there;
+/// 1b to 1e browsers of the workgroup. The others are roles of programs.
+const fn meaning(suffix: u8, is_group: bool) -> Option<Attribute> {
+    match (suffix, is_group) {
+        (0x00 | 0x20, false) => Some(Attribute::Name),
+        (0x03, false) => Some(Attribute::Account),
+        (0x00 | 0x1c | 0x1e, true) | (0x1b | 0x1d, _) => Some(Attribute::Domain),
+        _ => None,
+    }
+}
+
 fn read(chunk: &Chunk<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
     let packet = Packet::parse(chunk.bytes)?;
     let shown = packet.name.shown();
@@ -179,20 +199,24 @@ fn read(chunk: &Chunk<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
         _ => acts.push(Act::Publishes { object }),
     }
     let name = packet.name;
-    // Suffix 00 is the workstation, 20 the file server of a host; the others name users, groups and roles.
-    let is_host = matches!(name.suffix, 0x00 | 0x20);
-    if let (Some((false, address)), Some(text), true) = (packet.addresses().next(), name.text(), is_host) {
+    if let (Some((is_group, address)), Some(text)) = (packet.addresses().next(), name.text())
+        && let Some(attribute) = meaning(name.suffix, is_group)
+    {
         let claims = matches!(packet.opcode(), 5 | 8 | 9 | 15) && !packet.is_response();
         let answers = packet.opcode() == 0 && packet.is_response() && packet.rcode() == 0;
-        if (claims || answers) && !address.is_unspecified() && text != "*" {
+        // a group has many members: an answer does not say which of them the address is
+        if (claims || (answers && !is_group)) && !address.is_unspecified() && text != "*" {
             let about = Subject::Ip(IpAddr::V4(address));
             let method = if claims { "nbns.registration" } else { "nbns.response" };
-            acts.says_about(about, Attribute::Name, FactValue::Text(text), 80, method);
+            acts.says_about(about, attribute, FactValue::Text(text), 80, method);
         }
     }
-    let host = packet.status_names().find(|(name, is_group)| name.suffix == 0 && !is_group);
-    if let Some(text) = host.as_ref().and_then(|(name, _)| name.text()) {
-        acts.says(Attribute::Name, FactValue::Text(text), 85, "nbns.status");
+    let mut status = [const { None }; MOST_NAMES];
+    for (slot, (name, is_group)) in status.iter_mut().zip(packet.status_names()) {
+        *slot = meaning(name.suffix, is_group).map(|attribute| (attribute, name));
+    }
+    for (attribute, name) in status.iter().flatten() {
+        acts.says_text(*attribute, name.text(), 85, "nbns.status");
     }
     let fields = Shown(|visit| {
         visit.number("id", packet.id);
@@ -258,7 +282,11 @@ mod tests {
                 packet(0x2910, [1, 0, 0, 1], &[&question, &record(0)]),
                 &["publishes ECDIS-1<00>", "says 10.0.0.5 name=ECDIS-1 (nbns.registration)"],
             ),
-            ("workgroup", packet(0x2910, [1, 0, 0, 1], &[&question, &record(0x80)]), &["publishes ECDIS-1<00>"]),
+            (
+                "workgroup",
+                packet(0x2910, [1, 0, 0, 1], &[&question, &record(0x80)]),
+                &["publishes ECDIS-1<00>", "says 10.0.0.5 domain=ECDIS-1 (nbns.registration)"],
+            ),
         ] {
             let heard = datagram(&NBNS, Carrier::Udp, 137, &bytes);
             assert_eq!(heard.seen[0].acts, want, "{name}");
@@ -277,6 +305,6 @@ mod tests {
         let bytes = packet(0x8400, [0, 1, 0, 0], &[&owner, &[0, 0x21, 0, 1, 0, 0, 0, 0, 0, len], &data]);
         let heard = datagram(&NBNS, Carrier::Udp, 137, &bytes);
         assert_eq!(heard.seen[0].kind, "status-response");
-        assert_eq!(heard.seen[0].acts[1], "says name=ECDIS-1 (nbns.status)");
+        assert_eq!(heard.seen[0].acts[1..], ["says domain=WORKGROUP (nbns.status)", "says name=ECDIS-1 (nbns.status)"]);
     }
 }

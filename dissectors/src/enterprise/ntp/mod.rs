@@ -22,7 +22,10 @@ fn probe(head: &[u8]) -> Probe {
     let (version, mode) = (flags >> 3 & 7, flags & 7);
     // Root delay and dispersion in seconds: their upper halves.
     let small = |at: usize| rest.get(at..at.saturating_add(2)).is_some_and(|half| matches!(half, [0, 0..=63]));
-    let clock = *precision == 0 || *precision >= 0xe0;
+    // Some clients hide their precision behind a fixed 32.
+    let clock = *precision == 0 || *precision >= 0xe0 || (mode == 3 && *precision == 0x20);
+    // The smallest client leaves everything but the first byte empty (RFC 4330 clause 5).
+    let is_bare = mode == 3 && head.len() == LENGTH;
     let fits = (1..=4).contains(&version)
         && (1..=5).contains(&mode)
         && *stratum <= 16
@@ -30,10 +33,23 @@ fn probe(head: &[u8]) -> Probe {
         && clock
         && small(0)
         && small(4)
-        && head.len().is_multiple_of(4)
-        && head.len() <= LENGTH.saturating_add(20)
-        && rest.iter().any(|byte| *byte != 0);
+        && is_tail(head.get(LENGTH..).unwrap_or_default())
+        && (is_bare || rest.iter().any(|byte| *byte != 0));
     if fits { Probe::Yes } else { control(head) }
+}
+
+/// What may follow: extension fields, each with its length of at least 16, and an authenticator of 4, 20 or 24 bytes (RFC 7822 clause 3).
+fn is_tail(mut tail: &[u8]) -> bool {
+    while !matches!(tail.len(), 0 | 4 | 20 | 24) {
+        let Some([_, _, high, low]) = tail.first_chunk() else { return false };
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        if length < 16 || !length.is_multiple_of(4) {
+            return false;
+        }
+        let Some(rest) = tail.get(length..) else { return false };
+        tail = rest;
+    }
+    true
 }
 
 /// Mode 6: a count that fits the datagram.
@@ -49,6 +65,20 @@ fn control(head: &[u8]) -> Probe {
             }
             let padded = count.next_multiple_of(4);
             if data.len() == count || data.len() == padded { Probe::Yes } else { Probe::No }
+        }
+        // Mode 7: a question of one of the three implementations about so many items of such a size (ntp_request.h of the reference
+        // implementation); old programs pad it to a fixed length.
+        [flags, _, 0 | 2 | 3, code, e0, e1, s0, s1, data @ ..]
+            if flags & 0xc7 == 7 && (2..=4).contains(&(flags >> 3 & 7)) && *code <= 45 && e0 & 0xf0 == 0 =>
+        {
+            let (count, size) =
+                (usize::from(u16::from_be_bytes([*e0, *e1])), usize::from(u16::from_be_bytes([*s0, *s1])));
+            let needed = count.saturating_mul(size);
+            if needed <= data.len() && matches!(data.len(), 0 | 40 | 152 | 160 | 180 | 184) {
+                Probe::Yes
+            } else {
+                Probe::No
+            }
         }
         _ => Probe::No,
     }

@@ -57,6 +57,12 @@ fn read(_chunk: &Chunk<'_>, bytes: &[u8], emit: &mut Emit<'_>) -> Result<(), Par
         "connect-request"
     } else {
         acts.reply(Verb::Login, object, cotp.parameters.first() == Some(&3));
+        // The security the server has chosen: 2 and 8 let it know who comes before it shows a screen (MS-RDPBCGR 2.2.1.2.1).
+        if let [2, _, 8, 0, chosen, ..] = cotp.parameters
+            && chosen & 0x0a == 0
+        {
+            acts.odd("weak.rdp-without-nla");
+        }
         "connect-confirm"
     };
     let fields = Shown(|visit| visit.maybe_text("rt_cookie", cookie));
@@ -89,6 +95,18 @@ mod tests {
         assert_eq!(conversation.heard.seen[0].acts, ["request login pilot"]);
         assert_eq!(conversation.heard.seen[1].acts, ["reply login device"]);
         assert_eq!(conversation.heard.seen.len(), 2);
+    }
+
+    #[test]
+    fn a_server_that_shows_a_screen_to_anybody() {
+        for (chosen, want) in
+            [("00", &["reply login device", "odd weak.rdp-without-nla"][..]), ("02", &["reply login device"])]
+        {
+            let mut conversation = Conversation::new(&RDP, Carrier::Tcp, 3389);
+            conversation.send(ToServer, &request());
+            conversation.send(ToClient, &hex(&format!("03 00 00 13 0e d0 0000 1234 00 02 00 08 00 {chosen}000000")));
+            assert_eq!(conversation.heard.seen[1].acts, want);
+        }
     }
 
     #[test]

@@ -1,17 +1,20 @@
-//! SMB 1 and 2/3 over TCP: who logs in, which shares and files are opened, and what Windows tells of itself on the way.
+//! SMB 1 and 2/3 over TCP: who logs in, which shares, pipes and files are opened, and what Windows tells of itself on the way.
 //!
-//! Deliberately not read: compressed and encrypted messages, texts in other sets than UTF-16, remote procedure calls inside, NetBIOS datagrams.
+//! The object of a request is what it names: a share, a pipe, a file. Opening a file to change it is a write. Deliberately not read: compressed
+//! and encrypted messages, remote procedure calls inside, NetBIOS datagrams (the browser service has a folder of its own).
 //!
 //! Specifications: MS-CIFS 2.2.3, MS-SMB2 2.2.1, MS-NLMP 2.2.1 (NTLM), RFC 1002 clause 4.3 (session service).
 
 mod ntlm;
+mod smb1;
+mod smb2;
 
-use dogwatch_model::{Attribute, FactValue, Object, Verb};
+use dogwatch_model::{Attribute, Object, Verb};
 
+use self::ntlm::Ntlm;
 use crate::acts::{Acts, Emit, Shown};
 use crate::framed::{Frame, FramedProtocol, Frames};
-use crate::reader::Reader;
-use crate::text::Text;
+use crate::text::{Text, printable};
 use crate::{Carrier, Chunk, Hint, ParseError, Probe};
 
 /// SMB.
@@ -20,7 +23,7 @@ pub(crate) static SMB: FramedProtocol = FramedProtocol {
     hints: &[Hint::Tcp(445), Hint::Tcp(139)],
     carriers: &[Carrier::Tcp],
     probe: |_, head| begins(head),
-    frames: |_| Box::new(Smb),
+    frames: |_| Box::new(Smb { user: None }),
 };
 
 /// Bytes of a message that are looked at; data written and read is longer.
@@ -47,7 +50,10 @@ fn begins(bytes: &[u8]) -> Probe {
 }
 
 /// SMB messages in a stream.
-struct Smb;
+struct Smb {
+    /// Who logged in last: the answer does not say it again.
+    user: Option<Text<256>>,
+}
 
 impl Frames for Smb {
     fn frame(&self, _carrier: Carrier, bytes: &[u8]) -> Frame {
@@ -73,27 +79,118 @@ impl Frames for Smb {
     fn read(&mut self, _chunk: &Chunk<'_>, bytes: &[u8], emit: &mut Emit<'_>) -> Result<(), ParseError> {
         let Some((session, message)) = bytes.split_first_chunk::<4>() else { return Ok(()) };
         match (session.first(), message.first_chunk()) {
-            (Some(0), Some(&SMB1)) => smb1(message, emit),
-            (Some(0), Some(&SMB2)) => {
-                // Requests may be chained: each header says where the next begins, 0 for none.
-                let mut rest = message;
-                for _ in 0..MOST_CHAINED {
-                    let next = rest.get(20..24).and_then(|next| next.try_into().ok()).map_or(0, u32::from_le_bytes);
-                    let part = usize::try_from(next)
-                        .ok()
-                        .filter(|next| *next >= 64)
-                        .and_then(|next| rest.split_at_checked(next));
-                    let Some((first, others)) = part else { return smb2(rest, emit) };
-                    smb2(first, emit)?;
-                    if !others.starts_with(&SMB2) {
-                        break;
-                    }
-                    rest = others;
-                }
+            (Some(0), Some(&SMB1)) => {
+                let read = smb1::read(message)?;
+                self.tell(message, &read, emit);
                 Ok(())
             }
+            (Some(0), Some(&SMB2)) => self.chained(message, emit),
             _ => Ok(()),
         }
+    }
+
+    fn lost(&mut self, _direction: dogwatch_model::Direction) {
+        self.user = None;
+    }
+}
+
+/// What one message holds, of either version.
+struct Told {
+    /// Name of the field that shows the command.
+    command_field: &'static str,
+    command: u16,
+    verb: Option<Verb>,
+    status: u32,
+    is_reply: bool,
+    /// What is asked for: share, pipe or file.
+    named: Option<Text<256>>,
+    /// An account in clear, without NTLM.
+    account: Option<Text<256>>,
+    domain: Option<Text<256>>,
+    /// What both sides of version 1 state: system and SMB software.
+    natives: [Option<Text<256>>; 2],
+    /// The dialect a server has chosen.
+    dialect: Option<u16>,
+    odd: Option<&'static str>,
+}
+
+impl Told {
+    const fn new(command_field: &'static str, command: u16, status: u32, is_reply: bool) -> Self {
+        Self {
+            command_field,
+            command,
+            verb: None,
+            status,
+            is_reply,
+            named: None,
+            account: None,
+            domain: None,
+            natives: [None, None],
+            dialect: None,
+            odd: None,
+        }
+    }
+
+    /// Whether an answer says no. "More processing required" is the half-way answer of a login, not a refusal.
+    const fn is_refusal(&self) -> bool {
+        self.status >> 30 == 3 && self.status != 0xc000_0016
+    }
+}
+
+impl Smb {
+    /// Requests may be chained: each header says where the next begins, 0 for none.
+    fn chained(&mut self, message: &[u8], emit: &mut Emit<'_>) -> Result<(), ParseError> {
+        let mut rest = message;
+        for _ in 0..MOST_CHAINED {
+            let next = rest.get(20..24).and_then(|next| next.try_into().ok()).map_or(0, u32::from_le_bytes);
+            let next = usize::try_from(next).ok().filter(|next| *next >= 64);
+            let (first, others) = next.and_then(|next| rest.split_at_checked(next)).unwrap_or((rest, &[]));
+            let read = smb2::read(first)?;
+            self.tell(first, &read, emit);
+            if !others.starts_with(&SMB2) {
+                break;
+            }
+            rest = others;
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, message: &[u8], told: &Told, emit: &mut Emit<'_>) {
+        let ntlm = if told.verb == Some(Verb::Login) { ntlm::find(message) } else { Ntlm::default() };
+        let user = ntlm.user.as_ref().or(told.account.as_ref()).copied();
+        if user.is_some() {
+            self.user = user;
+        }
+        let mut acts = Acts::new();
+        let known = if told.verb == Some(Verb::Login) { self.user.as_ref() } else { None };
+        let object =
+            told.named.as_ref().or(known).map_or(Object::Device { unit: None }, |name| Object::Named(name.as_str()));
+        match (told.verb, told.is_reply) {
+            (Some(verb), true) => acts.reply(verb, object, told.is_refusal()),
+            (Some(verb), false) => acts.request(verb, object),
+            (None, _) => {}
+        }
+        if let Some(name) = told.odd {
+            acts.odd(name);
+        }
+        acts.says_text(Attribute::Account, user.as_ref().map(Text::as_str), 75, "ntlm.user");
+        acts.says_text(Attribute::Name, ntlm.host.as_ref().map(Text::as_str), 85, ntlm.host_method);
+        let domain = ntlm.domain.as_ref().or(told.domain.as_ref());
+        acts.says_text(Attribute::Domain, domain.map(Text::as_str), 70, "ntlm.domain");
+        acts.says_text(Attribute::OsVersion, ntlm.version.as_ref().map(Text::as_str), 75, "ntlm.version");
+        let [system, software] = &told.natives;
+        acts.says_text(Attribute::OsName, system.as_ref().map(Text::as_str), 75, "smb.native");
+        acts.says_text(Attribute::SoftwareVersion, software.as_ref().map(Text::as_str), 75, "smb.native");
+        let fields = Shown(|visit| {
+            visit.number(told.command_field, told.command);
+            visit.number("status", told.status);
+            visit.maybe_text("name", told.named.as_ref().map(Text::as_str));
+            visit.maybe_text("user", user.as_ref().map(Text::as_str));
+            visit.maybe_text("domain", domain.map(Text::as_str));
+            visit.maybe_text("host", ntlm.host.as_ref().map(Text::as_str));
+            visit.maybe("dialect", told.dialect);
+        });
+        emit.message(if told.is_reply { "reply" } else { "request" }, &mut acts, &fields);
     }
 }
 
@@ -109,137 +206,9 @@ fn utf16(bytes: &[u8]) -> Option<Text<256>> {
     (!text.is_empty()).then_some(text)
 }
 
-/// What an SMB 1 command does (MS-CIFS 2.2.2.1).
-const fn verb1(command: u8) -> Option<Verb> {
-    Some(match command {
-        0x72 => Verb::Discover,
-        0x73 => Verb::Login,
-        0x2d | 0xa2 | 0x2e | 0x0a => Verb::Transfer,
-        0x0b | 0x2f | 0x06 | 0x07 | 0x00 | 0x01 => Verb::Write,
-        _ => return None,
-    })
-}
-
-/// What an SMB 2 command does (MS-SMB2 2.2.1.2).
-const fn verb2(command: u16) -> Option<Verb> {
-    Some(match command {
-        0 => Verb::Discover,
-        1 => Verb::Login,
-        3 | 5 | 8 => Verb::Transfer,
-        9 | 17 => Verb::Write,
-        14 => Verb::Discover,
-        _ => return None,
-    })
-}
-
-/// The facts in an NTLM message anywhere in `bytes`, and the acts around them.
-fn finish(bytes: &[u8], verb: Option<Verb>, named: Option<&Text<256>>, header: &Head, emit: &mut Emit<'_>) {
-    let ntlm = ntlm::find(bytes);
-    let mut acts = Acts::new();
-    let user = ntlm.as_ref().and_then(|ntlm| ntlm.user.as_ref());
-    let object = named.or(user).map_or(Object::Device { unit: None }, |name| Object::Named(name.as_str()));
-    if let Some(verb) = verb {
-        if header.is_reply {
-            // "More processing required" is the half-way answer of a login, not a refusal.
-            acts.reply(verb, object, header.status >> 30 == 3 && header.status != 0xc000_0016);
-        } else {
-            acts.request(verb, object);
-        }
-    }
-    if let Some(host) = ntlm.as_ref().and_then(|ntlm| ntlm.host.as_ref()) {
-        acts.says(Attribute::Name, FactValue::Text(host.as_str()), 85, "ntlm.host");
-    }
-    if let Some(version) = ntlm.as_ref().and_then(|ntlm| ntlm.version.as_ref()) {
-        acts.says(Attribute::OsVersion, FactValue::Text(version.as_str()), 75, "ntlm.version");
-    }
-    for (attribute, text) in header.natives.iter().flatten() {
-        acts.says(*attribute, FactValue::Text(text.as_str()), 75, "smb.native");
-    }
-    let fields = Shown(|visit| {
-        visit.number(header.command_field, header.command);
-        visit.number("status", header.status);
-        visit.maybe_text("name", named.map(Text::as_str));
-        visit.maybe_text("user", user.map(Text::as_str));
-        visit.maybe_text("host", ntlm.as_ref().and_then(|ntlm| ntlm.host.as_ref()).map(Text::as_str));
-    });
-    emit.message(if header.is_reply { "reply" } else { "request" }, &mut acts, &fields);
-}
-
-/// What both versions have in front.
-struct Head {
-    command_field: &'static str,
-    command: u16,
-    status: u32,
-    is_reply: bool,
-    natives: [Option<(Attribute, Text<256>)>; 2],
-}
-
-fn smb1(message: &[u8], emit: &mut Emit<'_>) -> Result<(), ParseError> {
-    let mut reader = Reader::new("smb header", message);
-    let _id = reader.be32()?;
-    let command = reader.u8()?;
-    let status = reader.le32()?;
-    let flags = reader.u8()?;
-    let flags2 = reader.le16()?;
-    let _rest_of_header = reader.take(20)?;
-    let (is_reply, unicode) = (flags & 0x80 != 0, flags2 & 0x8000 != 0);
-    let mut head = Head { command_field: "smb_cmd", command: command.into(), status, is_reply, natives: [None, None] };
-    let words = usize::from(reader.u8()?);
-    let parameters = reader.take(words.saturating_mul(2))?;
-    let count = reader.le16()?;
-    let data_at = message.len().saturating_sub(reader.rest().len());
-    let data = reader.rest().get(..usize::from(count)).unwrap_or(reader.rest());
-    if command == 0x73 && unicode {
-        // The texts stand behind the security blob (extended) or the passwords, aligned to two bytes.
-        let skip = match (is_reply, words) {
-            (true, 4) | (false, 12) => {
-                let at: usize = if is_reply { 6 } else { 14 };
-                parameters.get(at..at.saturating_add(2)).and_then(|len| len.try_into().ok()).map(u16::from_le_bytes)
-            }
-            (true, 3) => Some(0),
-            _ => None,
-        };
-        if let Some(skip) = skip {
-            let start = usize::from(skip);
-            let odd = data_at.saturating_add(start) % 2;
-            let texts = data.get(start.saturating_add(odd)..).unwrap_or_default();
-            let system = utf16(texts);
-            let after = texts.as_chunks::<2>().0.iter().position(|unit| *unit == [0, 0]).map(|at| at.saturating_add(1));
-            let manager = after.and_then(|at| texts.get(at.saturating_mul(2)..)).and_then(utf16);
-            head.natives =
-                [system.map(|text| (Attribute::OsName, text)), manager.map(|text| (Attribute::SoftwareVersion, text))];
-        }
-    }
-    finish(message, verb1(command), None, &head, emit);
-    Ok(())
-}
-
-fn smb2(message: &[u8], emit: &mut Emit<'_>) -> Result<(), ParseError> {
-    let mut reader = Reader::new("smb2 header", message);
-    let _id_size_credits = reader.take(8)?;
-    let status = reader.le32()?;
-    let command = reader.le16()?;
-    let _credits = reader.le16()?;
-    let flags = reader.le32()?;
-    let is_reply = flags & 1 != 0;
-    let _rest_of_header = reader.take(44)?;
-    let body = reader.rest();
-    // Offsets count from the start of the header.
-    let text_at = |at: usize| -> Option<Text<256>> {
-        let mut place = Reader::new("smb2 name", body.get(at..)?);
-        let (offset, length) = (usize::from(place.le16().ok()?), usize::from(place.le16().ok()?));
-        utf16(message.get(offset..offset.checked_add(length)?)?)
-    };
-    let named = match (command, is_reply) {
-        (3, false) => text_at(4),
-        (5, false) => text_at(44),
-        _ => None,
-    };
-    // On a request the status bytes are something else.
-    let status = if is_reply { status } else { 0 };
-    let head = Head { command_field: "smb2_cmd", command, status, is_reply, natives: [None, None] };
-    finish(message, verb2(command), named.as_ref(), &head, emit);
-    Ok(())
+/// Text of single bytes up to the end or a zero; what is no UTF-8 is no text.
+fn narrow(bytes: &[u8]) -> Option<Text<256>> {
+    printable(bytes).map(|text| Text::of(format_args!("{text}")))
 }
 
 #[cfg(test)]
@@ -247,7 +216,7 @@ mod tests {
     use super::*;
     use crate::Protocol;
     use crate::support::Conversation;
-    use dogwatch_model::Direction::ToServer;
+    use dogwatch_model::Direction::{ToClient, ToServer};
 
     pub(super) fn wide(text: &str) -> Vec<u8> {
         text.encode_utf16().flat_map(u16::to_le_bytes).collect()
@@ -279,7 +248,34 @@ mod tests {
         assert_eq!(conversation.heard.seen[0].acts, ["request transfer \\\\srv\\charts"]);
         assert_eq!(
             conversation.heard.seen[1].acts,
-            ["request login pilot", "says name=ECDIS-1 (ntlm.host)", "says os_version=6.1.7601 (ntlm.version)"]
+            [
+                "request login pilot",
+                "says account=pilot (ntlm.user)",
+                "says name=ECDIS-1 (ntlm.host)",
+                "says os_version=6.1.7601 (ntlm.version)",
+            ]
+        );
+    }
+
+    #[test]
+    fn files_and_refused_logins() {
+        let name = wide("tool.exe");
+        let mut body = vec![0; 56];
+        (body[24], body[36], body[44], body[46]) = (1, 1, 120, u8::try_from(name.len()).unwrap());
+        body.extend(&name);
+        let mut conversation = Conversation::new(&SMB, Carrier::Tcp, 445);
+        conversation.send(ToServer, &smb2_message(5, &body));
+        body[36] = 2;
+        conversation.send(ToServer, &smb2_message(5, &body));
+        conversation.send(ToServer, &smb2_message(1, &ntlm::tests::authenticate("pilot", "ECDIS-1")));
+        let mut refusal = smb2_message(1, &[9, 0, 0, 0, 0, 0, 0, 0]);
+        refusal[4 + 8..4 + 12].copy_from_slice(&0xc000_006d_u32.to_le_bytes());
+        refusal[4 + 16] = 1;
+        conversation.send(ToClient, &refusal);
+        let acts: Vec<&str> = conversation.heard.seen.iter().map(|seen| seen.acts[0].as_str()).collect();
+        assert_eq!(
+            acts,
+            ["request transfer tool.exe", "request write tool.exe", "request login pilot", "refusal login pilot"]
         );
     }
 

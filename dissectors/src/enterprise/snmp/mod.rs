@@ -10,6 +10,7 @@ use crate::acts::{Acts, Emit, Shown};
 use crate::ber::{self, Element};
 use crate::datagram::DatagramProtocol;
 use crate::reader::Reader;
+use crate::sides::from_client;
 use crate::text::{Text, printable};
 use crate::{Carrier, Chunk, Hint, ParseError, Probe};
 
@@ -56,25 +57,34 @@ impl<'a> Packet<'a> {
         }
     }
 
-    /// Global data, security parameters as a string of their own, and the scoped PDU in clear or encrypted.
+    /// Global data, security parameters as a string of their own, and the scoped PDU in clear or encrypted. The global data must be right; what is
+    /// damaged behind it is left out.
     fn version3(mut reader: Reader<'a>) -> Option<Self> {
-        let _global = ber::expect(&mut reader, SEQUENCE).ok()?;
+        let mut global = Reader::new("snmp global data", ber::expect(&mut reader, SEQUENCE).ok()?);
+        let _id_and_size = (ber::expect(&mut global, INTEGER).ok()?, ber::expect(&mut global, INTEGER).ok()?);
+        let flags = ber::expect(&mut global, OCTETS).ok()?;
+        let _model = ber::expect(&mut global, INTEGER).ok()?;
+        if flags.len() != 1 {
+            return None;
+        }
         let security = ber::expect(&mut reader, OCTETS).ok()?;
-        let mut security =
-            Reader::new("snmp security", ber::expect(&mut Reader::new("snmp", security), SEQUENCE).ok()?);
-        let engine = ber::expect(&mut security, OCTETS).ok()?;
-        let _boots = ber::expect(&mut security, INTEGER).ok()?;
-        let _time = ber::expect(&mut security, INTEGER).ok()?;
-        let user = ber::expect(&mut security, OCTETS).ok()?;
-        let data = ber::element(&mut reader).ok()?;
-        let pdu = if data.tag == SEQUENCE {
+        let (engine, user) = Self::security(security).unwrap_or((&[], &[]));
+        let pdu = ber::element(&mut reader).ok().filter(|data| data.tag == SEQUENCE).and_then(|data| {
             let mut scoped = Reader::new("snmp scoped pdu", data.content);
             let _context = (ber::expect(&mut scoped, OCTETS).ok()?, ber::expect(&mut scoped, OCTETS).ok()?);
             ber::element(&mut scoped).ok().map(|pdu| (pdu.tag, pdu.content))
-        } else {
-            None
-        };
+        });
         Some(Self { version: 3, engine, user, pdu, ..Self::default() })
+    }
+
+    /// Engine id and user of the user-based security model (RFC 3414 clause 2.4).
+    fn security(parameters: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+        let mut reader =
+            Reader::new("snmp security", ber::expect(&mut Reader::new("snmp", parameters), SEQUENCE).ok()?);
+        let engine = ber::expect(&mut reader, OCTETS).ok()?;
+        let _boots = ber::expect(&mut reader, INTEGER).ok()?;
+        let _time = ber::expect(&mut reader, INTEGER).ok()?;
+        Some((engine, ber::expect(&mut reader, OCTETS).ok()?))
     }
 
     /// Name and value of every binding; the first three numbers of a version 1 trap are others.
@@ -104,6 +114,7 @@ fn attribute(name: &[u8]) -> Option<(Attribute, &'static str)> {
         [1, 5, 0] => (Attribute::Name, "snmp.sysName"),
         [1, 6, 0] => (Attribute::Location, "snmp.sysLocation"),
         [1, 1, 0] => (Attribute::Description, "snmp.sysDescr"),
+        [1, 4, 0] => (Attribute::Description, "snmp.sysContact"),
         [47, 1, 1, 1, 1, column, _, ..] => (
             match column {
                 8 => Attribute::HwRevision,
@@ -120,6 +131,18 @@ fn attribute(name: &[u8]) -> Option<(Attribute, &'static str)> {
     })
 }
 
+/// sysObjectID: the maker's number of the product (RFC 3418).
+const SYS_OBJECT_ID: &[u8] = &[0x2b, 6, 1, 2, 1, 1, 2, 0];
+
+/// An engine id as it is written: hexadecimal (RFC 3411 clause 5, at most 32 bytes).
+fn engine_text(engine: &[u8]) -> Option<Text<64>> {
+    let mut text = Text::new();
+    for byte in engine.get(..engine.len().min(32))? {
+        let _ = std::fmt::Write::write_fmt(&mut text, format_args!("{byte:02x}"));
+    }
+    (engine.len() >= 5).then_some(text)
+}
+
 /// The MAC address inside an engine id of format 3 (RFC 3411 clause 5).
 fn engine_mac(engine: &[u8]) -> Option<Mac> {
     match engine {
@@ -132,6 +155,11 @@ fn read(chunk: &Chunk<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
     let packet = Packet::parse(chunk.bytes)?;
     let first = packet.bindings().next().and_then(|(name, _)| ber::oid(name));
     let object = first.as_ref().map_or(Object::Device { unit: None }, |name| Object::Named(name.as_str()));
+    let engine = engine_text(packet.engine);
+    let product_code = packet
+        .bindings()
+        .find(|(name, value)| (*name, value.tag) == (SYS_OBJECT_ID, OID))
+        .and_then(|(_, value)| ber::oid(value.content));
     let mut acts = Acts::new();
     let mut answers = false;
     let kind = match packet.pdu.map(|(tag, _)| tag) {
@@ -156,12 +184,17 @@ fn read(chunk: &Chunk<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
         Some(_) => "report",
         None => "encrypted",
     };
+    // The engine id is the agent's whoever speaks; reports and answers come from it.
+    if answers || kind == "report" || (packet.version == 3 && !from_client(chunk, &[161])) {
+        acts.says_text(Attribute::StationAddress, engine.as_ref().map(Text::as_str), 80, "snmp.engine-id");
+    }
     if answers {
         for (name, value) in packet.bindings() {
             if let (Some((attribute, method)), OCTETS) = (attribute(name), value.tag) {
                 acts.says_text(attribute, printable(value.content), 90, method);
             }
         }
+        acts.says_text(Attribute::ProductCode, product_code.as_ref().map(Text::as_str), 85, "snmp.sysObjectID");
         if let Some(mac) = engine_mac(packet.engine) {
             acts.says(Attribute::MacAddress, FactValue::Mac(mac), 80, "snmp.engine-id");
         }

@@ -34,6 +34,7 @@ fn read(chunk: &Chunk<'_>, bytes: &[u8], emit: &mut Emit<'_>) -> Result<(), Pars
     let mut acts = Acts::new();
     if from_client(chunk, &[23]) {
         acts.request(Verb::Login, Object::Device { unit: None });
+        acts.odd("weak.telnet");
     }
     let fields = Shown(|visit| {
         visit.maybe("cmd", bytes.get(1).copied());
@@ -55,7 +56,7 @@ mod tests {
         let mut conversation = Conversation::new(&TELNET, Carrier::Tcp, 23);
         conversation.send(ToClient, b"\xff\xfd\x18\xff\xfd\x20");
         conversation.send(ToServer, b"\xff\xfb\x18root\r\n");
-        assert_eq!(conversation.heard.seen[1].acts, ["request login device"]);
+        assert_eq!(conversation.heard.seen[1].acts, ["request login device", "odd weak.telnet"]);
         assert_eq!(TELNET.probe(Carrier::Tcp, ToClient, b"\xff\xff\xff"), Probe::No);
         assert_eq!(TELNET.probe(Carrier::Tcp, ToClient, b"\xff"), Probe::NeedMore);
     }

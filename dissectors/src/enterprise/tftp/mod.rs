@@ -1,4 +1,5 @@
-//! TFTP: which file is fetched or stored (switch and phone firmware travels so). The transfer itself goes on under other ports and is not followed.
+//! TFTP: which file is fetched or stored (switch and phone firmware travels so). The transfer goes on under other ports; it is
+//! recognised there by its first block or its agreed options, and its content is passed over.
 //!
 //! Specification: RFC 1350 clause 5, RFC 2347 (options).
 
@@ -14,7 +15,7 @@ pub(crate) static TFTP: DatagramProtocol = DatagramProtocol {
     name: "tftp",
     hints: &[Hint::Udp(69)],
     carriers: &[Carrier::Udp],
-    probe: |head| if request(head).is_some() { Probe::Yes } else { Probe::No },
+    probe: |head| if request(head).is_some() || begins_transfer(head) { Probe::Yes } else { Probe::No },
     read,
 };
 
@@ -30,9 +31,52 @@ fn request(bytes: &[u8]) -> Option<(u8, &str, &str)> {
     known.then_some((*operation, file, mode))
 }
 
+/// What else goes back and forth (RFC 1350 clause 5, RFC 2347).
+const fn kind(operation: u8) -> Option<&'static str> {
+    Some(match operation {
+        3 => "data",
+        4 => "acknowledgement",
+        5 => "error",
+        6 => "option-acknowledgement",
+        _ => return None,
+    })
+}
+
+/// A full first block, or options agreed on: what a transfer on its own ports starts with.
+fn begins_transfer(bytes: &[u8]) -> bool {
+    match bytes {
+        [0, 3, 0, 1, data @ ..] => data.len() == 512,
+        [0, 6, options @ .., 0] => {
+            let name = options.split(|byte| *byte == 0).next().unwrap_or_default();
+            [&b"blksize"[..], b"tsize", b"timeout", b"windowsize"].iter().any(|known| name.eq_ignore_ascii_case(known))
+        }
+        _ => false,
+    }
+}
+
+/// A message of the transfer itself.
+fn transfer(bytes: &[u8], emit: &mut Emit<'_>) -> Result<(), ParseError> {
+    let (operation, kind) = match bytes {
+        [0, operation, ..] => kind(*operation).map(|kind| (*operation, kind)),
+        _ => None,
+    }
+    .ok_or(ParseError::Malformed { what: "tftp", at: 0, why: "operation" })?;
+    let block = bytes.get(2..).and_then(|rest| rest.first_chunk()).map(|number| u16::from_be_bytes(*number));
+    let mut acts = Acts::new();
+    if operation == 5 {
+        acts.reply(Verb::Transfer, Object::Device { unit: None }, true);
+    }
+    let fields = Shown(|visit| {
+        visit.number("opcode", operation);
+        visit.maybe("block", block.filter(|_| matches!(operation, 3 | 4)));
+        visit.maybe("error", block.filter(|_| operation == 5));
+    });
+    emit.message(kind, &mut acts, &fields);
+    Ok(())
+}
+
 fn read(chunk: &Chunk<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
-    let (operation, file, mode) =
-        request(chunk.bytes).ok_or(ParseError::Malformed { what: "tftp", at: 0, why: "no request" })?;
+    let Some((operation, file, mode)) = request(chunk.bytes) else { return transfer(chunk.bytes, emit) };
     let mut acts = Acts::new();
     acts.request(Verb::Transfer, Object::Named(file));
     let fields = Shown(|visit| {
@@ -58,6 +102,12 @@ mod tests {
             (heard.seen[0].kind.as_str(), &heard.seen[0].acts[0][..]),
             ("write-request", "request transfer fw.bin")
         );
+        let mut block = vec![0, 3, 0, 1];
+        block.resize(516, b'x');
+        assert_eq!(TFTP.probe(Carrier::Udp, Direction::ToServer, &block), Probe::Yes);
+        assert_eq!(TFTP.probe(Carrier::Udp, Direction::ToServer, &block[..515]), Probe::No);
+        assert_eq!(TFTP.probe(Carrier::Udp, Direction::ToServer, b"\x00\x06blksize\x001024\x00"), Probe::Yes);
+        assert_eq!(datagram(&TFTP, Carrier::Udp, 50_000, &block).seen[0].field("block"), "1");
         for bad in [
             &b"\x00\x03fw.bin\x00octet\x00"[..],
             b"\x00\x01fw.bin\x00binary\x00",

@@ -1,17 +1,22 @@
 //! DNP3 over TCP, UDP and serial lines: telecontrol of switchboards and shore stations.
 //!
-//! Reads link frames with their checksums, and the function, indications and first object header of the application layer. Deliberately not read:
-//! object values, fragments behind the first of a long message, secure authentication.
+//! Reads link frames with their checksums, puts fragments together, and reads function, indications, object headers, the values of the common
+//! objects and the status of commands. Deliberately not read: further fragments of one answer as one message, the contents of files and of secure
+//! authentication.
 //!
 //! Specification: IEEE 1815-2012: clause 9 (link), 8 (transport), 4 and annex A (application, objects).
 
-use dogwatch_model::{Act, Attribute, FactValue, Object, Verb};
+mod object;
 
-use crate::acts::{Acts, Emit, Shown};
+use dogwatch_model::{Act, Attribute, Direction, FactValue, Object, Verb};
+
+use crate::acts::{Acts, Emit, Shown, Visit};
 use crate::framed::{Frame, FramedProtocol, Frames};
+use crate::pending::Pending;
 use crate::reader::Reader;
 use crate::text::{Text, printable};
-use crate::{Carrier, Chunk, Hint, ParseError, Probe};
+use crate::{Carrier, Chunk, Hint, Limits, ParseError, Probe};
+use object::{Header, headers};
 
 /// DNP3.
 pub(crate) static DNP3: FramedProtocol = FramedProtocol {
@@ -19,7 +24,7 @@ pub(crate) static DNP3: FramedProtocol = FramedProtocol {
     hints: &[Hint::Tcp(20_000), Hint::Udp(20_000)],
     carriers: &[Carrier::Tcp, Carrier::Udp],
     probe: |carrier, head| begins(carrier, head),
-    frames: |_| Box::new(Dnp3),
+    frames: |limits| Box::new(Dnp3::new(limits)),
 };
 
 const HEADER: usize = 10;
@@ -112,8 +117,37 @@ const fn function_name(function: u8) -> Option<&'static str> {
     })
 }
 
+/// The largest fragment an outstation may send (clause 4.2.2.3 leaves it to the device; 2,048 is what the profiles ask for).
+const FRAGMENT: usize = 2_048;
+
+/// What was asked: verb and first object.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    verb: Verb,
+    name: Text<48>,
+}
+
+/// A fragment being put together out of segments.
+#[derive(Debug, Default)]
+struct Fragment {
+    bytes: Vec<u8>,
+    ends: (u16, u16),
+    /// Sequence number of the segment that must follow.
+    next: u8,
+    open: bool,
+}
+
 /// Link frames in a stream.
-struct Dnp3;
+struct Dnp3 {
+    fragments: [Fragment; 2],
+    asked: Pending<Asked>,
+}
+
+impl Dnp3 {
+    fn new(limits: &Limits) -> Self {
+        Self { fragments: [Fragment::default(), Fragment::default()], asked: Pending::new(limits.open_requests) }
+    }
+}
 
 impl Frames for Dnp3 {
     fn frame(&self, _carrier: Carrier, bytes: &[u8]) -> Frame {
@@ -124,7 +158,14 @@ impl Frames for Dnp3 {
         begins(carrier, bytes)
     }
 
-    fn read(&mut self, _chunk: &Chunk<'_>, bytes: &[u8], emit: &mut Emit<'_>) -> Result<(), ParseError> {
+    fn lost(&mut self, direction: Direction) {
+        if let Some(fragment) = self.fragments.get_mut(usize::from(direction == Direction::ToClient)) {
+            fragment.open = false;
+        }
+        self.asked.clear();
+    }
+
+    fn read(&mut self, chunk: &Chunk<'_>, bytes: &[u8], emit: &mut Emit<'_>) -> Result<(), ParseError> {
         let mut reader = Reader::new("dnp3", bytes);
         let [_, _, _, control] = reader.array()?;
         let link = Link { control, destination: reader.le16()?, source: reader.le16()? };
@@ -139,7 +180,57 @@ impl Frames for Dnp3 {
             room.copy_from_slice(block);
             length = end;
         }
-        application(&link, data.get(..length).unwrap_or_default(), emit);
+        self.segment(chunk.direction, &link, data.get(..length).unwrap_or_default(), emit)
+    }
+}
+
+impl Dnp3 {
+    /// Takes one segment in (clause 8.2): bit 6 marks the first of a fragment, bit 7 the last, the rest counts.
+    fn segment(
+        &mut self,
+        direction: Direction,
+        link: &Link,
+        data: &[u8],
+        emit: &mut Emit<'_>,
+    ) -> Result<(), ParseError> {
+        // User data, confirmed or not; other link functions carry none.
+        let is_data = link.control & 0x40 != 0 && matches!(link.control & 15, 3 | 4);
+        let Some((transport, rest)) = data.split_first().filter(|_| is_data) else {
+            emit.plain("link", &[], &Shown(|visit| link.show(visit)));
+            return Ok(());
+        };
+        let (is_first, is_last, number) = (transport & 0x40 != 0, transport & 0x80 != 0, transport & 0x3f);
+        if is_first && is_last {
+            self.application(link, rest, emit);
+            return Ok(());
+        }
+        let Some(fragment) = self.fragments.get_mut(usize::from(direction == Direction::ToClient)) else {
+            return Ok(());
+        };
+        let ends = (link.source, link.destination);
+        let fits = is_first || (fragment.open && fragment.next == number && fragment.ends == ends);
+        if is_first {
+            fragment.bytes.clear();
+        }
+        fragment.open = fits && fragment.bytes.len().saturating_add(rest.len()) <= FRAGMENT;
+        fragment.ends = ends;
+        fragment.next = number.wrapping_add(1) & 0x3f;
+        if fragment.open {
+            fragment.bytes.extend_from_slice(rest);
+        }
+        let is_whole = fragment.open && is_last;
+        if !is_whole {
+            let error = match (fits, fragment.open) {
+                (false, _) => Some(ParseError::Sequence { what: "dnp3 fragment" }),
+                (true, false) => Some(ParseError::Limit { what: "dnp3 fragment" }),
+                (true, true) => None,
+            };
+            emit.plain("segment", &[], &Shown(|visit| link.show(visit)));
+            return error.map_or(Ok(()), Err);
+        }
+        fragment.open = false;
+        let bytes = std::mem::take(&mut fragment.bytes);
+        self.application(link, &bytes, emit);
         Ok(())
     }
 }
@@ -151,10 +242,12 @@ struct Link {
     source: u16,
 }
 
-/// Group and variation of the first object header.
-fn first_object(objects: &[u8]) -> Option<Text<16>> {
-    let [group, variation, ..] = objects else { return None };
-    Some(Text::of(format_args!("g{group}v{variation}")))
+impl Link {
+    fn show(&self, visit: &mut Visit<'_>) {
+        visit.number("src", self.source);
+        visit.number("dst", self.destination);
+        visit.number("prifunc", self.control & 15);
+    }
 }
 
 /// The attribute and its text in a device attribute object: group 0, one index, then type 1 (text), length and text.
@@ -173,56 +266,108 @@ fn device_attribute(objects: &[u8]) -> Option<(Attribute, &str)> {
     Some((attribute, printable(rest.get(..usize::from(*length))?)?))
 }
 
-fn application(link: &Link, data: &[u8], emit: &mut Emit<'_>) {
-    let is_first = data.first().is_some_and(|transport| transport & 0x40 != 0);
-    // User data, confirmed or not; other link functions carry none.
-    let is_data = link.control & 0x40 != 0 && matches!(link.control & 15, 3 | 4);
-    let header = match data {
-        [_, control, function, rest @ ..] if is_first && is_data => Some((*control, *function, rest)),
-        _ => None,
-    };
-    let is_response = header.is_some_and(|(_, function, _)| matches!(function, 129..=131));
-    let (indications, objects) = match header {
-        Some((_, 129..=131, [i0, i1, objects @ ..])) => (Some(u16::from_be_bytes([*i0, *i1])), objects),
-        Some((_, _, objects)) => (None, objects),
-        None => (None, &[][..]),
-    };
-    let name = first_object(objects);
-    let object = name.as_ref().map_or(Object::Device { unit: None }, |name| Object::Named(name.as_str()));
-    let mut acts = Acts::new();
-    if let Some((_, function, _)) = header {
-        match (function, verb(function)) {
-            (_, Some(verb)) => acts.request(verb, object),
+/// A whole fragment of the application layer.
+#[derive(Debug, Clone, Copy)]
+struct Application<'a> {
+    control: u8,
+    function: u8,
+    indications: Option<u16>,
+    objects: &'a [u8],
+}
+
+impl<'a> Application<'a> {
+    fn parse(bytes: &'a [u8]) -> Option<Self> {
+        match bytes {
+            [control, function @ 129..=131, i0, i1, objects @ ..] => {
+                let indications = Some(u16::from_be_bytes([*i0, *i1]));
+                Some(Self { control: *control, function: *function, indications, objects })
+            }
+            [control, function, objects @ ..] => {
+                Some(Self { control: *control, function: *function, indications: None, objects })
+            }
+            _ => None,
+        }
+    }
+
+    const fn is_response(&self) -> bool {
+        matches!(self.function, 129..=131)
+    }
+
+    /// The object headers; requests to read, freeze or assign only name their objects.
+    fn headers(&self) -> impl Iterator<Item = Header<'a>> + Clone + use<'a> {
+        headers(self.objects, matches!(self.function, 2..=6 | 25..=33 | 129..=131))
+    }
+
+    /// Whether an answer says no: function, object or parameter not known, or a command that was not carried out.
+    fn is_refused(&self) -> bool {
+        self.indications.is_some_and(|bits| bits & 0x0007 != 0) || self.headers().any(|header| header.is_refused())
+    }
+}
+
+/// Objects told one by one.
+const TOLD: usize = 8;
+
+impl Dnp3 {
+    fn application(&mut self, link: &Link, bytes: &[u8], emit: &mut Emit<'_>) {
+        let Some(fragment) = Application::parse(bytes) else {
+            emit.plain("segment", &[], &Shown(|visit| link.show(visit)));
+            return;
+        };
+        let mut names = [const { Text::<48>::new() }; TOLD];
+        let mut count = 0_usize;
+        for (slot, header) in names.iter_mut().zip(fragment.headers()) {
+            *slot = header.name();
+            count = count.saturating_add(1);
+        }
+        let named = || names.iter().take(count);
+        let first = names.first().copied().filter(|_| count > 0);
+        let object = first.as_ref().map_or(Object::Device { unit: None }, |name| Object::Named(name.as_str()));
+        let key = number((link.source, link.destination), fragment.control);
+        let asked = if matches!(fragment.function, 129 | 131) { self.asked.answered(key) } else { None };
+        let mut acts = Acts::new();
+        match (fragment.function, verb(fragment.function)) {
+            (_, Some(verb)) => {
+                if count == 0 {
+                    acts.request(verb, object);
+                }
+                named().for_each(|name| acts.request(verb, Object::Named(name.as_str())));
+                let key = number((link.destination, link.source), fragment.control);
+                self.asked.asked(key, Asked { verb, name: first.unwrap_or(Text::new()) });
+            }
             (130, None) => acts.push(Act::Publishes { object }),
-            // Indications of the second byte: function not known, object not known, parameter wrong.
-            (129, None) => acts.reply(Verb::Read, object, indications.is_some_and(|bits| bits & 0x0007 != 0)),
+            (129 | 131, None) => {
+                let verb = asked.as_ref().map_or(Verb::Read, |asked| asked.verb);
+                let of = asked.as_ref().filter(|asked| !asked.name.is_empty());
+                let object = of.map_or(object, |asked| Object::Named(asked.name.as_str()));
+                acts.reply(verb, object, fragment.is_refused());
+            }
             (0, None) => {}
             _ => acts.odd("dnp3.unknown-function"),
         }
-        if is_response {
-            acts.says(Attribute::UnitId, FactValue::Number(link.source.into()), 85, "dnp3.link-source");
-            if let Some((attribute, text)) = device_attribute(objects) {
+        let address = Text::<8>::of(format_args!("{}", link.source));
+        if fragment.is_response() {
+            acts.says(Attribute::StationAddress, FactValue::Text(address.as_str()), 85, "dnp3.link-source");
+            if let Some((attribute, text)) = device_attribute(fragment.objects) {
                 acts.says(attribute, FactValue::Text(text), 90, "dnp3.device-attribute");
             }
         }
+        let fields = Shown(|visit| {
+            link.show(visit);
+            visit.number("al_ctl", fragment.control);
+            visit.coded("al_func", fragment.function, function_name(fragment.function));
+            visit.maybe("al_iin", fragment.indications);
+            visit.one_or_list("al_obj", named().map(Text::as_str));
+            visit.0.open_list("points");
+            fragment.headers().take(TOLD).for_each(|header| header.show(visit));
+            visit.0.close();
+        });
+        emit.message(function_name(fragment.function).unwrap_or("unknown"), &mut acts, &fields);
     }
-    let fields = Shown(|visit| {
-        visit.number("src", link.source);
-        visit.number("dst", link.destination);
-        visit.number("prifunc", link.control & 15);
-        if let Some((control, function, _)) = header {
-            visit.number("al_ctl", control);
-            visit.coded("al_func", function, function_name(function));
-        }
-        visit.maybe("al_iin", indications);
-        visit.maybe_text("al_obj", name.as_ref().map(Text::as_str));
-    });
-    let kind = match header {
-        Some((_, function, _)) => function_name(function).unwrap_or("unknown"),
-        None if is_data => "segment",
-        None => "link",
-    };
-    emit.message(kind, &mut acts, &fields);
+}
+
+/// Outstation, master and the sequence number of the application layer name a request.
+fn number((outstation, master): (u16, u16), control: u8) -> u64 {
+    u64::from(outstation) << 24 | u64::from(master) << 8 | u64::from(control & 15)
 }
 
 #[cfg(test)]
@@ -254,8 +399,10 @@ mod tests {
     fn functions_in_the_words_of_a_policy() {
         for (name, data, want) in [
             ("read", "c0 c1 01 3c 02 06", "request read g60v2"),
-            ("write", "c0 c1 02 50 01 00 07 07 00", "request write g80v1"),
-            ("operate", "c0 c1 04 0c 01 28", "request control g12v1"),
+            ("write", "c0 c1 02 50 01 00 07 07 00", "request write g80v1 7"),
+            ("operate", "c0 c1 04 0c 01 28 0100 0300 41 01 64000000 64000000 00", "request control g12v1 3"),
+            ("cut operate", "c0 c1 04 0c 01 28", "request control g12v1"),
+            ("set point", "c0 c1 05 29 02 17 01 05 3200 00", "request control g41v2 5"),
             ("cold restart", "c0 c1 0d", "request control device"),
             ("save", "c0 c1 13", "request program device"),
             ("open file", "c0 c1 19 46 03 5b", "request transfer g70v3"),
@@ -275,9 +422,49 @@ mod tests {
         conversation.send(ToClient, &frame(0x44, 1, 10, &hex("c0 c1 81 0001")));
         assert_eq!(
             conversation.heard.seen[0].acts,
-            ["reply read g0v250", "says unit_id=10 (dnp3.link-source)", "says model=RTU-7 (dnp3.device-attribute)"]
+            [
+                "reply read g0v250 0",
+                "says station_address=10 (dnp3.link-source)",
+                "says model=RTU-7 (dnp3.device-attribute)"
+            ]
         );
         assert_eq!(conversation.heard.seen[1].acts, ["refusal read device"]);
+    }
+
+    #[test]
+    fn commands_their_answers_and_values() {
+        let mut conversation = Conversation::new(&DNP3, Carrier::Tcp, 20_000);
+        let block = "0c 01 28 0100 0300 41 01 64000000 64000000";
+        conversation.send(ToServer, &frame(0xc4, 10, 1, &hex(&format!("c0 c1 04 {block} 00"))));
+        conversation.send(ToClient, &frame(0x44, 1, 10, &hex(&format!("c0 c1 81 0000 {block} 04"))));
+        // Status 4: the point does not support the operation. Then a restart that is accepted, with the delay in g52v2.
+        conversation.send(ToServer, &frame(0xc4, 10, 1, &hex("c0 c2 0d")));
+        conversation.send(ToClient, &frame(0x44, 1, 10, &hex("c0 c2 81 8000 34 02 07 01 e803")));
+        conversation.send(ToClient, &frame(0x44, 1, 10, &hex("c0 f3 82 0000 1e 01 00 02 03 01 64000000 01 9cffffff")));
+        let seen = &conversation.heard.seen;
+        assert_eq!(seen[1].acts[0], "refusal control g12v1 3");
+        assert_eq!(seen[3].acts[0], "reply control g52v2", "of the request that names no object");
+        assert_eq!(seen[4].acts[0], "publishes g30v1 2-3");
+        let points = &seen[4].fields["points"];
+        assert_eq!((&points[1]["index"], &points[1]["value"]), (&3.into(), &(-100).into()));
+    }
+
+    #[test]
+    fn fragments_over_several_frames() {
+        let mut conversation = Conversation::new(&DNP3, Carrier::Tcp, 20_000);
+        conversation.send(ToClient, &frame(0x44, 1, 10, &hex("45 c1 81 0000 1e 01 00 02 03 01 6400")));
+        conversation.send(ToClient, &frame(0x44, 1, 10, &hex("86 0000 01 9cffffff")));
+        conversation.send(ToClient, &frame(0x44, 1, 10, &hex("45 c1 81 0000 1e 01 00")));
+        conversation.send(ToClient, &frame(0x44, 1, 10, &hex("88 0000 01 9cffffff")));
+        let kinds: Vec<_> = conversation.heard.seen.iter().map(|seen| seen.kind.as_str()).collect();
+        assert_eq!(kinds, ["segment", "response", "segment", "segment"]);
+        assert_eq!(conversation.heard.seen[1].acts[0], "reply read g30v1 2-3");
+        assert_eq!(conversation.heard.errors[0].kind(), "sequence");
+        conversation.send(ToClient, &frame(0x44, 1, 10, &[&[0x40][..], &[0; 249]].concat()));
+        for number in 1..12_u8 {
+            conversation.send(ToClient, &frame(0x44, 1, 10, &[&[number][..], &[0; 249]].concat()));
+        }
+        assert_eq!(conversation.heard.errors[1].kind(), "limit", "a fragment is bounded");
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! IEC 60870-5-104: telecontrol over TCP.
 //!
-//! Reads every frame's control field, and type, cause, addresses and first information object of each ASDU. Deliberately not read: values of
-//! measurements, several information objects one by one.
+//! Reads every frame's control field, and type, cause, addresses, information objects and the values of the common types of each ASDU. Deliberately
+//! not read: quality bits, time tags, contents of files.
 //!
 //! Specification: IEC 60870-5-104:2006 clause 5 (frames), IEC 60870-5-101 clause 7 (ASDUs).
+
+mod element;
 
 use dogwatch_model::{Act, Attribute, FactValue, Object, Verb};
 
@@ -92,9 +94,9 @@ fn probe(_carrier: Carrier, head: &[u8]) -> Probe {
     }
 }
 
-/// An application service data unit, up to its first information object.
+/// An application service data unit.
 #[derive(Debug, Clone, Copy)]
-struct Asdu {
+struct Asdu<'a> {
     kind: u8,
     count: u8,
     sequence: bool,
@@ -103,15 +105,15 @@ struct Asdu {
     test: bool,
     originator: u8,
     address: u16,
-    object: Option<u32>,
+    /// The information objects with their addresses.
+    objects: &'a [u8],
 }
 
-impl Asdu {
-    fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
+impl<'a> Asdu<'a> {
+    fn parse(bytes: &'a [u8]) -> Result<Self, ParseError> {
         let mut reader = Reader::new("iec104 asdu", bytes);
         let [kind, count, cause, originator] = reader.array()?;
         let address = reader.le16()?;
-        let object = reader.array().ok().map(|[a, b, c]: [u8; 3]| u32::from_le_bytes([a, b, c, 0]));
         Ok(Self {
             kind,
             count: count & 0x7f,
@@ -121,8 +123,26 @@ impl Asdu {
             test: cause & 0x80 != 0,
             originator,
             address,
-            object,
+            objects: reader.rest(),
         })
+    }
+
+    /// Address and bytes of each information object; of a type of unknown size only the first address.
+    fn objects(&self) -> impl Iterator<Item = (u32, &'a [u8])> + Clone + use<'a> {
+        element::objects(self.kind, self.count, self.sequence, self.objects)
+    }
+
+    /// What it is about: station and object, or the first and last of several.
+    fn name(&self) -> Text<48> {
+        let station = self.address;
+        let mut addresses = self.objects().map(|(address, _)| address);
+        match (addresses.next(), addresses.last()) {
+            (Some(first), Some(last)) if last != first => {
+                Text::of(format_args!("station {station} objects {first}-{last}"))
+            }
+            (Some(only), _) => Text::of(format_args!("station {station} object {only}")),
+            (None, _) => Text::of(format_args!("station {station}")),
+        }
     }
 
     /// What a command does; `None` for information that a station sends.
@@ -209,11 +229,9 @@ fn unnumbered(bits: u8, length: u8, emit: &mut Emit<'_>) {
     emit.plain(kind, act.as_slice(), &fields);
 }
 
-fn information(asdu: &Asdu, (sent, received, length): (u16, u16, u8), client: bool, emit: &mut Emit<'_>) {
-    let name: Text<40> = match asdu.object {
-        Some(object) => Text::of(format_args!("station {} object {object}", asdu.address)),
-        None => Text::of(format_args!("station {}", asdu.address)),
-    };
+fn information(asdu: &Asdu<'_>, (sent, received, length): (u16, u16, u8), client: bool, emit: &mut Emit<'_>) {
+    let name = asdu.name();
+    let station = Text::<8>::of(format_args!("{}", asdu.address));
     let object = Object::Named(name.as_str());
     let mut acts = Acts::new();
     match (asdu.verb(), asdu.cause) {
@@ -225,7 +243,7 @@ fn information(asdu: &Asdu, (sent, received, length): (u16, u16, u8), client: bo
         _ => {
             acts.push(Act::Publishes { object });
             if !client && matches!(asdu.kind, 1..=40) {
-                acts.says(Attribute::UnitId, FactValue::Number(asdu.address.into()), 85, "iec104.common-address");
+                acts.says(Attribute::StationAddress, FactValue::Text(station.as_str()), 85, "iec104.common-address");
             }
         }
     }
@@ -244,7 +262,14 @@ fn information(asdu: &Asdu, (sent, received, length): (u16, u16, u8), client: bo
         visit.flag("test", asdu.test);
         visit.number("oa", asdu.originator);
         visit.number("addr", asdu.address);
-        visit.maybe("ioa", asdu.object);
+        visit.one_or_list("ioa", asdu.objects().map(|(address, _)| address));
+        visit.0.open_list("values");
+        for (_, bytes) in asdu.objects() {
+            if let Some(value) = element::value(asdu.kind, bytes) {
+                visit.0.field("", value);
+            }
+        }
+        visit.0.close();
     });
     emit.message("information", &mut acts, &fields);
 }
@@ -306,8 +331,21 @@ mod tests {
         for _ in 0..2 {
             conversation.send(ToClient, &hex("68 10 0000 0000 0b 01 03 00 0700 580200 010000"));
         }
-        assert_eq!(conversation.heard.seen[0].acts[1], "says unit_id=7 (iec104.common-address)");
+        assert_eq!(conversation.heard.seen[0].acts[1], "says station_address=7 (iec104.common-address)");
         assert_eq!(conversation.heard.seen[1].acts.len(), 1, "told once");
+    }
+
+    #[test]
+    fn several_objects_and_their_values() {
+        let mut conversation = Conversation::new(&IEC104, Carrier::Tcp, PORT);
+        // Two short floating point values with addresses of their own, then three single points in sequence.
+        conversation.send(ToClient, &hex("68 1a 0000 0000 0d 02 03 00 0100 580200 00002041 00 5a0200 0000c0bf 00"));
+        conversation.send(ToClient, &hex("68 10 0200 0000 01 83 14 00 0100 0a0000 00 01 81"));
+        let seen = &conversation.heard.seen;
+        assert_eq!(seen[0].acts[0], "publishes station 1 objects 600-602");
+        assert_eq!(seen[0].fields["values"], serde_json::json!([10.0, -1.5]));
+        assert_eq!(seen[1].acts[0], "publishes station 1 objects 10-12");
+        assert_eq!(seen[1].fields["values"], serde_json::json!([false, true, true]));
     }
 
     #[test]

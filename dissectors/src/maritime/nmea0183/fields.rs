@@ -158,7 +158,8 @@ fn is_gsv(sentence: &Sentence<'_>) -> bool {
 /// Shows fields by number from `from` on.
 fn numbered(sentence: &Sentence<'_>, from: usize, visitor: &mut dyn FieldVisitor) {
     for index in from..usize::from(sentence.field_count) {
-        raw(Name::new("field", "_", index.wrapping_add(1)).as_str(), sentence.field(index), visitor);
+        let name = Name::new("field", "_", index.wrapping_add(1));
+        raw(name.as_str(), sentence.field(index), visitor);
     }
 }
 
@@ -200,10 +201,10 @@ fn one(
         }
         Kind::Time => return clock(name, bytes, visitor),
         Kind::Date => return day(name, bytes, visitor),
-        Kind::Text => return escaped(name, bytes, visitor),
+        Kind::Text if bytes.contains(&b'^') => return escaped(name, bytes, visitor),
         // Already in the sign of the position before it.
         Kind::Hemisphere if follows_position => return,
-        Kind::Hemisphere | Kind::Code | Kind::SixBit => None,
+        Kind::Hemisphere | Kind::Code | Kind::SixBit | Kind::Text => None,
     };
     match converted {
         Some(value) => visitor.field(name, value),
@@ -245,9 +246,6 @@ fn day(name: &str, bytes: &[u8], visitor: &mut dyn FieldVisitor) {
 
 /// Text with its `^hh` escapes resolved (IEC 61162-1, clause 7.1.4): the way reserved characters travel.
 fn escaped(name: &str, bytes: &[u8], visitor: &mut dyn FieldVisitor) {
-    if !bytes.contains(&b'^') {
-        return raw(name, bytes, visitor);
-    }
     let mut plain = [0_u8; super::sentence::LINE_LIMIT];
     let mut len = 0_usize;
     let mut rest = bytes;

@@ -126,6 +126,9 @@ impl Lines {
                 }
                 _ => acts.push(Act::Publishes { object }),
             }
+            if sentence.sets_up() {
+                acts.push(Act::Request { verb: Verb::Program, object });
+            }
             if origin.group.is_some_and(|group| group.is_wrong_for(talker)) {
                 acts.push(Act::Odd("450.wrong-group"));
             }
@@ -149,7 +152,7 @@ impl Lines {
     /// Hands sentences that are part of something larger to who puts it together.
     fn parts(&mut self, origin: Origin<'_>, speaker: Speaker, sentence: &Sentence<'_>, out: &mut dyn Sink) {
         let Address::Talker { talker, formatter } = sentence.address else { return };
-        if matches!(formatter, "VDM" | "VDO") {
+        if matches!(formatter.as_bytes(), b"VDM" | b"VDO") {
             let at = origin.chunk.at;
             match self.ais.take(at, talker, formatter, sentence) {
                 Ok(Some(payload)) => ais::emit(&payload, speaker, &mut self.told, out),

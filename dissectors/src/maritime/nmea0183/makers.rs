@@ -52,6 +52,34 @@ pub(crate) static MAKERS: &[([u8; 3], &str)] = &[
 /// Makers whose first field tells the kind of sentence, sorted.
 pub(crate) static KIND_IN_FIELD: &[&str] = &["ERC", "FEC", "NKEP", "STI", "SXN", "TNL", "UBX", "VTX"];
 
+/// Whether a proprietary sentence is a command that sets a receiver up, by the interface manuals of the makers: u-blox 40 (rate) and 41 (port);
+/// Garmin GRMC, GRMC1 (configuration), GRMI (position to begin with), GRMO (output); MediaTek 100 to 399 (restart and set; 4nn ask, 5nn answer);
+/// SiRF 100 to 106, 117, 151; ST set, save, restart; Quectel CFG and Airoha PAIR commands below 900; Ashtech ASHS (set).
+pub(crate) fn sets_up(code: &str, first: &[u8]) -> bool {
+    let number = |text: &str| text.get(..3).and_then(|digits| digits.parse::<u16>().ok());
+    if let Some(rest) = code.strip_prefix("MTK") {
+        return number(rest).is_some_and(|number| (100..400).contains(&number));
+    }
+    if let Some(rest) = code.strip_prefix("SRF") {
+        return number(rest).is_some_and(|number| matches!(number, 100..=106 | 117 | 151));
+    }
+    if let Some(rest) = code.strip_prefix("AIR") {
+        return number(rest).is_some_and(|number| matches!(number, 2..=9 | 50..=899));
+    }
+    if let Some(rest) = code.strip_prefix("STM") {
+        // what ends so answers a command
+        let answers = rest.ends_with("OK") || rest.ends_with("ERROR");
+        let sets = ["SET", "SAVE", "RESTORE", "SRR", "COLD", "WARM", "HOT", "INIT", "CFG"];
+        return !answers && sets.iter().any(|word| rest.starts_with(word));
+    }
+    match code {
+        "UBX" => matches!(first, b"40" | b"41"),
+        // the same sentences come back as an answer, with an ending of their own (GRMCE asks)
+        "GRMC" | "GRMC1" | "GRMI" | "GRMO" | "ASHS" => true,
+        _ => code.starts_with("QTMCFG") || code.starts_with("QTMSAVEPAR") || code.starts_with("QTMRESTOREPAR"),
+    }
+}
+
 /// Sentences commonly met, sorted by key.
 #[rustfmt::skip] // a sentence a paragraph reads better than a field a line
 pub(crate) static SENTENCES: &[Proprietary] = &[
@@ -292,3 +320,34 @@ pub(crate) static SENTENCES: &[Proprietary] = &[
         f(NS, "lon_ew", ""), f(N, "altitude", ""), f(C, "altitude_unit", ""), f(N, "gain", ""), f(C, "gain_unit", ""),
     ]),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::sets_up;
+
+    #[test]
+    fn commands_are_told_from_reports() {
+        for (code, first) in [
+            ("UBX", "41"),
+            ("UBX", "40"),
+            ("GRMC", "A"),
+            ("MTK314", "0"),
+            ("MTK103", ""),
+            ("SRF100", "1"),
+            ("STMSETPAR", "1"),
+        ] {
+            assert!(sets_up(code, first.as_bytes()), "{code},{first}");
+        }
+        for (code, first) in [
+            ("UBX", "00"),
+            ("GRME", "3.1"),
+            ("MTK001", "314"),
+            ("MTK705", "AXN"),
+            ("STMSETPAROK", "1"),
+            ("SRF155", ""),
+            ("FEC", "GPatt"),
+        ] {
+            assert!(!sets_up(code, first.as_bytes()), "{code},{first}");
+        }
+    }
+}

@@ -29,19 +29,19 @@ struct Layout {
 
 fn layout(formatter: &str) -> Option<Layout> {
     let plain = |sequence, content| Layout { total: 0, number: 1, sequence, hexadecimal: false, content };
-    Some(match formatter {
-        "GSV" => plain(None, 3),
-        "RTE" => plain(None, 4),
-        "TXT" => plain(Some(2), 3),
-        "ALF" => plain(Some(2), 12),
-        "ALC" => plain(Some(2), 4),
-        "NRX" => plain(Some(2), 12),
-        "SMB" => plain(Some(2), 4),
-        "DSE" => plain(None, 4),
-        "SFI" => plain(None, 2),
-        "TTD" => Layout { hexadecimal: true, ..plain(Some(2), 3) },
-        "TUT" => Layout { total: 1, number: 2, sequence: Some(3), hexadecimal: true, content: 5 },
-        "ABM" | "BBM" => plain(Some(2), if formatter == "ABM" { 6 } else { 5 }),
+    Some(match formatter.as_bytes() {
+        b"GSV" => plain(None, 3),
+        b"RTE" => plain(None, 4),
+        b"TXT" => plain(Some(2), 3),
+        b"ALF" => plain(Some(2), 12),
+        b"ALC" => plain(Some(2), 4),
+        b"NRX" => plain(Some(2), 12),
+        b"SMB" => plain(Some(2), 4),
+        b"DSE" => plain(None, 4),
+        b"SFI" => plain(None, 2),
+        b"TTD" => Layout { hexadecimal: true, ..plain(Some(2), 3) },
+        b"TUT" => Layout { total: 1, number: 2, sequence: Some(3), hexadecimal: true, content: 5 },
+        b"ABM" | b"BBM" => plain(Some(2), if formatter == "ABM" { 6 } else { 5 }),
         _ => return None,
     })
 }

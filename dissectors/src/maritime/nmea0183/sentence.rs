@@ -1,5 +1,5 @@
-//! One sentence: `$` or `!`, address, fields, checksum (IEC 61162-1, clause 7). One pass finds the field boundaries and the checksum; the
-//! text is borrowed and converted only by who asks.
+//! One sentence: `$` or `!`, address, fields, checksum (IEC 61162-1, clause 7). One pass, eight bytes at a time where nothing but text and commas
+//! stands, finds the field boundaries and the checksum; the text is borrowed and converted only by who asks.
 //!
 //! Wider than the standard, because ships' wires are: up to [`LINE_LIMIT`] bytes, checksum in lower case or absent, addresses of other
 //! lengths than five.
@@ -15,7 +15,7 @@ pub(crate) const LINE_LIMIT: usize = 1_024;
 pub(crate) const STANDARD_LENGTH: usize = 82;
 
 /// Boundaries kept; a sentence with more fields is still read, the far ones by searching.
-const KEPT: usize = 32;
+const KEPT: usize = 34;
 
 /// What the checksum says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,10 +80,8 @@ pub(crate) struct Sentence<'a> {
     pub(crate) address: Address<'a>,
     /// Everything between the comma after the address and the `*`.
     body: &'a [u8],
-    /// Offsets of the commas within `body`.
-    commas: [u16; KEPT],
-    /// How many of them are kept.
-    kept: u8,
+    /// Where fields begin within `body`, and behind them one past its end; the first of a sentence with more.
+    starts: [u16; KEPT],
     /// Fields after the address.
     pub(crate) field_count: u16,
     /// The state of the checksum.
@@ -116,6 +114,34 @@ const fn classes() -> [u8; 256] {
     class[b'!' as usize] = START;
     class[b'\\' as usize] = START;
     class
+}
+
+/// A byte in each of the eight places of a word, and the highest bit of each.
+const EACH: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x8080_8080_8080_8080;
+/// What lifts a plus sign (0x2B), and nothing below it, to the highest bit.
+const TO_HIGH_FROM_PLUS: u64 = 0x55;
+
+/// The commas of eight bytes, each by the highest bit of its place, when nothing else of them means anything in a sentence.
+///
+/// No sum below carries from one place into the next: bytes are taken to seven bits first.
+#[inline]
+fn only_commas(word: u64) -> Option<u64> {
+    let seven = word & !HIGH;
+    let equal = |byte: u64| !((seven ^ EACH.wrapping_mul(byte)).wrapping_add(!HIGH)) & HIGH;
+    // controls, starts and the star stand below the plus sign; what else does, blanks for one, is rare enough to be looked at singly
+    let below = !seven.wrapping_add(EACH.wrapping_mul(TO_HIGH_FROM_PLUS)) & HIGH;
+    let odd = below | equal(b'\\' as u64) | equal(0x7f) | (word & HIGH);
+    if odd == 0 { Some(equal(b',' as u64)) } else { None }
+}
+
+/// All eight bytes of a word, one over the other.
+const fn folded(word: u64) -> u8 {
+    let word = word ^ (word >> 32);
+    let word = word ^ (word >> 16);
+    #[expect(clippy::cast_possible_truncation, reason = "the lowest byte is what is wanted")]
+    let byte = (word ^ (word >> 8)) as u8;
+    byte
 }
 
 /// Why a sentence could not be read, and where to go on looking.
@@ -156,73 +182,100 @@ impl<'a> Sentence<'a> {
         let body_at = address_len.wrapping_add(2);
         let body = line.get(body_at..).unwrap_or_default();
         let mut sum = address.bytes().fold(b',', |sum, byte| sum ^ byte);
-
-        let mut commas = [0_u16; KEPT];
+        // the checksum of whole words; what was read singly is in `sum`
+        let mut words = 0_u64;
+        let mut starts = [0_u16; KEPT];
         let mut count = 0_u16;
-        let mut kept = 0_u8;
+        let mut comma = |at: usize| {
+            count = count.saturating_add(1);
+            if let Some(slot) = starts.get_mut(usize::from(count)) {
+                *slot = u16::try_from(at).unwrap_or(u16::MAX).saturating_add(1);
+            }
+        };
         let mut end = body.len();
         let mut used = line.len();
         let mut checksum = Checksum::Absent;
-        for (at, &byte) in body.iter().enumerate() {
-            match CLASS.get(usize::from(byte)).copied().unwrap_or(ORDINARY) {
-                ORDINARY => {}
-                COMMA => {
-                    count = count.saturating_add(1);
-                    if let (Some(slot), Ok(at)) = (commas.get_mut(usize::from(kept)), u16::try_from(at)) {
-                        *slot = at;
-                        kept = kept.wrapping_add(1);
+        let mut at = 0_usize;
+        'sentence: while at < body.len() {
+            if let Some(eight) = body.get(at..).and_then(<[u8]>::first_chunk) {
+                let word = u64::from_le_bytes(*eight);
+                if let Some(mut commas) = only_commas(word) {
+                    words ^= word;
+                    while commas != 0 {
+                        comma(at.wrapping_add(commas.trailing_zeros() as usize / 8));
+                        commas &= commas.wrapping_sub(1);
                     }
-                }
-                STAR => match body.get(at.wrapping_add(1)..).unwrap_or_default() {
-                    [high, low, rest @ ..] if hex_digit(*high).is_some() && hex_digit(*low).is_some() => {
-                        checksum = Checksum::compare(sum, *high, *low);
-                        end = at;
-                        used = line.len().wrapping_sub(rest.len());
-                        break;
-                    }
-                    // A star with room for digits but none behind it is text.
-                    [_, _, ..] => {}
-                    _ => {
-                        checksum = Checksum::Bad;
-                        end = at;
-                        break;
-                    }
-                },
-                START if starts_anew(body.get(at..).unwrap_or_default()) && !closes(body, at, sum) => {
-                    return Err(damaged(body_at.wrapping_add(at), "another sentence begins", body_at.wrapping_add(at)));
-                }
-                START => {}
-                _ => {
-                    let at = body_at.wrapping_add(at);
-                    return Err(damaged(at, "control character", at.wrapping_add(1)));
+                    at = at.wrapping_add(8);
+                    continue;
                 }
             }
-            sum ^= byte;
+            let stop = at.wrapping_add(8).min(body.len());
+            while let Some(&byte) = body.get(at).filter(|_| at < stop) {
+                match CLASS.get(usize::from(byte)).copied().unwrap_or(ORDINARY) {
+                    ORDINARY => {}
+                    COMMA => comma(at),
+                    STAR => match body.get(at.wrapping_add(1)..).unwrap_or_default() {
+                        [high, low, rest @ ..] if hex_digit(*high).is_some() && hex_digit(*low).is_some() => {
+                            checksum = Checksum::compare(sum ^ folded(words), *high, *low);
+                            end = at;
+                            used = line.len().wrapping_sub(rest.len());
+                            break 'sentence;
+                        }
+                        // A star with room for digits but none behind it is text.
+                        [_, _, ..] => {}
+                        _ => {
+                            checksum = Checksum::Bad;
+                            end = at;
+                            break 'sentence;
+                        }
+                    },
+                    START
+                        if starts_anew(body.get(at..).unwrap_or_default())
+                            && !closes(body, at, sum ^ folded(words)) =>
+                    {
+                        let at = body_at.wrapping_add(at);
+                        return Err(damaged(at, "another sentence begins", at));
+                    }
+                    START => {}
+                    _ => {
+                        let at = body_at.wrapping_add(at);
+                        return Err(damaged(at, "control character", at.wrapping_add(1)));
+                    }
+                }
+                sum ^= byte;
+                at = at.wrapping_add(1);
+            }
         }
         let (raw, rest) = line.split_at_checked(used).unwrap_or((line, &[]));
         let body = body.get(..end).unwrap_or_default();
         let Some(address) = Address::read(address, count) else {
             return Err(damaged(1, "address shorter than three characters", used));
         };
+        if let Some(slot) = starts.get_mut(usize::from(count).wrapping_add(1)) {
+            *slot = u16::try_from(body.len()).unwrap_or(u16::MAX).saturating_add(1);
+        }
         let field_count = count.saturating_add(1);
-        Ok((Self { raw, address, body, commas, kept, field_count, checksum }, rest))
+        Ok((Self { raw, address, body, starts, field_count, checksum }, rest))
     }
 
     /// Field `index`, from 0 after the address; empty when the sentence is shorter.
+    #[inline]
     pub(crate) fn field(&self, index: usize) -> &'a [u8] {
-        let kept = usize::from(self.kept);
-        if index > kept || (index == kept && self.field_count > u16::from(self.kept).saturating_add(1)) {
-            return self.body.split(|byte| *byte == b',').nth(index).unwrap_or_default();
+        if index >= usize::from(self.field_count) {
+            return &[];
         }
-        let start = match index.checked_sub(1) {
-            None => 0,
-            Some(before) => self.commas.get(before).map_or(0, |at| usize::from(*at).wrapping_add(1)),
-        };
-        let end = match self.commas.get(index) {
-            Some(at) if index < kept => usize::from(*at),
-            _ => self.body.len(),
-        };
-        self.body.get(start..end).unwrap_or_default()
+        match (self.starts.get(index), self.starts.get(index.wrapping_add(1))) {
+            (Some(start), Some(next)) => {
+                self.body.get(usize::from(*start)..usize::from(next.wrapping_sub(1))).unwrap_or_default()
+            }
+            _ => self.far(index),
+        }
+    }
+
+    /// A field beyond the boundaries kept.
+    #[cold]
+    fn far(&self, index: usize) -> &'a [u8] {
+        self.body.split(|byte| *byte == b',').nth(index).unwrap_or_default()
     }
 
     /// Field `index` as text; empty when it is not ASCII or UTF-8.
@@ -242,6 +295,21 @@ impl<'a> Sentence<'a> {
                 ("P", name.and_then(|name| std::str::from_utf8(name).ok()).unwrap_or(code))
             }
             Address::Proprietary { code } => ("P", code),
+        }
+    }
+
+    /// Whether it changes how a device is set up, rather than telling something: set commands of the makers, and those of the standard (EPV with
+    /// status C, SSD and VSD into a transponder, NRM with status C).
+    pub(crate) fn sets_up(&self) -> bool {
+        match self.address {
+            Address::Proprietary { code } => super::makers::sets_up(code, self.field(0)),
+            Address::Talker { formatter, .. } => match formatter {
+                "EPV" => self.field(0) == b"C",
+                "NRM" => self.field(4) == b"C",
+                "SSD" | "VSD" | "SPW" => true,
+                _ => false,
+            },
+            Address::Query { .. } => false,
         }
     }
 
@@ -294,6 +362,37 @@ mod tests {
 
     fn parse(line: &str) -> Sentence<'_> {
         Sentence::parse(line.as_bytes()).unwrap().0
+    }
+
+    #[test]
+    fn eight_bytes_at_a_time_see_what_one_at_a_time_sees() {
+        for byte in 0..=255_u8 {
+            for place in 0..8 {
+                let mut eight = *b"A1,.-+a9";
+                eight[place] = byte;
+                let odd = byte >= 0x80 || byte < b'+' || matches!(byte, b'\\' | 0x7f);
+                let commas = (0..8).filter(|at| eight[*at] == b',').map(|at| 0x80_u64 << (8 * at)).sum();
+                assert_eq!(only_commas(u64::from_le_bytes(eight)), (!odd).then_some(commas), "{byte:#x} at {place}");
+                let meaning = CLASS[usize::from(byte)];
+                assert!(odd || matches!(meaning, ORDINARY | COMMA), "{byte:#x} means something");
+                assert_eq!(folded(u64::from_le_bytes(eight)), eight.iter().fold(0, |sum, byte| sum ^ byte));
+            }
+        }
+    }
+
+    #[test]
+    fn fields_beyond_those_kept_are_found_by_searching() {
+        for count in [0, 1, 31, 32, 33, 34, 35, 60] {
+            let body: Vec<String> = (0..=count).map(|n| format!("f{n}")).collect();
+            let line = format!("$GPXYZ,{}", body.join(","));
+            let sentence = parse(&line);
+            assert_eq!(usize::from(sentence.field_count), count + 1);
+            for (at, want) in body.iter().enumerate() {
+                assert_eq!(sentence.field(at), want.as_bytes(), "{at} of {count}");
+                assert_eq!(sentence.text(at), want, "{at} of {count}");
+            }
+            assert_eq!((sentence.field(count + 1), sentence.field(99)), (&b""[..], &b""[..]));
+        }
     }
 
     #[test]

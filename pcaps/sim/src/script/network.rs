@@ -21,9 +21,10 @@ pub(super) fn silent_device(scene: &Scene<'_>) -> Result<Play, SimError> {
     let name = names.get(scene.parameter("asset", 0.0).max(0.0) as usize).copied().unwrap_or("gyro");
     let host = scene.roster.host(name)?;
     let until = scene.from + scene.parameter("s", 300.0).clamp(1.0, 1e6) as i64 * SECOND;
-    let silent =
-        scene.required(&["DW-1005", "DW-5015"], "asset", Severity::Medium, 120).between(scene.party(&host), None);
-    Ok(Play { silent: vec![(host.index, until)], expect: vec![silent], ..Play::default() })
+    let silent = scene.required(&["DW-1005"], "asset", Severity::Medium, 120).between(scene.party(&host), None);
+    let lost = scene.required(&["DW-5015"], "navigation", Severity::Medium, 120).between(scene.party(&host), None);
+    let expect = vec![silent, lost.optional()];
+    Ok(Play { silent: vec![(host.index, until)], expect, ..Play::default() })
 }
 
 /// zone-hop: an office PC, its address unchanged, is plugged into the machinery switch and reads the main engine.

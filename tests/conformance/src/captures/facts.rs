@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::Place;
 use super::rows::plain;
 use crate::corpus::cases;
 use crate::program::Program;
@@ -196,9 +197,10 @@ pub(super) fn compare(
     tables: &Facts,
     path: &Path,
     file: &Path,
-    name: &str,
+    place: &Place<'_>,
     report: &mut Report,
 ) -> Result<()> {
+    let name = place.name;
     report.family(FAMILY).files += 1;
     let folder = program.folder("analysis");
     let ran = program.run(&["analyze".as_ref(), "--out".as_ref(), folder.as_os_str(), path.as_os_str()])?;
@@ -211,18 +213,19 @@ pub(super) fn compare(
     let assets: Vec<&Value> = assets.as_array().into_iter().flatten().collect();
     let facts = cases::<Fact>(file)?;
     for fact in &facts {
-        report.close(asked(tables, &assets, fact, name))?;
+        report.close(asked(tables, &assets, fact, place))?;
     }
     told(tables, &assets, &facts, name, report)
 }
 
 /// Whether a value of the truth stands in the inventory.
-fn asked(tables: &Facts, assets: &[&Value], fact: &Fact, name: &str) -> Case {
-    let place = format!("{name} frame {}", plain(&fact.frame));
+fn asked(tables: &Facts, assets: &[&Value], fact: &Fact, place: &Place<'_>) -> Case {
+    let at = format!("{} frame {}", place.name, plain(&fact.frame));
     let mac = fact.mac.as_deref().unwrap_or_default();
-    let mut case = Case::new(FAMILY, place, &format!("{} {mac} {}", fact.address().unwrap_or("-"), fact.value));
+    let mut case = Case::new(FAMILY, at, &format!("{} {mac} {}", fact.address().unwrap_or("-"), fact.value));
     case.kind = format!("{}.{}", fact.proto, fact.attr);
     let (want, mapping) = (fact.text(), tables.of(fact));
+    case.want = json!(want);
     let fits = |value: &Held<'_>| match mapping {
         None => is_anyhow(&want, &value.value),
         Some(mapping) => {
@@ -235,14 +238,6 @@ fn asked(tables: &Facts, assets: &[&Value], fact: &Fact, name: &str) -> Case {
         case.equal();
         return case;
     }
-    let rivals: Vec<String> = own()
-        .filter(|value| mapping.is_some_and(|mapping| mapping.is_told_by(value)))
-        .map(|value| value.value)
-        .collect();
-    if !rivals.is_empty() {
-        case.differs("value", &json!(want), Some(&json!(rivals)), Vec::new());
-        return case;
-    }
     let mut flags = vec!["fact"];
     if fact.address().is_none() {
         flags.push("no-address");
@@ -252,6 +247,23 @@ fn asked(tables: &Facts, assets: &[&Value], fact: &Fact, name: &str) -> Case {
     }
     if matches!(want.as_str(), "0.0.0.0" | "::" | "NULL" | "") {
         flags.push("says-none");
+    }
+    if fact.host.as_ref().is_none_or(String::is_empty) {
+        flags.push("no-ip");
+    }
+    if place.unread_link {
+        flags.push("unread-link");
+    }
+    if want.contains('\u{fffd}') {
+        flags.push("no-text");
+    }
+    let rivals: Vec<String> = own()
+        .filter(|value| mapping.is_some_and(|mapping| mapping.is_told_by(value)))
+        .map(|value| value.value)
+        .collect();
+    if !rivals.is_empty() {
+        case.differs("value", &json!(want), Some(&json!(rivals)), flags);
+        return case;
     }
     case.missing(flags);
     case
@@ -299,7 +311,13 @@ fn told(tables: &Facts, assets: &[&Value], facts: &[Fact], name: &str, report: &
                 case.equal();
             } else {
                 let all: Vec<String> = truth().map(|(fact, _)| fact.text()).collect();
-                case.differs("value", &json!(all), Some(&json!(value.value)), Vec::new());
+                let is_text = all.iter().all(|text| !text.contains('\u{fffd}'));
+                case.differs(
+                    "value",
+                    &json!(all),
+                    Some(&json!(value.value)),
+                    [None, Some("no-text")][usize::from(!is_text)].into_iter().collect(),
+                );
             }
             report.close(case)?;
         }

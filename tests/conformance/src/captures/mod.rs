@@ -26,6 +26,26 @@ struct Tables {
     labels: Labels,
 }
 
+/// Which capture is compared.
+struct Place<'a> {
+    name: &'a str,
+    /// Its link layer is one that is not read: nothing in it can be equal.
+    unread_link: bool,
+    /// It is one of those whose bytes were damaged on purpose.
+    damaged: bool,
+}
+
+/// Link-layer types that are read (crates/flow/src/link.rs), by number of the pcap registry.
+const READ_LINKS: [u32; 10] = [0, 1, 12, 14, 101, 108, 113, 227, 228, 229];
+
+fn place(row: &ManifestRow) -> Place<'_> {
+    let links = row.get("linktypes").map_or("", String::as_str);
+    let numbers = links.split(',').filter_map(|number| number.trim().parse::<u32>().ok());
+    let unread_link = numbers.clone().next().is_some() && numbers.clone().all(|link| !READ_LINKS.contains(&link));
+    let damaged = row.get("category").is_some_and(|category| category.starts_with("malformed"));
+    Place { name: row.get("file").map_or("", String::as_str), unread_link, damaged }
+}
+
 /// Compares every capture below `folder`.
 pub(crate) fn run(program: &Program, folder: &Path, only: &str, report: &mut Report) -> Result<()> {
     let tables = Tables { rows: Mappings::read()?, facts: Facts::read()?, labels: Labels::read()? };
@@ -58,7 +78,8 @@ fn capture(
     only: &str,
     report: &mut Report,
 ) -> Result<()> {
-    let name = row.get("file").map_or("", String::as_str);
+    let place = place(row);
+    let name = place.name;
     let files = row.get("expected_facts_files").map_or("", String::as_str);
     let expected: Vec<(String, PathBuf)> =
         files.split_whitespace().filter_map(|file| expectation(path, file)).collect();
@@ -74,14 +95,14 @@ fn capture(
         report.crash("captures", name, ran.crash.as_deref())?;
         for (kind, file) in of_rows {
             if kind == "ndpi" {
-                labels::compare(program, &tables.labels, path, file, name, &rows, report)?;
+                labels::compare(program, &tables.labels, path, file, &place, &rows, report)?;
             } else {
-                rows::compare(tables.rows.of(kind), kind, file, name, &rows, report)?;
+                rows::compare(tables.rows.of(kind), kind, file, &place, &rows, report)?;
             }
         }
     }
     if let Some((_, file)) = expected.iter().find(|(kind, _)| kind == "facts").filter(|_| wants(facts::FAMILY)) {
-        facts::compare(program, &tables.facts, path, file, name, report)?;
+        facts::compare(program, &tables.facts, path, file, &place, report)?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::Place;
 use crate::corpus::cases;
 use crate::program::Row;
 use crate::verdict::{Case, Report};
@@ -56,6 +57,9 @@ struct Field {
     /// Values of the row that are none.
     #[serde(default)]
     not: Vec<String>,
+    /// Only rows in which these fields have one of these values: tshark repeats in later frames what an earlier one has said.
+    #[serde(default)]
+    only: BTreeMap<String, Vec<String>>,
     /// Entries of a list with these types are left out.
     #[serde(default)]
     unless_type: Vec<u64>,
@@ -98,6 +102,11 @@ fn values(of: Option<&Value>) -> Vec<String> {
 
 impl Field {
     fn wanted(&self, row: &Value) -> Vec<String> {
+        let fits =
+            |(name, wanted): (&String, &Vec<String>)| values(row.get(name)).iter().any(|value| wanted.contains(value));
+        if !self.only.iter().all(fits) {
+            return Vec::new();
+        }
         let all = self.truth.iter().flat_map(|name| values(row.get(name)));
         let all = all.filter(|value| !self.not.contains(value));
         all.map(|value| format!("{}={value}", self.ours)).collect()
@@ -158,10 +167,11 @@ pub(super) fn compare(
     mapping: Option<&Mapping>,
     protocol: &str,
     file: &Path,
-    name: &str,
+    place: &Place<'_>,
     rows: &[Row],
     report: &mut Report,
 ) -> Result<()> {
+    let name = place.name;
     let family = format!("captures/{protocol}");
     report.family(&family).files += 1;
     let protocol = mapping.and_then(|mapping| mapping.protocol.as_deref()).unwrap_or(protocol);
@@ -198,13 +208,19 @@ pub(super) fn compare(
                 said.remove(&at);
                 case.equal();
             }
+            // a flow that is recognised late tells all its messages at that frame
+            None if !said.contains_key(&frame) && take_within(&mut said, frame, &want) => case.equal(),
             None => match said.remove(&frame) {
                 Some(have) => differ(&mut case, &want, &have),
                 // of a frame with none of the compared fields (what is encrypted, say) nothing can be asked
                 None if mapping.is_some() && want.is_empty() => {}
                 None => {
-                    let read_as = others.get(&frame).map(|_| "other-protocol");
-                    let flags = [Some(if mapping.is_some() { "mapped" } else { "unmapped" }), read_as];
+                    let read_as = others.get(&frame).map(|name| {
+                        // what tshark shows of the packet that an ICMP error quotes
+                        if name.starts_with("icmp") { "in-icmp" } else { "other-protocol" }
+                    });
+                    let link = place.unread_link.then_some("unread-link");
+                    let flags = [Some(if mapping.is_some() { "mapped" } else { "unmapped" }), read_as, link];
                     case.missing(flags.into_iter().flatten().collect());
                 }
             },
@@ -223,6 +239,18 @@ pub(super) fn compare(
     Ok(())
 }
 
+/// Takes the values of a frame out of those of one that follows soon, if they all stand there.
+fn take_within(said: &mut BTreeMap<u64, Vec<String>>, frame: u64, want: &[String]) -> bool {
+    let holds = |have: &Vec<String>| have.len() > want.len() && only_in(want, have).is_empty();
+    let Some((_, have)) = said.range_mut(frame..=frame + LATE).find(|(_, have)| holds(have)) else { return false };
+    for value in want {
+        if let Some(at) = have.iter().position(|known| known == value) {
+            have.remove(at);
+        }
+    }
+    !want.is_empty()
+}
+
 /// Notes, field by field, what one side says and the other does not.
 fn differ(case: &mut Case, want: &[String], have: &[String]) {
     let (missing, extra) = (only_in(want, have), only_in(have, want));
@@ -234,7 +262,9 @@ fn differ(case: &mut Case, want: &[String], have: &[String]) {
             own.map(|text| text.split_once('=').map_or("", |(_, value)| value).to_owned()).collect()
         };
         let (want, got) = (of(&missing), of(&extra));
-        case.differs(&name, &json!(want), Some(&json!(got)).filter(|_| !got.is_empty()), Vec::new());
+        let is_tag = !want.is_empty() && want.iter().all(|value| value.ends_with(':'));
+        let flags = if is_tag { vec!["ends-in-colon"] } else { Vec::new() };
+        case.differs(&name, &json!(want), Some(&json!(got)).filter(|_| !got.is_empty()), flags);
     }
 }
 

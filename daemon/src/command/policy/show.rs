@@ -1,25 +1,30 @@
-//! `dogwatch policy check`: every problem of a policy file at once.
+//! `dogwatch policy check` and `matrix`.
 
 use std::io::Write;
 use std::path::PathBuf;
 
-use dogwatch_rules::policy::Level;
+use dogwatch_rules::policy::{Level, check_with_usage};
 
-use super::Answer;
-use crate::policy_file;
-
-/// What to do with a policy.
-#[derive(Debug, Clone, clap::Subcommand)]
-pub enum Verb {
-    /// Prints every problem of a policy file with line, column and what would be right
-    Check(CheckOptions),
-    /// Prints which zone may do what in which other zone
-    Matrix(CheckOptions),
-}
+use super::known::read;
+use crate::command::Answer;
+use crate::{baseline, clock, policy_file};
 
 /// Which policy.
 #[derive(Debug, Clone, clap::Args)]
 pub struct CheckOptions {
+    /// Policy file
+    file: PathBuf,
+    /// What was seen (--out directory of an analysis): warns of lines nobody uses and of exceptions used after their end
+    #[arg(long, value_name = "DIR")]
+    baseline: Option<PathBuf>,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which policy.
+#[derive(Debug, Clone, clap::Args)]
+pub struct MatrixOptions {
     /// Policy file
     file: PathBuf,
     /// One JSON object a line
@@ -27,19 +32,15 @@ pub struct CheckOptions {
     json: bool,
 }
 
-/// Runs the command.
-///
-/// # Errors
-/// When the file cannot be read.
-pub fn run(verb: &Verb, out: &mut dyn Write) -> anyhow::Result<Answer> {
-    match verb {
-        Verb::Check(options) => check(options, out),
-        Verb::Matrix(options) => matrix(options, out),
+pub(super) fn check(options: &CheckOptions, out: &mut dyn Write) -> anyhow::Result<Answer> {
+    let mut checked = policy_file::read(&options.file)?;
+    if let (Some(folder), Some(policy)) = (&options.baseline, &checked.policy) {
+        let learned = baseline::read_folder(folder)?;
+        let usage = policy.usage(&learned.aggregates);
+        // a line is unused or not by the time of what was seen, whenever that is looked at
+        let today = learned.last.unwrap_or_else(clock::now);
+        checked = check_with_usage(&read(&options.file)?, &options.file.display().to_string(), today, Some(&usage));
     }
-}
-
-fn check(options: &CheckOptions, out: &mut dyn Write) -> anyhow::Result<Answer> {
-    let checked = policy_file::read(&options.file)?;
     for diagnostic in &checked.diagnostics {
         if options.json {
             serde_json::to_writer(&mut *out, diagnostic)?;
@@ -60,7 +61,7 @@ fn check(options: &CheckOptions, out: &mut dyn Write) -> anyhow::Result<Answer> 
     Ok(if errors == 0 { Answer::Done } else { Answer::No })
 }
 
-fn matrix(options: &CheckOptions, out: &mut dyn Write) -> anyhow::Result<Answer> {
+pub(super) fn matrix(options: &MatrixOptions, out: &mut dyn Write) -> anyhow::Result<Answer> {
     let policy = policy_file::load(&options.file)?;
     for cell in policy.matrix() {
         if options.json {

@@ -1,0 +1,211 @@
+//! SMB 1 (MS-CIFS 2.2.3 and 2.2.4, MS-SMB 2.2.4 for the extended forms): what one message asks, and the texts of a login.
+
+use dogwatch_model::Verb;
+
+use super::{Told, narrow, utf16};
+use crate::ParseError;
+use crate::reader::Reader;
+use crate::text::Text;
+
+/// Commands read here (MS-CIFS 2.2.2.1).
+mod command {
+    pub(super) const OPEN: u8 = 0x02;
+    pub(super) const OPEN_ANDX: u8 = 0x2d;
+    pub(super) const TRANSACTION: u8 = 0x25;
+    pub(super) const NEGOTIATE: u8 = 0x72;
+    pub(super) const SESSION_SETUP: u8 = 0x73;
+    pub(super) const TREE_CONNECT: u8 = 0x75;
+    pub(super) const NT_CREATE: u8 = 0xa2;
+}
+
+/// Access that changes a file: write, append, delete, all, generic write.
+pub(super) const CHANGES: u32 = 0x2 | 0x4 | 0x1_0000 | 0x1000_0000 | 0x4000_0000;
+
+/// What a command does by itself.
+const fn verb(command: u8) -> Option<Verb> {
+    Some(match command {
+        command::NEGOTIATE => Verb::Discover,
+        command::SESSION_SETUP => Verb::Login,
+        command::OPEN | command::OPEN_ANDX | command::NT_CREATE | command::TREE_CONNECT | 0x2e | 0x0a => Verb::Transfer,
+        // directories made and removed, files created, deleted, renamed and written
+        0x00 | 0x01 | 0x03 | 0x06 | 0x07 | 0x0b | 0x0f | 0x2f => Verb::Write,
+        _ => return None,
+    })
+}
+
+/// The block of texts of a message.
+struct Texts<'a> {
+    data: &'a [u8],
+    /// Where it stands in the message: UTF-16 is aligned to two bytes there.
+    at: usize,
+    unicode: bool,
+}
+
+impl<'a> Texts<'a> {
+    /// Passes over `count` bytes.
+    fn skip(&mut self, count: usize) {
+        self.data = self.data.get(count..).unwrap_or_default();
+        self.at = self.at.saturating_add(count);
+    }
+
+    /// The next text, which ends with a zero or with the data.
+    fn next(&mut self) -> Option<Text<256>> {
+        if self.unicode && self.at % 2 == 1 {
+            self.skip(1);
+        }
+        let (text, taken) = if self.unicode {
+            let units = self.data.as_chunks::<2>().0;
+            let end = units.iter().position(|unit| *unit == [0, 0]);
+            let taken = end.map_or(self.data.len(), |end| end.saturating_add(1).saturating_mul(2));
+            (utf16(self.data), taken)
+        } else {
+            let end = self.data.iter().position(|byte| *byte == 0);
+            (narrow(self.data), end.map_or(self.data.len(), |end| end.saturating_add(1)))
+        };
+        self.skip(taken);
+        text
+    }
+}
+
+fn le16(bytes: &[u8], at: usize) -> Option<u16> {
+    bytes.get(at..at.checked_add(2)?)?.try_into().ok().map(u16::from_le_bytes)
+}
+
+fn le32(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes.get(at..at.checked_add(4)?)?.try_into().ok().map(u32::from_le_bytes)
+}
+
+pub(super) fn read(message: &[u8]) -> Result<Told, ParseError> {
+    let mut reader = Reader::new("smb header", message);
+    let _id = reader.be32()?;
+    let code = reader.u8()?;
+    let status = reader.le32()?;
+    let flags = reader.u8()?;
+    let flags2 = reader.le16()?;
+    let _rest_of_header = reader.take(20)?;
+    let is_reply = flags & 0x80 != 0;
+    let mut told = Told::new("smb_cmd", code.into(), status, is_reply);
+    told.verb = verb(code);
+    let words = usize::from(reader.u8()?);
+    let parameters = reader.take(words.saturating_mul(2))?;
+    let count = reader.le16()?;
+    let at = message.len().saturating_sub(reader.rest().len());
+    let data = reader.rest().get(..usize::from(count)).unwrap_or(reader.rest());
+    let mut texts = Texts { data, at, unicode: flags2 & 0x8000 != 0 };
+    if code == command::NEGOTIATE && is_reply && status == 0 {
+        told.odd = Some("weak.smb1");
+    }
+    match (code, is_reply) {
+        (command::SESSION_SETUP, _) => login(&mut told, parameters, &mut texts),
+        (_, false) => name(&mut told, code, parameters, &mut texts),
+        _ => {}
+    }
+    Ok(told)
+}
+
+/// Where the texts of a login stand and which they are depends on the count of parameter words: 12 and 4 are the extended forms with a security
+/// blob, 13 and 10 those with passwords (MS-CIFS 2.2.4.53, MS-SMB 2.2.4.6).
+fn login(told: &mut Told, parameters: &[u8], texts: &mut Texts<'_>) {
+    let length = |at| usize::from(le16(parameters, at).unwrap_or(0));
+    let (passed_over, has_account) = match (told.is_reply, parameters.len() / 2) {
+        (true, 4) => (length(6), false),
+        (true, 3) => (0, false),
+        (false, 12) => (length(14), false),
+        (false, 13) => (length(14).saturating_add(length(16)), true),
+        (false, 10) => (length(14), true),
+        _ => return,
+    };
+    texts.skip(passed_over);
+    if has_account {
+        told.account = texts.next();
+        told.domain = texts.next();
+    }
+    told.natives = [texts.next(), texts.next()];
+}
+
+/// What a request names.
+fn name(told: &mut Told, code: u8, parameters: &[u8], texts: &mut Texts<'_>) {
+    match code {
+        command::NT_CREATE => {
+            let access = le32(parameters, 15).unwrap_or(0);
+            let disposition = le32(parameters, 35).unwrap_or(1);
+            if access & CHANGES != 0 || matches!(disposition, 0 | 2 | 4 | 5) {
+                told.verb = Some(Verb::Write);
+            }
+            told.named = texts.next();
+        }
+        command::OPEN_ANDX => {
+            // access mode: 1 write, 2 both; open mode: create what is not there, or cut what is
+            let writes = matches!(le16(parameters, 6).map(|mode| mode & 7), Some(1 | 2));
+            if writes || le16(parameters, 16).is_some_and(|mode| mode & 0x12 != 0) {
+                told.verb = Some(Verb::Write);
+            }
+            told.named = texts.next();
+        }
+        command::TREE_CONNECT => {
+            texts.skip(le16(parameters, 6).unwrap_or(0).into());
+            told.named = texts.next();
+        }
+        command::TRANSACTION => told.named = texts.next(),
+        // these texts have a byte in front that says what they are
+        command::OPEN | 0x00 | 0x01 | 0x03 | 0x06 | 0x07 | 0x0f => {
+            texts.skip(1);
+            told.named = texts.next();
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::wide;
+    use super::*;
+
+    fn message(command: u8, reply: bool, unicode: bool, words: &[u8], data: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![0xff, b'S', b'M', b'B', command, 0, 0, 0, 0, u8::from(reply) << 7, 0];
+        bytes.push(u8::from(unicode) << 7);
+        bytes.resize(32, 0);
+        bytes.push(u8::try_from(words.len() / 2).unwrap());
+        bytes.extend(words);
+        bytes.extend(u16::try_from(data.len()).unwrap().to_le_bytes());
+        bytes.extend(data);
+        bytes
+    }
+
+    #[test]
+    fn a_login_with_passwords() {
+        // MS-CIFS 2.2.4.53.1: two passwords, then account, domain, system and software, each ended by a zero.
+        let mut words = vec![0; 26];
+        (words[14], words[16]) = (3, 2);
+        let data = b"\x01\x02\x03\x04\x05PILOT\0BRIDGE\0Windows 4.0\0Samba 4.7\0";
+        let told = read(&message(0x73, false, false, &words, data)).unwrap();
+        let text = |text: &Option<Text<256>>| text.unwrap().as_str().to_owned();
+        assert_eq!((text(&told.account), text(&told.domain)), ("PILOT".into(), "BRIDGE".into()));
+        assert_eq!((text(&told.natives[0]), text(&told.natives[1])), ("Windows 4.0".into(), "Samba 4.7".into()));
+        assert_eq!(told.verb, Some(Verb::Login));
+    }
+
+    #[test]
+    fn what_is_opened() {
+        // NT_CREATE_ANDX: access at byte 15, disposition at byte 35 of 48 (MS-CIFS 2.2.4.64.1); 49 bytes of words and name stand at an odd place.
+        let mut words = vec![0; 48];
+        words[35] = 1;
+        let mut name = vec![0];
+        name.extend(wide("\\update.exe"));
+        for (access, want) in [(1, Verb::Transfer), (2, Verb::Write)] {
+            words[15] = access;
+            let told = read(&message(0xa2, false, true, &words, &name)).unwrap();
+            assert_eq!((told.named.unwrap().as_str(), told.verb), ("\\update.exe", Some(want)));
+        }
+        let mut words = vec![0; 8];
+        words[6] = 1;
+        let told = read(&message(0x75, false, false, &words, b"\0\\\\SRV\\IPC$\0?????\0")).unwrap();
+        assert_eq!(told.named.unwrap().as_str(), "\\\\SRV\\IPC$");
+    }
+
+    #[test]
+    fn the_old_version_is_weak_once_agreed() {
+        assert_eq!(read(&message(0x72, true, true, &[0; 34], &[])).unwrap().odd, Some("weak.smb1"));
+        assert_eq!(read(&message(0x72, false, true, &[], b"\x02NT LM 0.12\0")).unwrap().odd, None);
+    }
+}

@@ -1,0 +1,334 @@
+//! DW-1005: a device that always talks has fallen silent.
+//!
+//! What a device's silence means is learned while it talks: in how many minutes it was heard, and how long its pauses were, for each state of the
+//! ship (a radar is off in port). Only devices of OT zones that were heard in nearly every minute are expected to go on. When most of a zone falls
+//! silent together that is one cause and one finding; when the whole mirror is silent it is DW-9001's matter, and so is a pause of the capture.
+
+use std::time::Duration;
+
+use dogwatch_model::{CaptureTime, Event, Severity, ShipState};
+
+use crate::detector::{Card, Context, Detector, Raise, Wants};
+use crate::policy::{AssetRole, Class, Devices, Function, Mode, ZoneIx};
+use crate::seen::{FlowSeen, FlowStage, Party, PolicySeen};
+
+/// Shortest silence that means anything, and times the learned pause (catalogue: `min_s`, `factor`).
+const LEAST: Duration = Duration::from_secs(60);
+const FACTOR: u32 = 4;
+/// Devices of one zone silent together that are one cause (catalogue: `group_min`), when they are this share of it.
+const TOGETHER: usize = 3;
+const SHARE: f64 = 0.6;
+/// Minutes and hearings before silence can be told from habit.
+const MINUTES: u32 = 3;
+const HEARINGS: u32 = 20;
+/// In the first minutes only a device that never pauses longer than this is steady: the rest needs more watching.
+const FIRST_MINUTES: u32 = 15;
+const CHATTY_MS: u32 = 10_000;
+/// Share of minutes in which it must have been heard.
+const STEADY: f64 = 0.95;
+/// A capture that shows nothing at all for this long has a pause of its own.
+const PAUSE: Duration = Duration::from_secs(20);
+/// Seconds between two looks.
+const LOOK: i64 = 5;
+/// Rows of the inventory watched.
+const ROWS: usize = 65_536;
+const STATES: usize = 6;
+
+const CARD: Card = Card {
+    id: "DW-1005",
+    why: "This device always spoke and now does not. It has failed, lost power or cable, or was pushed off the network; what it measured or steered is \
+          missing.",
+    e26: &["4.3.1", "4.4.1"],
+};
+
+/// How a device talks in one state of the ship.
+#[derive(Debug, Clone, Copy, Default)]
+struct Habit {
+    /// Minutes in which it was heard, and the last of them.
+    minutes: u32,
+    last_minute: i64,
+    first_minute: i64,
+    hearings: u32,
+    /// The two longest pauses, milliseconds: the second one is the habit, the first one may be chance.
+    pauses: [u32; 2],
+}
+
+impl Habit {
+    fn heard(&mut self, at: CaptureTime, pause: Duration) {
+        let minute = at.seconds().div_euclid(60);
+        if self.hearings == 0 {
+            self.first_minute = minute;
+        }
+        if self.hearings == 0 || minute != self.last_minute {
+            self.minutes = self.minutes.saturating_add(1);
+            self.last_minute = minute;
+        }
+        self.hearings = self.hearings.saturating_add(1);
+        let pause = u32::try_from(pause.as_millis()).unwrap_or(u32::MAX);
+        let [longest, second] = self.pauses;
+        if pause > longest {
+            self.pauses = [pause, longest];
+        } else if pause > second {
+            self.pauses = [longest, pause];
+        }
+    }
+
+    /// The silence that is not normal, when it is steady enough for one.
+    fn limit(&self) -> Option<Duration> {
+        let span = self.last_minute.saturating_sub(self.first_minute).saturating_add(1);
+        let is_steady = f64::from(self.minutes) >= STEADY * span as f64;
+        let pause = Duration::from_millis(self.pauses[1].into());
+        let is_known = self.minutes >= FIRST_MINUTES || self.pauses[0] <= CHATTY_MS;
+        (self.minutes >= MINUTES && self.hearings >= HEARINGS && is_steady && is_known)
+            .then(|| LEAST.max(pause * FACTOR))
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Device {
+    party: Party,
+    /// Frame that was heard last.
+    frame: u64,
+    last: CaptureTime,
+    habits: [Habit; STATES],
+    is_told: bool,
+}
+
+/// See the file's head.
+#[derive(Default)]
+pub(super) struct Silent {
+    devices: Vec<Option<Box<Device>>>,
+    last_heard: Option<CaptureTime>,
+    last_look: i64,
+}
+
+impl Detector for Silent {
+    fn cards(&self) -> &'static [&'static Card] {
+        &[&CARD]
+    }
+
+    fn wants(&self) -> Wants {
+        Wants { flows: true, published: true, ..Wants::default() }
+    }
+
+    fn policy(&mut self, seen: &PolicySeen<'_>, _cx: &mut Context<'_>) {
+        if seen.refused.is_none() {
+            self.devices.clear();
+        }
+    }
+
+    fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
+        match seen.stage {
+            FlowStage::Started => self.heard(&seen.from, (seen.at, seen.frame), cx),
+            FlowStage::Progress if seen.packets > 0 => {
+                self.heard(&seen.from, (seen.at, seen.frame), cx);
+                if seen.account.is_answered {
+                    self.heard(&seen.to, (seen.at, seen.frame), cx);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn event(&mut self, event: &Event<'_>, from: &Party, _to: &Party, cx: &mut Context<'_>) {
+        self.heard(from, (event.at, event.frame), cx);
+    }
+
+    fn tick(&mut self, at: CaptureTime, cx: &mut Context<'_>) {
+        let is_paused = self.last_heard.is_some_and(|last| at.since(last) > PAUSE);
+        if is_paused || at.seconds().abs_diff(self.last_look) < LOOK.unsigned_abs() {
+            return;
+        }
+        self.last_look = at.seconds();
+        if cx.policy.is_some() && !cx.is_settling(at) {
+            self.look(at, cx);
+        }
+    }
+}
+
+impl Silent {
+    fn heard(&mut self, party: &Party, (at, frame): (CaptureTime, u64), cx: &Context<'_>) {
+        if self.last_heard.is_some_and(|last| at.since(last) > PAUSE) {
+            // the capture itself had a pause: nobody is to blame for it
+            self.devices.iter_mut().flatten().for_each(|device| device.last = device.last.max(at));
+        }
+        self.last_heard = Some(self.last_heard.map_or(at, |last| last.max(at)));
+        let Some(row) = party.row.map(|row| row as usize).filter(|row| *row < ROWS) else { return };
+        if cx.policy.is_none() || party.end.is_behind_gateway() {
+            return;
+        }
+        if self.devices.len() <= row {
+            self.devices.resize_with(row.saturating_add(1), || None);
+        }
+        let Some(slot) = self.devices.get_mut(row) else { return };
+        let device = slot.get_or_insert_with(|| {
+            Box::new(Device { party: *party, frame, last: at, habits: [Habit::default(); STATES], is_told: false })
+        });
+        let pause = at.since(device.last);
+        device.last = device.last.max(at);
+        device.frame = frame;
+        device.is_told = false;
+        // a device that asks for its address has none for a moment
+        if party.end.ip.is_none_or(|ip| !ip.is_unspecified()) {
+            device.party.end = party.end;
+        }
+        if let Some(habit) = device.habits.get_mut(index(cx.state)) {
+            habit.heard(at, pause);
+        }
+    }
+
+    fn look(&mut self, at: CaptureTime, cx: &mut Context<'_>) {
+        let state = index(cx.state);
+        let mut silent: Vec<(usize, Option<ZoneIx>)> = Vec::new();
+        let mut steady: Vec<Option<ZoneIx>> = Vec::new();
+        for (row, device) in self.devices.iter().enumerate() {
+            let Some(device) = device else { continue };
+            if !is_expected(cx, &device.party) {
+                continue;
+            }
+            let Some(limit) = device.habits.get(state).and_then(Habit::limit) else { continue };
+            let zone = zone_of(cx, &device.party);
+            steady.push(zone);
+            if at.since(device.last) > limit {
+                silent.push((row, zone));
+            }
+        }
+        let mut zones: Vec<_> = silent.iter().map(|(_, zone)| *zone).collect();
+        zones.sort_unstable();
+        zones.dedup();
+        for zone in zones {
+            let rows: Vec<usize> = silent.iter().filter(|(_, z)| *z == zone).map(|(row, _)| *row).collect();
+            let all = steady.iter().filter(|z| **z == zone).count();
+            let is_common = rows.len() >= TOGETHER && rows.len() as f64 >= SHARE * all as f64;
+            if is_common {
+                self.tell_zone(at, zone, &rows, all, cx);
+            } else {
+                rows.iter().for_each(|row| self.tell_device(at, *row, cx));
+            }
+        }
+    }
+
+    fn tell_device(&mut self, at: CaptureTime, row: usize, cx: &mut Context<'_>) {
+        let Some(device) = self.devices.get_mut(row).and_then(Option::as_mut) else { return };
+        if std::mem::replace(&mut device.is_told, true) {
+            return;
+        }
+        let (party, last, frame) = (device.party, device.last, device.frame);
+        let is_vital = cx.state == ShipState::AtSea && is_vital(cx, &party);
+        let who = cx.call(&party);
+        let asset = party.row.and_then(|row| cx.directory.asset(row)).map(|asset| asset.asset_id.clone());
+        let key = asset.unwrap_or_else(|| format!("{:?}", party.identity()));
+        cx.raise(key.as_bytes(), &CARD, at, || Raise {
+            severity: Some(if is_vital { Severity::High } else { Severity::Medium }),
+            summary: format!("{who} has been silent for {} s; it always talks", at.since(last).as_secs()),
+            fields: vec![("last_heard".to_owned(), last.to_string())],
+            expected: "to be heard about as often as before".to_owned(),
+            ..Raise::bare(&CARD, (at, frame), party, String::new())
+        });
+    }
+
+    fn tell_zone(&mut self, at: CaptureTime, zone: Option<ZoneIx>, rows: &[usize], all: usize, cx: &mut Context<'_>) {
+        let mut names = Vec::new();
+        let (mut any_new, mut party, mut frame) = (false, None, 0);
+        for row in rows {
+            let Some(device) = self.devices.get_mut(*row).and_then(Option::as_mut) else { continue };
+            any_new |= !std::mem::replace(&mut device.is_told, true);
+            names.push(cx.call(&device.party));
+            (party, frame) = (party.or(Some(device.party)), device.frame);
+        }
+        let Some(party) = party.filter(|_| any_new) else { return };
+        let zone_name = cx.policy.map_or("?", |policy| policy.zone_id(zone)).to_owned();
+        let key = format!("zone|{zone_name}");
+        let count = names.len();
+        names.truncate(8);
+        cx.raise(key.as_bytes(), &CARD, at, || Raise {
+            severity: Some(Severity::Medium),
+            summary: format!("{count} of {all} devices of zone {zone_name} fell silent together: look for one cause (power, switch, cable)"),
+            fields: vec![("devices".to_owned(), names.join(", "))],
+            expected: "to be heard about as often as before".to_owned(),
+            ..Raise::bare(&CARD, (at, frame), Party::nobody(party.end.zone), String::new())
+        });
+    }
+}
+
+/// Whether the plan counts on a device: it stands in an OT zone whose devices are fixed.
+fn is_expected(cx: &Context<'_>, party: &Party) -> bool {
+    let Some(policy) = cx.policy else { return false };
+    let zone = zone_of(cx, party).and_then(|zone| policy.zone(zone));
+    let is_roaming =
+        party.end.asset.and_then(|asset| policy.asset(asset)).is_some_and(|asset| !asset.roaming.is_empty());
+    // people switch office computers off
+    let is_fixed = zone.is_some_and(|zone| zone.devices == Devices::Fixed && zone.class == Class::Ot);
+    let mode = policy.mode_of(zone_of(cx, party));
+    is_fixed && !is_roaming && mode != Mode::Learn
+}
+
+/// The zone of a device: by its address, else as the inventory has placed it.
+fn zone_of(cx: &Context<'_>, party: &Party) -> Option<ZoneIx> {
+    let policy = cx.policy?;
+    let by_row = || policy.zone_named(cx.directory.asset(party.row?)?.zone_id.as_deref()?);
+    party.end.zone.filter(|zone| *zone != policy.outside()).or_else(by_row)
+}
+
+fn is_vital(cx: &Context<'_>, party: &Party) -> bool {
+    let Some(policy) = cx.policy else { return false };
+    let declared = party.end.asset.and_then(|asset| policy.asset(asset));
+    declared.is_some_and(|asset| asset.is(AssetRole::SensorPosition) || asset.is(AssetRole::SensorHeading))
+        || zone_of(cx, party).and_then(|zone| policy.zone(zone)).is_some_and(|zone| zone.function == Function::Safety)
+}
+
+const fn index(state: ShipState) -> usize {
+    match state {
+        ShipState::AtSea => 0,
+        ShipState::Manoeuvring => 1,
+        ShipState::AtAnchor => 2,
+        ShipState::InPort => 3,
+        ShipState::Drydock => 4,
+        ShipState::Unknown => 5,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detections::bench::{Bench, SHIP, device, flow};
+    use dogwatch_model::Transport;
+
+    /// Four devices talk every two seconds; from second 400 on only those named go on.
+    fn told(go_on: &[&str]) -> Vec<(String, String)> {
+        let mut bench = Bench::new(Some(SHIP), Box::<Silent>::default());
+        let all = ["10.0.2.10", "10.0.2.21", "10.0.2.22", "10.0.2.23", "10.0.1.5"];
+        all.iter().for_each(|ip| bench.knows(device(ip)));
+        for second in 0..600_u32 {
+            bench.at(f64::from(second));
+            for ip in all.iter().filter(|ip| second < 400 || go_on.contains(ip)) {
+                bench.started(flow(ip, "10.0.4.9", 502, Transport::Tcp));
+            }
+        }
+        bench.findings().into_iter().map(|finding| (finding.source.name, finding.summary)).collect()
+    }
+
+    #[test]
+    fn one_device_is_one_finding() {
+        let told = told(&["10.0.2.10", "10.0.2.22", "10.0.2.23", "10.0.1.5"]);
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].0, "plc");
+    }
+
+    #[test]
+    fn a_dead_switch_is_one_finding_too() {
+        let told = told(&["10.0.1.5"]);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].1.starts_with("4 of 4 devices of zone machinery"));
+    }
+
+    #[test]
+    fn when_nothing_is_heard_at_all_it_is_the_mirror() {
+        assert!(told(&[]).is_empty());
+    }
+
+    #[test]
+    fn everybody_talking_is_quiet() {
+        assert!(told(&["10.0.2.10", "10.0.2.21", "10.0.2.22", "10.0.2.23", "10.0.1.5"]).is_empty());
+    }
+}
