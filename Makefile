@@ -5,7 +5,7 @@ CARGO ?= cargo
 CORPUS ?= ../shared/corpus
 PROGRAMS := -p dogwatch -p dogwatch-shore -p dogwatch-sim -p dogwatch-demo
 
-.PHONY: help demo test lint bench conformance damage samples setup
+.PHONY: help demo test lint bench conformance evaluate damage samples setup
 
 help:
 	@echo "make demo         a simulated voyage with attacks through the real programs (ONCE=1: unattended, exits 0 only if all went well)"
@@ -13,6 +13,7 @@ help:
 	@echo "make lint         formatting, clippy, documentation; warnings are errors"
 	@echo "make bench        speed and memory against a bare packet reader, and the decoders against their peers"
 	@echo "make conformance  decoding compared with independent decoders (CORPUS=folder)"
+	@echo "make evaluate     detection rate, time to detect and false findings over every script (EVALUATE='--seeds 51-100 --days 30')"
 	@echo "make damage       a million damaged variants of samples and corpus through the whole path; 0 panics (COUNT=number)"
 	@echo "make samples      writes the sample captures in pcaps/ anew"
 
@@ -41,6 +42,10 @@ bench: setup
 conformance: setup
 	$(CARGO) build --release --locked -p dogwatch -p dogwatch-conformance
 	target/release/dogwatch-conformance $(CORPUS)
+
+# 30 vessel-days of normal life and every attack twice: some minutes on two cores; less with --days
+evaluate: setup
+	$(CARGO) run --release --locked -p dogwatch-evaluate -- $(EVALUATE)
 
 # overflow checks and debug assertions are on: what only wraps in a release build counts as a panic here
 damage: setup

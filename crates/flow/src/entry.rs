@@ -11,7 +11,7 @@ use crate::profile::{Growing, Profile};
 use crate::reader::Reader;
 use crate::rest::Rest;
 use crate::side::{Pair, Side};
-use crate::stream::{Data, Half, Piece};
+use crate::stream::{Data, Half, Piece, Stamp};
 use crate::tcp::{Connection, Segment};
 use crate::{Counters, FlowId, Observer};
 
@@ -204,21 +204,23 @@ impl Entry {
         let Some(stream) = self.stream.as_deref_mut() else { return };
         let Stream { halves, rests } = stream;
         let reader = &mut self.reader;
-        if segment.has_data() {
-            let data = Data { seq: segment.first_byte(), bytes: segment.payload, missing: segment.missing };
-            let half = halves.of_mut(side);
-            let before = half.cost();
-            let room = cx.limits.all_stream_bytes.saturating_sub(cx.held.saturating_sub(before));
-            half.segment(data, cx.at, room, cx.limits, counters, |piece, counters| {
-                reader.stream(rests, side, piece, counters, cx);
-            });
-            *cx.held = cx.held.saturating_sub(before).saturating_add(half.cost());
-        }
+        // First what the other side is now known to have sent: a reply would else come out before the request it acknowledges.
         if let Some(ack) = segment.ack {
             let half = halves.of_mut(side.other());
             let before = half.cost();
             half.acknowledged(ack, counters, |piece, counters| {
                 reader.stream(rests, side.other(), piece, counters, cx);
+            });
+            *cx.held = cx.held.saturating_sub(before).saturating_add(half.cost());
+        }
+        if segment.has_data() {
+            let stamp = Stamp { at: cx.at, frame: cx.frame };
+            let data = Data { stamp, seq: segment.first_byte(), bytes: segment.payload, missing: segment.missing };
+            let half = halves.of_mut(side);
+            let before = half.cost();
+            let room = cx.limits.all_stream_bytes.saturating_sub(cx.held.saturating_sub(before));
+            half.segment(data, cx.at, room, cx.limits, counters, |piece, counters| {
+                reader.stream(rests, side, piece, counters, cx);
             });
             *cx.held = cx.held.saturating_sub(before).saturating_add(half.cost());
         }

@@ -69,6 +69,7 @@ pub(crate) fn decode(link: LinkType, bytes: &[u8]) -> Result<(Link, Carried<'_>)
         6 => ring::token_ring(bytes),
         7 => ring::arcnet_bsd(bytes),
         129 => ring::arcnet_linux(bytes),
+        165 => line::mstp(bytes),
         9 | 50 => line::ppp(bytes),
         104 => line::cisco(bytes),
         105 => wireless::ieee80211(bytes, false),

@@ -157,6 +157,12 @@ impl Reader {
     ) {
         match piece {
             Piece::Gap(missing) => self.gap(rests.of_mut(side), side, missing, counters, cx),
+            Piece::Waited(bytes, stamp) => {
+                let now = (cx.at, cx.frame);
+                (cx.at, cx.frame) = (stamp.at, stamp.frame);
+                self.stream(rests, side, Piece::Bytes(bytes), counters, cx);
+                (cx.at, cx.frame) = now;
+            }
             Piece::Bytes([]) => {}
             Piece::Bytes(bytes) if self.is_reading() => self.read(rests, side, bytes, counters, cx),
             Piece::Bytes(bytes) => {

@@ -19,13 +19,23 @@ const SEGMENT_COST: usize = 64;
 pub(crate) enum Piece<'a> {
     /// The next bytes.
     Bytes(&'a [u8]),
+    /// The next bytes, which waited behind a hole that turned out to be a gap: they came with an earlier frame.
+    Waited(&'a [u8], Stamp),
     /// This many bytes are lost.
     Gap(u32),
+}
+
+/// Which frame brought bytes, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Stamp {
+    pub(crate) at: CaptureTime,
+    pub(crate) frame: u64,
 }
 
 /// The data of one TCP segment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Data<'a> {
+    pub(crate) stamp: Stamp,
     pub(crate) seq: u32,
     pub(crate) bytes: &'a [u8],
     /// Bytes the capture cut off the end.
@@ -34,6 +44,7 @@ pub(crate) struct Data<'a> {
 
 #[derive(Debug)]
 struct Held {
+    stamp: Stamp,
     seq: u32,
     bytes: Vec<u8>,
 }
@@ -150,7 +161,7 @@ impl Half {
 
     /// Puts a segment where it belongs: out, behind the hole, or nowhere.
     fn place(&mut self, data: Data<'_>, counters: &mut Counters, out: &mut impl FnMut(Piece<'_>, &mut Counters)) {
-        let Data { mut seq, mut bytes, .. } = data;
+        let Data { stamp, mut seq, mut bytes, .. } = data;
         let mut is_new = false;
         while !bytes.is_empty() {
             let ahead = seq.wrapping_sub(self.next);
@@ -163,7 +174,7 @@ impl Half {
                     counters.tcp_overlapping_bytes = counters.tcp_overlapping_bytes.wrapping_add(u64::from(old));
                 }
             } else if ahead > 0 {
-                if self.hold(seq, bytes, counters) {
+                if self.hold(stamp, seq, bytes, counters) {
                     counters.tcp_out_of_order = counters.tcp_out_of_order.wrapping_add(1);
                     is_new = true;
                 }
@@ -177,7 +188,7 @@ impl Half {
                 is_new = true;
                 seq = self.next;
                 bytes = later;
-                self.release(counters, out);
+                self.release(false, counters, out);
             }
         }
         if !is_new {
@@ -186,7 +197,7 @@ impl Half {
     }
 
     /// Keeps the bytes that are not held yet; says whether there were any.
-    fn hold(&mut self, mut seq: u32, mut bytes: &[u8], counters: &mut Counters) -> bool {
+    fn hold(&mut self, stamp: Stamp, mut seq: u32, mut bytes: &[u8], counters: &mut Counters) -> bool {
         let next = self.next;
         let from_next = |number: u32| number.wrapping_sub(next);
         let mut is_new = false;
@@ -206,7 +217,7 @@ impl Half {
             };
             let (piece, rest) = bytes.split_at_checked(take as usize).unwrap_or((bytes, &[]));
             self.held_cost = self.held_cost.saturating_add(piece.len()).saturating_add(SEGMENT_COST);
-            self.held.insert(index, Held { seq, bytes: piece.to_vec() });
+            self.held.insert(index, Held { stamp, seq, bytes: piece.to_vec() });
             is_new = true;
             seq = seq.wrapping_add(length(piece));
             bytes = rest;
@@ -215,13 +226,14 @@ impl Half {
         is_new
     }
 
-    /// Lets out what is in order now.
-    fn release(&mut self, counters: &mut Counters, out: &mut impl FnMut(Piece<'_>, &mut Counters)) {
+    /// Lets out what is in order now. What followed a gap was complete when it came; what waited for bytes that did come is complete only now.
+    fn release(&mut self, after_gap: bool, counters: &mut Counters, out: &mut impl FnMut(Piece<'_>, &mut Counters)) {
         while self.held.front().is_some_and(|held| held.seq == self.next) {
             let Some(held) = self.held.pop_front() else { break };
             self.held_cost = self.held_cost.saturating_sub(held.bytes.len()).saturating_sub(SEGMENT_COST);
             self.next = held.end();
-            out(Piece::Bytes(&held.bytes), counters);
+            let piece = if after_gap { Piece::Waited(&held.bytes, held.stamp) } else { Piece::Bytes(&held.bytes) };
+            out(piece, counters);
         }
     }
 
@@ -264,7 +276,7 @@ impl Half {
         if missing > 0 {
             out(Piece::Gap(missing), counters);
         }
-        self.release(counters, out);
+        self.release(true, counters, out);
     }
 
     /// A segment far outside the window: noise the first time, the new truth when a second one continues it.

@@ -33,6 +33,8 @@ pub struct Inventory {
     by_sfi: Map<Sfi, u32>,
     by_name: Map<u64, u32>,
     by_bus_address: Map<(SourceId, u8), u32>,
+    /// Units behind a gateway, by the gateway's row.
+    by_unit: Map<(u32, u8), u32>,
     /// Serial lines, by the name of their capture source.
     by_line: Map<String, u32>,
     changes: Vec<AssetChange>,
@@ -49,13 +51,14 @@ impl Inventory {
 
     /// Puts rows of an earlier run back, so that ids, first sightings and facts go on.
     pub fn restore(&mut self, assets: impl IntoIterator<Item = Asset>) {
+        let first = self.rows.len();
         for asset in assets {
             if self.rows.len() >= self.limits.assets {
                 self.counters.assets_refused = self.counters.assets_refused.saturating_add(1);
                 continue;
             }
             let row = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
-            for interface in &asset.interfaces {
+            for interface in asset.interfaces.iter().filter(|interface| interface.modbus_unit.is_none()) {
                 if let Some(mac) = interface.mac {
                     self.by_mac.insert(mac, row);
                 }
@@ -76,6 +79,17 @@ impl Inventory {
             let values = asset.attributes.values().flatten();
             self.value_bytes = values.fold(self.value_bytes, |sum, value| sum.saturating_add(cost_of(value)));
             self.rows.push(asset);
+        }
+        // A unit is found by its gateway, whose addresses it carries; the gateway may have come behind it.
+        for (row, asset) in (0_u32..).zip(&self.rows).skip(first) {
+            for interface in &asset.interfaces {
+                let Some(unit) = interface.modbus_unit else { continue };
+                let by_mac = interface.mac.and_then(|mac| self.by_mac.get(&mac));
+                let gateway = interface.ips.iter().find_map(|ip| self.by_ip.get(ip)).or(by_mac);
+                if let Some(gateway) = gateway {
+                    self.by_unit.insert((*gateway, unit), row);
+                }
+            }
         }
     }
 
@@ -238,6 +252,7 @@ impl Inventory {
             Subject::Ip(ip) if is_device_address(ip) => self.row_of_ip(ip, &seen),
             Subject::Ip(_) => None,
             Subject::Name(name) => self.by_name.get(&name).map(|row| self.resolve(*row)),
+            Subject::Unit(unit) => speaker.and_then(|ix| self.row_of_unit(self.resolve(ix.0), unit, &seen)),
         };
         let Some(mut row) = row else { return };
         match (fact.attribute, fact.value) {
@@ -532,6 +547,29 @@ impl Inventory {
         Some(row)
     }
 
+    /// The unit behind a gateway: a row of its own, so that what it says does not become the gateway's.
+    fn row_of_unit(&mut self, gateway: u32, unit: u8, seen: &Sighting<'_>) -> Option<u32> {
+        if let Some(row) = self.by_unit.get(&(gateway, unit)) {
+            return Some(self.resolve(*row));
+        }
+        let (id, mac, ips) = {
+            let asset = self.rows.get(gateway as usize)?;
+            let interface = asset.interfaces.first()?;
+            (asset.asset_id.clone(), interface.mac, interface.ips.first().copied().into_iter().collect())
+        };
+        let interface = Interface {
+            mac,
+            ips,
+            vlan: seen.vlan,
+            capture_source: seen.source_name.to_owned(),
+            modbus_unit: Some(unit),
+            ..Interface::default()
+        };
+        let row = self.create(format!("unit:{id}:{unit}").as_bytes(), interface, seen)?;
+        self.by_unit.insert((gateway, unit), row);
+        Some(row)
+    }
+
     fn row_of_bus_address(&mut self, address: u8, seen: &Sighting<'_>) -> Option<u32> {
         if let Some(row) = self.by_bus_address.get(&(seen.source, address)) {
             return Some(self.resolve(*row));
@@ -614,6 +652,12 @@ impl Inventory {
         for sfi in gone.interfaces.iter().filter_map(|interface| interface.sfi) {
             self.by_sfi.insert(sfi, into);
             self.add_sfi(into, sfi.as_str(), seen);
+        }
+        let units: Vec<(u8, u32)> =
+            self.by_unit.iter().filter(|((row, _), _)| *row == from).map(|((_, unit), row)| (*unit, *row)).collect();
+        for (unit, row) in units {
+            self.by_unit.remove(&(from, unit));
+            self.by_unit.entry((into, unit)).or_insert(row);
         }
         let Some(asset) = self.rows.get_mut(into as usize) else { return into };
         asset.first_seen = asset.first_seen.min(gone.first_seen);

@@ -70,7 +70,7 @@ pub struct Interface {
     /// System function id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sfi: Option<Sfi>,
-    /// Modbus unit id behind a gateway.
+    /// Modbus unit id behind a gateway; card and addresses beside it are the gateway's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub modbus_unit: Option<u8>,
 }
@@ -230,8 +230,9 @@ impl Asset {
             return name.to_owned();
         }
         let interface = self.interfaces.first();
-        let ip = interface.and_then(|i| i.ips.first()).map(ToString::to_string);
-        let mac = interface.and_then(|i| i.mac).map(|mac| mac.to_string());
+        let unit = interface.and_then(|i| i.modbus_unit).map(|unit| format!(" unit {unit}")).unwrap_or_default();
+        let ip = interface.and_then(|i| i.ips.first()).map(|ip| format!("{ip}{unit}"));
+        let mac = interface.and_then(|i| i.mac).map(|mac| format!("{mac}{unit}"));
         let name = interface.and_then(|i| i.n2k_name).map(|name| format!("NAME {name:016x}"));
         ip.or(mac).or(name).unwrap_or_else(|| self.asset_id.clone())
     }

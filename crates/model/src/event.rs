@@ -157,6 +157,8 @@ pub enum Subject {
     Ip(IpAddr),
     /// The device with this ISO 11783-5 NAME on the bus of the flow.
     Name(u64),
+    /// The unit with this number behind the speaker, which speaks for it: a device on a serial line behind a gateway.
+    Unit(u8),
 }
 
 /// A fact's value.

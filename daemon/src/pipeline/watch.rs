@@ -156,7 +156,9 @@ impl Watch {
                         link_is_gateway,
                     });
                     let end = policy.end(placed, mac, ip, link_is_gateway);
-                    (zone, declared) = (zone.or(end.zone), declared.or(end.asset));
+                    // A unit behind a gateway is in the gateway's zone; that the gateway is declared does not declare the unit.
+                    let of_end = end.asset.filter(|_| interface.modbus_unit.is_none());
+                    (zone, declared) = (zone.or(end.zone), declared.or(of_end));
                 }
                 if interface.n2k_name.is_some() || interface.n2k_source.is_some() {
                     zone = zone.or_else(|| policy.bus_zone(&selectors.bus));

@@ -51,6 +51,13 @@ fn first_samples() -> Vec<Sample> {
             ],
         ),
         sample(
+            "modbus-rtu",
+            Carrier::Tcp,
+            4_001,
+            // MODBUS over Serial Line, clause 6.2.2: the checksum of 02 07 is 41 12; the others by the same rule.
+            &[(ToServer, "11 03 006b 0003 7687"), (ToClient, "11 03 06 ae41 5652 4340 49ad")],
+        ),
+        sample(
             "s7comm",
             Carrier::Tcp,
             102,
@@ -80,6 +87,12 @@ fn first_samples() -> Vec<Sample> {
                     "6f00 1600 07000000 00000000 0900000000000000 00000000 00000000 0000 0200 0000 0000 b200 0600 01 02 20 01 24 01",
                 ),
             ],
+        ),
+        sample(
+            "enip-io",
+            Carrier::Udp,
+            2_222,
+            &[(ToServer, "0200 0280 0800 01000a00 2a000000 b100 0600 0100 01000000")],
         ),
         sample("enip", Carrier::Udp, 44_818, &[(ToServer, "6300 0000 00000000 00000000 0000000000000000 00000000")]),
         sample("bacnet", Carrier::Udp, 47_808, &[(ToServer, "81 0b 000c 0120ffff00ff 1008")]),
@@ -246,6 +259,110 @@ fn first_samples() -> Vec<Sample> {
                 ),
             )],
         ),
+        sample(
+            "fins",
+            Carrier::Udp,
+            9_600,
+            &[
+                (ToServer, "80 00 02 00 0a 00 00 0b 00 05 0101 82 0064 00 0001"),
+                (ToClient, "c0 00 02 00 0b 00 00 0a 00 05 0101 0000 1234"),
+            ],
+        ),
+        sample(
+            "fins",
+            Carrier::Tcp,
+            9_600,
+            &[
+                (ToServer, "46494e53 0000000c 00000000 00000000 00000000"),
+                (ToClient, "46494e53 00000010 00000001 00000000 0000000b 0000000a"),
+                (ToServer, "46494e53 00000014 00000002 00000000 80 00 02 00 0a 00 00 0b 00 05 0402"),
+                (ToClient, "46494e53 00000016 00000002 00000000 c0 00 02 00 0b 00 00 0a 00 05 0402 0000"),
+            ],
+        ),
+        sample(
+            "melsec",
+            Carrier::Tcp,
+            5_007,
+            &[
+                (
+                    ToServer,
+                    "5000 00 ff ff03 00 0c00 1000 0104 0000 640000 a8 0100 5000 00 ff ff03 00 0800 1000 0210 0000 0100",
+                ),
+                (ToClient, "d000 00 ff ff03 00 0400 0000 3412 d000 00 ff ff03 00 0200 0000"),
+            ],
+        ),
+        sample(
+            "melsec",
+            Carrier::Udp,
+            5_006,
+            &[
+                (ToServer, "5400 3412 0000 00 ff ff03 00 0600 1000 0101 0000"),
+                (ToClient, "d400 3412 0000 00 ff ff03 00 0200 0000"),
+            ],
+        ),
+        sample(
+            "ethercat",
+            Carrier::Ethernet,
+            0,
+            &[(ToServer, "2010 07 01 0000 3001 0280 0000 0000 0300 0a 00 0000 0001 0600 0000 000000000000 0100")],
+        ),
+        sample(
+            "codesys",
+            Carrier::Tcp,
+            11_740,
+            &[(
+                ToServer,
+                "000117e8 38000000 c5 6b 40 40 00 11 0301 0002 0000 01 81 0700 01000000 00000000 10000000 00000000 cd55 1000 0100 0100 00000000 00000000",
+            )],
+        ),
+        sample(
+            "ge-srtp",
+            Carrier::Tcp,
+            18_245,
+            &[
+                (
+                    ToServer,
+                    &format!(
+                        "{} 02 00 07 {} 01 {} 01 {} 07 c0 {} 04 08 6400 0a00 {}",
+                        "00".repeat(56),
+                        "00".repeat(6),
+                        "00".repeat(7),
+                        "00".repeat(12),
+                        "00".repeat(10),
+                        "00".repeat(8)
+                    ),
+                ),
+                (
+                    ToClient,
+                    &format!(
+                        "01 {} 0f {} 03 00 07 {} 01 {} 01 {} 07 d4 {}",
+                        "00".repeat(7),
+                        "00".repeat(47),
+                        "00".repeat(6),
+                        "00".repeat(7),
+                        "00".repeat(12),
+                        "00".repeat(24)
+                    ),
+                ),
+            ],
+        ),
+        text(
+            "fox",
+            Carrier::Tcp,
+            1_911,
+            &[
+                (ToServer, "fox a 1 -1 fox hello\n{\nid=i:1\n};;\n"),
+                (ToClient, "fox a 0 -1 fox hello\n{\napp.name=s:Station\n};;\nfox a 1 -1 fox challenge\n{\n};;\n"),
+            ],
+        ),
+        // Checksums by the rule of the protocol, CRC-16/XMODEM.
+        sample(
+            "ether-s-bus",
+            Carrier::Udp,
+            5_050,
+            &[(ToServer, "0000000d 01 00 0001 00 0a 20 5318"), (ToClient, "0000000d 00 00 0003 02 0000 a3d8")],
+        ),
+        sample("ether-s-io", Carrier::Udp, 6_060, &[(ToServer, "4553494f 0001 0000 00000007 00000004 00000001")]),
         sample(
             "ads",
             Carrier::Tcp,

@@ -22,7 +22,7 @@ pub use capture::file::{Format, Link};
 pub use error::SimError;
 pub use labels::{Expect, Labels, MustNot, Party, Window};
 pub use mix::mix;
-pub use output::{FileOptions, Written, cut, run};
+pub use output::{FileOptions, Written, cut, learn, run};
 pub use run::{RunOptions, Sentences};
 
 /// Name, what it is: every ship that can be simulated.

@@ -23,6 +23,30 @@ enum Command {
     Run(Box<RunArguments>),
     /// Plays a script and writes the frames of one protocol to one file.
     Cut(Box<CutArguments>),
+    /// Writes a story of 14 days for learning: one state of the ship each day, for `--duration`.
+    Learn {
+        /// The ship.
+        #[arg(long, default_value = "cargo")]
+        ship: String,
+        /// Decides every random draw.
+        #[arg(long, default_value_t = 7)]
+        seed: u64,
+        /// First instant, RFC 3339.
+        #[arg(long, default_value = "2027-01-10T08:00:00Z")]
+        start: String,
+        /// Length of each day's part; the states of a ship need half an hour to show.
+        #[arg(long, default_value = "32m")]
+        duration: String,
+        /// An attack hidden on the ninth day.
+        #[arg(long)]
+        taint: Option<String>,
+        /// 802.1Q tags as a trunk mirror gives them.
+        #[arg(long)]
+        vlan: bool,
+        /// Folder for the files.
+        #[arg(long)]
+        out: PathBuf,
+    },
     /// Shows the ships and scripts.
     List,
     /// Writes a dense mix of ship protocols for benchmarks, always the same for one seed.
@@ -198,6 +222,27 @@ fn setting(text: &str) -> Result<(String, f64), SimError> {
 }
 
 impl SceneArguments {
+    /// A plain capture of a script, without pictures.
+    fn of(script: &str) -> Self {
+        Self {
+            ship: String::new(),
+            script: script.to_owned(),
+            seed: 0,
+            start: String::new(),
+            duration: String::new(),
+            at: "600s".to_owned(),
+            set: Vec::new(),
+            vlan: false,
+            loss: "0%".to_owned(),
+            dup: "0%".to_owned(),
+            reorder: "0ms".to_owned(),
+            half: false,
+            plain: false,
+            serial: false,
+            no_pictures: true,
+        }
+    }
+
     fn options(&self) -> Result<RunOptions, SimError> {
         let start =
             CaptureTime::parse_rfc3339(&self.start).filter(|at| at.0 > 0).ok_or_else(|| SimError::Argument {
@@ -299,6 +344,21 @@ fn execute(cli: &Cli) -> anyhow::Result<()> {
             let start = CaptureTime::from_parts(1_799_568_000, 0);
             let bytes = dogwatch_sim::mix(*packets, *seed, start, path)?;
             writeln!(out, "{}: {packets} frames, {bytes} bytes", path.display())?;
+            Ok(())
+        }
+        Command::Learn { ship, seed, start, duration, taint, vlan, out: folder } => {
+            let scene = SceneArguments {
+                ship: ship.clone(),
+                seed: *seed,
+                start: start.clone(),
+                duration: duration.clone(),
+                vlan: *vlan,
+                ..SceneArguments::of("sea-day")
+            };
+            let written = dogwatch_sim::learn(&scene.options()?, &FileOptions::plain(folder), taint.as_deref())?;
+            for (path, frames, bytes) in written.captures {
+                writeln!(out, "{}: {frames} frames, {bytes} bytes", path.display())?;
+            }
             Ok(())
         }
         Command::Run(arguments) => {

@@ -10,6 +10,7 @@ use flate2::write::GzEncoder;
 use crate::capture::file::{Format, Link, Style, Writer};
 use crate::capture::select;
 use crate::error::SimError;
+use crate::labels::{Labels, Window};
 use crate::run::{Run, RunOptions};
 use crate::wire::net::Tap;
 
@@ -32,6 +33,23 @@ pub struct FileOptions {
     pub bus: bool,
     /// Compresses the captures; their names then end in `.gz`.
     pub gzip: bool,
+}
+
+impl FileOptions {
+    /// A plain pcap file and the bus, in `out`.
+    #[must_use]
+    pub fn plain(out: &Path) -> Self {
+        Self {
+            out: out.to_owned(),
+            format: Format::Pcap,
+            link: Link::Ethernet,
+            nanoseconds: false,
+            big_endian: false,
+            per_interface: false,
+            bus: true,
+            gzip: false,
+        }
+    }
 }
 
 /// What a run left behind.
@@ -133,16 +151,76 @@ fn belongs(tap: Tap, wanted: Option<Tap>) -> bool {
 /// # Errors
 /// When an argument names something unknown, the run is too short for its attack, or a file cannot be written.
 pub fn run(options: &RunOptions, files: &FileOptions) -> Result<Written, SimError> {
-    let (mut run, mut labels) = Run::new(options, options.vlan || files.per_interface)?;
+    let (mut run, labels) = Run::new(options, options.vlan || files.per_interface)?;
     std::fs::create_dir_all(&files.out).map_err(failed(&files.out))?;
     let mut outputs = outputs(options, files)?;
+    write_all(&mut run, &mut outputs)?;
+    finish(run, labels, outputs, options, files)
+}
+
+/// What each day of the learning story shows.
+const STORY: [&str; 5] = ["sea-day", "arrival", "berth-night", "departure", "anchor-swing"];
+/// Days of the story, and the one on which an attack is hidden.
+const DAYS: u32 = 14;
+const TAINTED_DAY: u32 = 8;
+
+/// Writes a story of 14 days for learning: each day one state of the ship for as long as a run lasts, its true times kept. Between the
+/// days the capture has gaps and the ship is elsewhere. `taint` names an attack that is hidden on the ninth day.
+///
+/// # Errors
+/// As [`run`].
+pub fn learn(options: &RunOptions, files: &FileOptions, taint: Option<&str>) -> Result<Written, SimError> {
+    std::fs::create_dir_all(&files.out).map_err(failed(&files.out))?;
+    let named = RunOptions { script: "learn".to_owned(), ..options.clone() };
+    let mut outputs = outputs(&named, files)?;
+    let mut told: Option<(Run, Labels)> = None;
+    for (day, script) in (0..DAYS).zip(STORY.iter().cycle()) {
+        let is_tainted = day == TAINTED_DAY;
+        let script = taint.filter(|_| is_tainted).unwrap_or(script);
+        // An hour later each day, so that every part of a day is seen.
+        let after = std::time::Duration::from_secs(u64::from(day) * (86_400 + 3_600));
+        let day_options = RunOptions {
+            script: script.to_owned(),
+            seed: options.seed.wrapping_add(u64::from(day)),
+            start: options.start.plus(after),
+            ..options.clone()
+        };
+        let (mut run, labels) = Run::new(&day_options, options.vlan || files.per_interface)?;
+        write_all(&mut run, &mut outputs)?;
+        told = match told {
+            None => Some((run, labels)),
+            Some((_, first)) if is_tainted && taint.is_some() => {
+                Some((run, Labels { run: Window { from: first.run.from, to: labels.run.to }, ..labels }))
+            }
+            Some((kept, first)) => {
+                Some((kept, Labels { run: Window { from: first.run.from, to: labels.run.to }, ..first }))
+            }
+        };
+    }
+    let Some((run, labels)) = told else { return Ok(Written { captures: Vec::new() }) };
+    finish(run, Labels { scenario: "learn".to_owned(), ..labels }, outputs, &named, files)
+}
+
+/// Plays a run to its end.
+fn write_all(run: &mut Run, outputs: &mut [Output]) -> Result<(), SimError> {
     while let Some(frames) = run.step() {
-        for output in &mut outputs {
+        for output in outputs.iter_mut() {
             for frame in frames.iter().filter(|frame| belongs(frame.tap, output.tap)) {
                 output.writer.frame(frame).map_err(failed(&output.path))?;
             }
         }
     }
+    Ok(())
+}
+
+/// Closes the captures and writes labels and policy beside them.
+fn finish(
+    run: Run,
+    mut labels: Labels,
+    outputs: Vec<Output>,
+    options: &RunOptions,
+    files: &FileOptions,
+) -> Result<Written, SimError> {
     let mut captures = Vec::new();
     for output in outputs {
         captures.push((output.path.clone(), output.writer.frames, output.writer.bytes));

@@ -222,3 +222,19 @@ fn the_command_line_refuses_garbage_with_status_2() {
         assert!(said.contains(want), "{want} is not in: {said}");
     }
 }
+
+#[test]
+fn the_learning_story_has_fourteen_days_in_order_and_hides_an_attack_on_request() {
+    let dir = tempfile::tempdir().unwrap();
+    let short = RunOptions { duration_s: 200, pictures: false, ..options("sea-day") };
+    dogwatch_sim::learn(&short, &files(dir.path()), Some("modbus-write")).unwrap();
+    let frames = records(dir.path().join("learn.pcap"));
+    assert!(frames.is_sorted_by_key(|(at, _)| *at));
+    let days: std::collections::BTreeSet<u64> = frames.iter().map(|(at, _)| at / 1_000_000 / 86_400).collect();
+    assert_eq!(days.len(), 14);
+    let labels = std::fs::read_to_string(dir.path().join("learn.labels.json")).unwrap();
+    let labels: serde_json::Value = serde_json::from_str(&labels).unwrap();
+    assert_eq!((labels["scenario"].as_str(), labels["kind"].as_str()), (Some("learn"), Some("attack")));
+    // The ninth day begins eight days and eight hours after the first.
+    assert!(labels["attack"]["from"].as_str().unwrap().starts_with("2027-01-18T16:02"));
+}

@@ -85,6 +85,7 @@ impl IdentityChanged {
             Subject::Mac(mac) => (Identity::Mac(mac), None),
             Subject::Ip(ip) => (Identity::Ip(ip), None),
             Subject::Name(name) => (Identity::Name(name), None),
+            Subject::Unit(unit) => (from.identity(), Some(u64::from(unit))),
         };
         let method = std::hash::BuildHasher::hash_one(&self.hasher, fact.method);
         let statement = (who, part, fact.attribute, method, event.flow.src_port);

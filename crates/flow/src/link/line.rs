@@ -1,6 +1,7 @@
-//! Point-to-point lines: PPP in HDLC-like framing (RFC 1661, RFC 1662) and Cisco HDLC, as modems of satellite terminals and routers show them.
+//! Point-to-point lines: PPP in HDLC-like framing (RFC 1661, RFC 1662) and Cisco HDLC, as modems of satellite terminals and routers show them;
+//! and the BACnet MS/TP line (ASHRAE 135 clause 9).
 //!
-//! Read is IP. Deliberately absent: compression of headers and payload, and the negotiation of the line.
+//! Read is IP, and of MS/TP whole data frames, for their dissector. Deliberately absent: compression of headers and payload, and the negotiation of the line.
 
 use super::{Carried, Link, LinkError, ether_type};
 
@@ -22,6 +23,16 @@ pub(super) fn ppp(bytes: &[u8]) -> Result<(Link, Carried<'_>), LinkError> {
     match protocol {
         0x0021 | 0x0057 => Ok((Link::default(), Carried::Ip(packet))),
         _ => Err(LinkError::Housekeeping),
+    }
+}
+
+/// Reads an MS/TP frame: preamble, type, receiver, sender, length, checksum of these, data. Stations have a number and no hardware address;
+/// tokens and polls keep the line going.
+pub(super) fn mstp(bytes: &[u8]) -> Result<(Link, Carried<'_>), LinkError> {
+    match bytes {
+        [0x55, 0xff, 5 | 6, _, _, _, _, _, ..] => Ok((Link::default(), Carried::Llc(bytes))),
+        [0x55, 0xff, ..] => Err(LinkError::Housekeeping),
+        _ => Err(LinkError::Bad),
     }
 }
 

@@ -56,6 +56,20 @@ fn a_conversation_from_syn_to_fin() {
 }
 
 #[test]
+fn what_waited_behind_a_gap_comes_before_the_reply_and_keeps_its_frame() {
+    let mut log = Log::default();
+    let mut feed = Feed::new(engine(), &mut log);
+    feed.handshake(100, 900);
+    feed.tcp(By::Client, 101, 901, ACK, b"xa\n");
+    // A filter left the next seven bytes out of the capture; the reply shows that they had been there.
+    feed.tcp(By::Client, 111, 901, ACK, b"xb\n");
+    feed.tcp(By::Server, 901, 114, ACK, b"xr\n");
+    feed.engine.finish(feed.observer);
+    assert_eq!(log.said(), [">xa", ">xb", "<xr"]);
+    assert_eq!(log.frames, [4, 5, 6]);
+}
+
+#[test]
 fn order_and_overlap() {
     for (name, segments, want) in [
         ("in order", &[(0, &b"xa\n"[..]), (3, b"xb\n")][..], &[">xa", ">xb"][..]),

@@ -80,6 +80,29 @@ fn spoken_about_first_then_seen_is_one_device() {
 }
 
 #[test]
+fn a_unit_behind_a_gateway_is_a_device_of_its_own() {
+    let mut inventory = Inventory::default();
+    let gateway = see(&mut inventory, 0, B, Some("10.0.0.9"), 64).unwrap();
+    say(&mut inventory, 1, Subject::Unit(5), Attribute::Model, FactValue::Text("PM5"), Some(gateway));
+    say(&mut inventory, 2, Subject::Unit(5), Attribute::FirmwareVersion, FactValue::Text("1.2"), Some(gateway));
+    say(&mut inventory, 3, Subject::Unit(6), Attribute::Model, FactValue::Text("PM6"), Some(gateway));
+    assert_eq!(inventory.len(), 3);
+    assert_eq!(inventory.get(gateway).unwrap().shown(Attribute::Model), None, "not the gateway's");
+    let unit = inventory.assets().find(|asset| asset.interfaces[0].modbus_unit == Some(5)).unwrap();
+    assert_eq!((unit.shown(Attribute::Model), unit.shown(Attribute::FirmwareVersion)), (Some("PM5"), Some("1.2")));
+    assert_eq!(inventory.by_ip("10.0.0.9".parse().unwrap()), Some(gateway), "the address stays the gateway's");
+    // The same after a restart, in whatever order the rows come back.
+    let mut rows: Vec<Asset> = inventory.assets().cloned().collect();
+    rows.reverse();
+    let mut again = Inventory::default();
+    again.restore(rows);
+    let gateway = again.by_ip("10.0.0.9".parse().unwrap()).unwrap();
+    assert_eq!(again.get(gateway).unwrap().interfaces[0].modbus_unit, None);
+    say(&mut again, 4, Subject::Unit(5), Attribute::Model, FactValue::Text("PM5"), Some(gateway));
+    assert_eq!(again.len(), 3);
+}
+
+#[test]
 fn a_binding_joins_card_and_address() {
     let mut inventory = Inventory::default();
     say(

@@ -93,8 +93,9 @@ pub(super) const fn operation(command: u16, port: u16, group: u32) -> Option<(Ve
         && let READ | WRITE | READ_WRITE = command
         && let Some((verb, name)) = system_service(group)
     {
-        // Reading the registry or the list of routes changes nothing.
-        let verb = if command == READ && matches!(verb, Verb::Program) { Verb::Read } else { verb };
+        // Reading changes nothing; of the registry a value is read by writing its name.
+        let reads = command == READ || (command == READ_WRITE && group == 200);
+        let verb = if reads && matches!(verb, Verb::Program) { Verb::Read } else { verb };
         return Some((verb, Some(name)));
     }
     Some(match command {
@@ -134,6 +135,8 @@ mod tests {
             ("stop", WRITE_CONTROL, SYSTEM_SERVICE, 0, Some((Verb::Control, None))),
             ("add route", WRITE, SYSTEM_SERVICE, 801, Some((Verb::Program, Some("ads.add-route")))),
             ("list routes", READ, SYSTEM_SERVICE, 803, Some((Verb::Discover, Some("ads.list-routes")))),
+            ("registry value", READ_WRITE, SYSTEM_SERVICE, 200, Some((Verb::Read, Some("ads.registry")))),
+            ("registry change", WRITE, SYSTEM_SERVICE, 200, Some((Verb::Program, Some("ads.registry")))),
             ("801 of a controller is memory", WRITE, 851, 801, Some((Verb::Write, None))),
             ("write file", READ_WRITE, SYSTEM_SERVICE, 123, Some((Verb::Program, Some("ads.write-file")))),
             ("unknown", 77, 851, 0, None),

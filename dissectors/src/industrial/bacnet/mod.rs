@@ -1,7 +1,8 @@
 //! BACnet/IP: building and HVAC automation, on ships also cabins, lighting and alarm panels.
 //!
-//! Reads the virtual link, network and application headers, I-Am, and the texts of ReadProperty answers about a device. Deliberately not read:
-//! segmented answers beyond the first segment, property values other than the identity, BACnet/SC (that is TLS).
+//! Reads the virtual link, network and application headers, I-Am, and the texts of ReadProperty and ReadPropertyMultiple answers about a device.
+//! MS/TP frames as captures of the line or of its Ethernet bridge show them. Deliberately not read: segmented answers beyond the first segment,
+//! property values other than the identity, BACnet/SC (that is TLS).
 //!
 //! Specification: ANSI/ASHRAE 135-2020: annex J (virtual link), clause 6 (network), clause 20 (application), clause 21 (codes).
 
@@ -25,7 +26,10 @@ pub(crate) static BACNET: DatagramProtocol = DatagramProtocol {
         // On Ethernet the service access points are BACnet's own; on UDP: type, function and a length that is the datagram's own.
         match head {
             [0x82, 0x82, 3, 1, ..] => Probe::Yes,
+            bytes if mstp(bytes).is_some_and(|npdu| npdu.first() == Some(&1)) => Probe::Yes,
             [0x81, 0..=0x0c, l0, l1, ..] if usize::from(u16::from_be_bytes([*l0, *l1])) == head.len() => Probe::Yes,
+            // Some senders count less than they send; then the network header must say that it is one.
+            [0x81, 0x0a | 0x0b, 0, 8..=64, 1, control, ..] if control & 0x50 == 0 && head.len() < 64 => Probe::Yes,
             _ => Probe::No,
         }
     },
@@ -102,6 +106,8 @@ struct Apdu<'a> {
     kind: u8,
     invoke: Option<u8>,
     service: Option<u8>,
+    /// A part of a long message that is not its first: no header of the service stands in front.
+    is_later_part: bool,
     content: Reader<'a>,
 }
 
@@ -110,7 +116,7 @@ impl<'a> Apdu<'a> {
         let mut reader = Reader::new("bacnet apdu", bytes);
         let first = reader.u8()?;
         let (kind, segmented) = (first >> 4, first & 8 != 0);
-        let mut apdu = Self { kind, invoke: None, service: None, content: reader };
+        let mut apdu = Self { kind, invoke: None, service: None, is_later_part: false, content: reader };
         match kind {
             0 | 3 => {
                 if kind == 0 {
@@ -118,7 +124,8 @@ impl<'a> Apdu<'a> {
                 }
                 apdu.invoke = Some(reader.u8()?);
                 if segmented {
-                    let _sequence_and_window = reader.be16()?;
+                    let [sequence, _window] = reader.array()?;
+                    apdu.is_later_part = sequence > 0;
                 }
                 apdu.service = Some(reader.u8()?);
             }
@@ -135,16 +142,30 @@ impl<'a> Apdu<'a> {
     }
 }
 
+/// The data of an MS/TP frame (clause 9.3): type 5 or 6, receiver, sender, length, checksum, data. It comes with its preamble from the line, or
+/// behind the SNAP header of Cimetrics with three bytes of time.
+fn mstp(bytes: &[u8]) -> Option<&[u8]> {
+    let frame = match bytes {
+        [0x55, 0xff, frame @ ..] | [0xaa, 0xaa, 3, 0, 0x10, 0x90, 0, 1, _, _, _, frame @ ..] => frame,
+        _ => return None,
+    };
+    let [5 | 6, _receiver, _sender, l0, l1, _checksum, data @ ..] = frame else { return None };
+    data.get(..usize::from(u16::from_be_bytes([*l0, *l1])))
+}
+
 /// Skips the link and network headers; gives the link function, where there is one, and no bytes for a message of the network layer itself.
 fn apdu_bytes(bytes: &[u8]) -> Result<(Option<u8>, Option<&[u8]>), ParseError> {
     let mut reader = Reader::new("bacnet link", bytes);
     if let Some(npdu) = bytes.strip_prefix(&[0x82, 0x82, 3]) {
         return Ok((None, network(Reader::new("bacnet network", npdu))?));
     }
+    if let Some(npdu) = mstp(bytes) {
+        return Ok((None, network(Reader::new("bacnet network", npdu))?));
+    }
     let [kind, function] = reader.array()?;
     let length = reader.be16()?;
-    // Some controllers state a length larger than what they send; what is there is read.
-    if kind != 0x81 || usize::from(length) < bytes.len() {
+    // Some controllers state a length larger or smaller than what they send; what is there is read.
+    if kind != 0x81 || length < 4 {
         return Err(ParseError::Malformed { what: "bacnet link", at: 0, why: "type or length" });
     }
     match function {
@@ -227,7 +248,10 @@ fn i_am(function: Option<u8>, apdu: &Apdu<'_>, emit: &mut Emit<'_>) {
     let mut acts = Acts::new();
     if let (Some(id), Some(name)) = (id, &name) {
         acts.push(Act::Publishes { object: Object::Named(name.as_str()) });
-        acts.says(Attribute::UnitId, FactValue::Number(id.instance().into()), 90, "bacnet.i-am");
+        acts.says(Attribute::StationAddress, FactValue::Number(id.instance().into()), 90, "bacnet.i-am");
+        if let Some(vendor) = vendor {
+            acts.says(Attribute::VendorId, FactValue::Number(vendor.into()), 90, "bacnet.i-am");
+        }
     } else {
         acts.odd("bacnet.i-am");
     }
@@ -245,6 +269,9 @@ fn i_am(function: Option<u8>, apdu: &Apdu<'_>, emit: &mut Emit<'_>) {
 /// The first object a message is about, and the property, where they stand in front (clauses 15.5 to 15.10).
 fn subject<'a>(apdu: &Apdu<'a>) -> (Option<ObjectId>, Option<u32>, Reader<'a>) {
     let mut content = apdu.content;
+    if apdu.is_later_part {
+        return (None, None, content);
+    }
     let at = match (apdu.kind, apdu.service) {
         (0 | 3, Some(12 | 14 | 15 | 16 | 8 | 9 | 26 | 28)) => 0,
         // A subscription's own number comes first.
@@ -259,12 +286,65 @@ fn subject<'a>(apdu: &Apdu<'a>) -> (Option<ObjectId>, Option<u32>, Reader<'a>) {
     (id, property, content)
 }
 
-/// The text of a character string in brackets of context tag 3: UTF-8 only.
-fn text_value<'a>(mut content: Reader<'a>) -> Option<&'a str> {
-    let (3, true, 0) = tag(&mut content).ok()? else { return None };
+/// The text of a character string in brackets of context tag `bracket`: UTF-8 only.
+fn text_value<'a>(mut content: Reader<'a>, bracket: u8) -> Option<&'a str> {
+    let (found, true, 0) = tag(&mut content).ok()? else { return None };
+    if found != bracket {
+        return None;
+    }
     let (7, false, length) = tag(&mut content).ok()? else { return None };
     let (0, text) = content.take(length).ok()?.split_first().map(|(set, text)| (*set, text))? else { return None };
     printable(text)
+}
+
+/// Properties of one object in an answer to ReadPropertyMultiple that are gone through.
+const MOST_PROPERTIES: usize = 64;
+
+/// The texts of the device object in an answer to ReadPropertyMultiple (clause 15.7.3): for each object its id, then in brackets 1 for each
+/// property its number, perhaps an index, and in brackets 4 the value or in brackets 5 an error.
+fn multiple<'a>(mut content: Reader<'a>, mut said: impl FnMut(Attribute, &'a str)) -> Option<()> {
+    for _ in 0..MOST_PROPERTIES {
+        let id = ObjectId(context(&mut content, 0)?);
+        let (1, true, 0) = tag(&mut content).ok()? else { return None };
+        for _ in 0..MOST_PROPERTIES {
+            let mut ahead = content;
+            if let (1, true, 0) = tag(&mut ahead).ok()? {
+                content = ahead;
+                break;
+            }
+            let property = context(&mut content, 2)?;
+            let _index = context(&mut content, 3);
+            if let (DEVICE, Some(attribute), Some(text)) = (id.kind(), attribute(property), text_value(content, 4)) {
+                said(attribute, text);
+            }
+            skip_bracket(&mut content)?;
+        }
+    }
+    None
+}
+
+/// Passes over an opening tag, all inside it, and its closing tag.
+fn skip_bracket(content: &mut Reader<'_>) -> Option<()> {
+    let mut depth = 0_u32;
+    for _ in 0..512 {
+        let is_bracket = content.rest().first().map(|octet| (octet & 8 != 0, octet & 7));
+        let (_, _, length) = tag(content).ok()?;
+        match is_bracket? {
+            (true, 6) => depth = depth.saturating_add(1),
+            (true, 7) => depth = depth.saturating_sub(1),
+            // A boolean has its value where others have their length.
+            (false, _) if length == 1 && is_bracket == Some((false, 1)) => {
+                let _value = content.take(1).ok()?;
+            }
+            _ => {
+                let _value = content.take(length).ok()?;
+            }
+        }
+        if depth == 0 {
+            return Some(());
+        }
+    }
+    None
 }
 
 /// The attribute a property of the device object states (clause 21, BACnetPropertyIdentifier).
@@ -309,7 +389,13 @@ fn message(function: Option<u8>, apdu: &Apdu<'_>, emit: &mut Emit<'_>) {
             if let (3, Some(12), Some(DEVICE)) = (apdu.kind, apdu.service, id.map(ObjectId::kind))
                 && let Some(attribute) = property.and_then(attribute)
             {
-                acts.says_text(attribute, text_value(rest), 90, "bacnet.read-property");
+                acts.says_text(attribute, text_value(rest, 3), 90, "bacnet.read-property");
+            }
+            if let (3, Some(14), false) = (apdu.kind, apdu.service, apdu.is_later_part) {
+                // Ends where the bytes do; what was read until then is said.
+                let _ = multiple(apdu.content, |attribute, text| {
+                    acts.says_text(attribute, Some(text), 90, "bacnet.read-property-multiple");
+                });
             }
             if apdu.kind == 5 { "error" } else { "reply" }
         }
@@ -350,7 +436,11 @@ mod tests {
             (
                 "i am",
                 packet(0x0b, "0120ffff00ff 1000 c4 02000961 22 05c4 91 00 22 0104"),
-                &["publishes device:2401", "says unit_id=2401 (bacnet.i-am)"],
+                &[
+                    "publishes device:2401",
+                    "says station_address=2401 (bacnet.i-am)",
+                    "says vendor_id=260 (bacnet.i-am)",
+                ],
             ),
             ("read", packet(0x0a, "0104 00 05 01 0c 0c 00000004 19 55"), &["request read analog-input:4"]),
             (
@@ -381,10 +471,45 @@ mod tests {
     }
 
     #[test]
+    fn frames_of_an_ms_tp_line() {
+        let frame = "06 ff 01 0008 73 0120ffff00ff 1008 1234";
+        for bytes in [format!("55 ff {frame}"), format!("aaaa03 001090 0001 000080 {frame}")] {
+            let bytes = hex(&bytes);
+            assert_eq!(BACNET.probe(Carrier::Llc, Direction::ToServer, &bytes), Probe::Yes);
+            assert_eq!(datagram(&BACNET, Carrier::Llc, 0, &bytes).seen[0].acts, ["request discover device"]);
+        }
+    }
+
+    #[test]
+    fn several_properties_at_once() {
+        // Device 2401: model VA01, firmware in error, then its name.
+        let bytes = packet(
+            0x0a,
+            "0100 30 01 0e 0c 02000961 1e 29 46 4e 75 05 00 56413031 4f 29 2c 5e 91 02 91 20 5f 29 4d 4e 75 03 00 4131 4f 1f",
+        );
+        assert_eq!(
+            datagram(&BACNET, Carrier::Udp, 47_808, &bytes).seen[0].acts,
+            [
+                "reply read device:2401",
+                "says model=VA01 (bacnet.read-property-multiple)",
+                "says name=A1 (bacnet.read-property-multiple)",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_length_that_counts_less_than_was_sent() {
+        let mut bytes = packet(0x0a, "0104 00 05 01 14 09 06");
+        bytes.extend(b"\x1d\x03\0ab");
+        assert_eq!(BACNET.probe(Carrier::Udp, Direction::ToServer, &bytes), Probe::Yes);
+        assert_eq!(datagram(&BACNET, Carrier::Udp, 47_808, &bytes).seen[0].acts, ["request control device"]);
+    }
+
+    #[test]
     fn lengths() {
         let bytes = packet(0x0b, "0120ffff00ff 1008");
         assert_eq!(BACNET.probe(Carrier::Udp, Direction::ToServer, &bytes), Probe::Yes);
-        for end in 0..bytes.len() {
+        for end in 0..6 {
             assert_eq!(BACNET.probe(Carrier::Udp, Direction::ToServer, &bytes[..end]), Probe::No, "cut at {end}");
         }
         for end in 0..8 {

@@ -3,7 +3,7 @@
 //! Specification: ODVA, The CIP Networks Library, volume 1: appendix A (services), appendix C-1.4 (segments). Services of controllers that
 //! have no public specification are as observed in published operations (program download, firmware, mode changes).
 
-use dogwatch_model::Verb;
+use dogwatch_model::{Attribute, Verb};
 
 use crate::ParseError;
 use crate::acts::Visit;
@@ -12,16 +12,23 @@ use crate::text::Text;
 
 /// Get Attributes All.
 pub(super) const GET_ALL: u8 = 0x01;
+/// Get Attribute Single.
+pub(super) const GET_SINGLE: u8 = 0x0e;
 /// Multiple Service Packet.
 const MULTIPLE: u8 = 0x0a;
 /// Unconnected Send, when it is addressed to the connection manager.
 const UNCONNECTED_SEND: u8 = 0x52;
 /// Messages of a multiple service packet that are looked at.
-pub(super) const MOST_NESTED: usize = 12;
+pub(super) const MOST_NESTED: usize = 40;
+/// PCCC in CIP: Execute PCCC on the PCCC object.
+const PCCC: u8 = 0x4b;
+const PCCC_OBJECT: u16 = 0x67;
 
 /// Where a message goes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Path {
+    /// The class in front, where the path names one object inside another (a routine of a program).
+    outer: Option<u16>,
     pub(super) class: Option<u16>,
     pub(super) instance: Option<u32>,
     pub(super) attribute: Option<u16>,
@@ -43,7 +50,10 @@ impl Path {
 
     fn segment(&mut self, segment: u8, reader: &mut Reader<'_>) -> Result<(), ParseError> {
         match segment {
-            0x20 => self.class = Some(reader.u8()?.into()),
+            0x20 => {
+                let class = reader.u8()?.into();
+                self.enter(class);
+            }
             0x24 => self.instance = Some(reader.u8()?.into()),
             0x30 => self.attribute = Some(reader.u8()?.into()),
             0x28 | 0x2c => {
@@ -53,7 +63,7 @@ impl Path {
                 let _pad = reader.u8()?;
                 let value = reader.le16()?;
                 match segment {
-                    0x21 => self.class = Some(value),
+                    0x21 => self.enter(value),
                     0x25 => self.instance = Some(value.into()),
                     0x31 => self.attribute = Some(value),
                     _ => {}
@@ -77,6 +87,24 @@ impl Path {
             _ => return Err(ParseError::Malformed { what: "cip path", at: 0, why: "unknown segment" }),
         }
         Ok(())
+    }
+
+    fn enter(&mut self, class: u16) {
+        self.outer = self.outer.or(self.class);
+        self.class = Some(class);
+    }
+
+    /// Whether the path names an object of one of these classes.
+    const fn is_of(&self, wanted: &[u16]) -> bool {
+        let mut rest = wanted;
+        while let [class, others @ ..] = rest {
+            let (first, last) = (self.outer, self.class);
+            if matches!(first, Some(found) if found == *class) || matches!(last, Some(found) if found == *class) {
+                return true;
+            }
+            rest = others;
+        }
+        false
     }
 
     /// The symbol of the path, when it has one.
@@ -172,6 +200,9 @@ impl<'a> Message<'a> {
     }
 }
 
+/// Program, routine, tag and data type objects of Logix controllers.
+const PROGRAM_OBJECTS: &[u16] = &[0x68, 0x69, 0x6a, 0x6b, 0x6c, 0x6d];
+
 /// What a service does; `None` for opening connections and for services nobody published.
 pub(super) const fn verb(service: u8, path: &Path) -> Option<Verb> {
     let class = match path.class {
@@ -182,15 +213,76 @@ pub(super) const fn verb(service: u8, path: &Path) -> Option<Verb> {
         // Connection manager: forward open and close, envelopes.
         (_, 0x06) => return None,
         // Firmware update, program transfer and mode change of Logix controllers.
-        (0x4b | 0x4d | 0x51, 0xa1) | (0x08 | 0x09 | 0x4f | 0x50, 0x68 | 0x69) => Verb::Program,
-        (0x4b, 0x8e | 0xac) => Verb::Control,
+        (0x4b | 0x4d | 0x51, 0xa1) => Verb::Program,
+        (0x08 | 0x09 | 0x4f | 0x50, _) if path.is_of(PROGRAM_OBJECTS) => Verb::Program,
+        (0x4b, _) if path.is_of(&[0x8e, 0xac]) => Verb::Control,
         // Network address, port, clock and controller configuration.
-        (0x02 | 0x04 | 0x10, 0xf5 | 0xf6 | 0x8b | 0x8e) => Verb::Program,
+        (0x02 | 0x04 | 0x10, 0xf5 | 0xf6 | 0x8b) => Verb::Program,
+        (0x02 | 0x04 | 0x10, _) if path.is_of(&[0x8e]) => Verb::Program,
+        (PCCC, PCCC_OBJECT) => Verb::Read,
         (0x01, 0x01) | (0x11 | 0x55, _) => Verb::Discover,
         (0x01 | 0x03 | 0x0e | 0x4c, _) | (0x52, _) => Verb::Read,
         (0x02 | 0x04 | 0x10 | 0x4d | 0x4e | 0x53, _) => Verb::Write,
         (0x05..=0x07, _) => Verb::Control,
         (0x08 | 0x09, _) => Verb::Program,
+        _ => return None,
+    })
+}
+
+/// What a PCCC command in an Execute PCCC request does (Rockwell 1770-6.5.16, chapter 7): requestor id, command, status, transaction, function.
+pub(super) fn pccc(message: &Message<'_>) -> Option<(Verb, &'static str)> {
+    if message.is_reply || (message.service, message.path.class) != (PCCC, Some(PCCC_OBJECT)) {
+        return None;
+    }
+    let requestor = usize::from(*message.data.first()?);
+    let [command, _status, _t0, _t1, rest @ ..] = message.data.get(requestor..)? else { return None };
+    Some(match (command & 0x0f, rest.first().copied()) {
+        (0x0f, Some(0x80)) => (Verb::Control, "pccc.change-mode"),
+        (0x0f, Some(0x3a)) => (Verb::Control, "pccc.set-cpu-mode"),
+        (0x0f, Some(0x07 | 0x52)) => (Verb::Program, "pccc.download"),
+        (0x0f, Some(0x53 | 0x55)) => (Verb::Transfer, "pccc.upload"),
+        (0x0f, Some(0x57)) => (Verb::Program, "pccc.shutdown"),
+        (0x0f, Some(0x88)) => (Verb::Program, "pccc.execute-list"),
+        (0x0f, Some(0x00 | 0x67 | 0xa9..=0xab | 0xaf)) | (0x00 | 0x02 | 0x05 | 0x08, _) => (Verb::Write, "pccc.write"),
+        (0x0f, Some(0x01 | 0x29 | 0x68 | 0xa1 | 0xa2 | 0xa7)) | (0x01 | 0x04, _) => (Verb::Read, "pccc.read"),
+        (0x06, _) => (Verb::Diagnose, "pccc.diagnose"),
+        _ => (Verb::Read, "pccc"),
+    })
+}
+
+/// Vendor and serial number of who opens a connection (Forward Open and its large form, volume 1 clause 3-5.5.2): priority and timeout, two
+/// connection ids, connection serial number come in front.
+pub(super) fn opener(message: &Message<'_>) -> Option<(u16, u32)> {
+    if message.is_reply || message.path.class != Some(6) || !matches!(message.service, 0x54 | 0x5b) {
+        return None;
+    }
+    let mut reader = Reader::new("forward open", message.data);
+    let _in_front = reader.take(2 + 4 + 4 + 2).ok()?;
+    Some((reader.le16().ok()?, reader.le32().ok()?))
+}
+
+/// What one attribute read states of the device: identity object (volume 1 clause 5A-2), host name of the TCP/IP object (volume 2 clause 5-4).
+pub(super) fn single(path: &Path, data: &[u8]) -> Option<(Attribute, Text<64>)> {
+    let mut reader = Reader::new("cip attribute", data);
+    Some(match (path.class?, path.attribute?) {
+        (1, 1) => (Attribute::VendorId, Text::of(format_args!("{:#06x}", reader.le16().ok()?))),
+        (1, 2) => (Attribute::DeviceTypeId, Text::of(format_args!("{}", reader.le16().ok()?))),
+        (1, 3) => (Attribute::ProductCode, Text::of(format_args!("{}", reader.le16().ok()?))),
+        (1, 4) => {
+            let [major, minor] = reader.array().ok()?;
+            (Attribute::FirmwareVersion, Text::of(format_args!("{major}.{minor:03}")))
+        }
+        (1, 6) => (Attribute::SerialNumber, Text::of(format_args!("{:#010x}", reader.le32().ok()?))),
+        (1, 7) => {
+            let len = reader.u8().ok()?;
+            let name = crate::text::printable(reader.take(len.into()).ok()?)?;
+            (Attribute::Model, Text::of(format_args!("{name}")))
+        }
+        (0xf5, 6) => {
+            let len = reader.le16().ok()?;
+            let name = crate::text::printable(reader.take(len.into()).ok()?)?;
+            (Attribute::Name, Text::of(format_args!("{name}")))
+        }
         _ => return None,
     })
 }
@@ -224,6 +316,21 @@ mod tests {
         ] {
             assert_eq!(Path::parse(&hex(bytes)).name().as_str(), want, "{bytes}");
         }
+    }
+
+    #[test]
+    fn programs_inside_programs_and_pccc() {
+        let of = |bytes: &str| {
+            let bytes = hex(bytes);
+            let message = parse(&bytes).unwrap();
+            pccc(&message).map(|(verb, _)| verb).or_else(|| verb(message.service, &message.path))
+        };
+        assert_eq!(of("4f 04 20 68 24 01 20 6a 24 02"), Some(Verb::Program), "a routine of a program");
+        assert_eq!(of("4b 04 20 8e 24 01 20 74 24 02"), Some(Verb::Control));
+        assert_eq!(of("03 04 20 68 24 01 20 6a 24 02"), Some(Verb::Read));
+        assert_eq!(of("4b 02 20 67 24 01 07 0100 00000001 0f 00 0100 aa 02"), Some(Verb::Write));
+        assert_eq!(of("4b 02 20 67 24 01 07 0100 00000001 0f 00 0100 a2 02"), Some(Verb::Read));
+        assert_eq!(of("4b 02 20 67 24 01 07 0100 00000001 0f 00 0100 80 06"), Some(Verb::Control));
     }
 
     #[test]

@@ -1,16 +1,18 @@
 //! EtherNet/IP: encapsulation, List Identity, and the CIP messages inside.
 //!
-//! Deliberately not read: cyclic I/O on UDP 2222 (it has no header to recognise), CIP Security, tag values.
+//! Deliberately not read: contents of cyclic I/O (`io.rs` recognises it), CIP Security, tag values.
 //!
 //! Specification: ODVA, The CIP Networks Library, volume 2 (EtherNet/IP adaptation) clauses 2-3 to 2-6, and volume 1 appendix C (paths).
 
 mod cip;
+mod io;
 
 use std::collections::VecDeque;
 
 use dogwatch_model::{Act, Attribute, Direction, FactValue, Object, Verb};
 
 use self::cip::{Message, Path};
+pub(crate) use self::io::ENIP_IO;
 use crate::acts::{Acts, Emit, Shown, Visit};
 use crate::framed::{Frame, FramedProtocol, Frames};
 use crate::reader::Reader;
@@ -147,7 +149,7 @@ impl Enip {
             *slot = message.path.name();
         }
         let mut acts = Acts::new();
-        let mut identity = None;
+        let (mut identity, mut opener, mut single) = (None, None, None);
         if inner.is_reply {
             let asked = self.answered(key, inner.service);
             let verb = asked.map_or_else(|| cip::verb(inner.service, &Path::default()), |(_, verb)| verb);
@@ -158,24 +160,43 @@ impl Enip {
                 acts.reply(verb, object(&names, 0), inner.status.is_some_and(|status| status > 6 || status == 5));
             }
             let is_identity = asked.is_some_and(|(path, _)| path.class == Some(1) && path.attribute.is_none());
+            if let (cip::GET_SINGLE, Some(path), Some(0)) = (inner.service, asked.map(|(path, _)| path), inner.status) {
+                single = cip::single(&path, inner.data);
+            }
             if inner.service == cip::GET_ALL && is_identity && inner.status == Some(0) {
                 identity = Identity::parse(Reader::new("cip identity", inner.data)).ok();
             }
         } else {
-            let verb = cip::verb(inner.service, &inner.path);
+            let pccc = cip::pccc(&inner);
+            let verb = pccc.map(|(verb, _)| verb).or_else(|| cip::verb(inner.service, &inner.path));
             self.asked(key, inner.service, inner.path, verb);
             if let Some(verb) = verb {
-                acts.request(verb, object(&names, 0));
+                acts.request(verb, pccc.map_or_else(|| object(&names, 0), |(_, name)| Object::Named(name)));
             }
-            for (at, message) in parts().enumerate() {
-                if let Some(verb) = cip::verb(message.service, &message.path) {
-                    acts.request(verb, object(&names, at.saturating_add(1)));
+            // A packet may hold more services than acts: what changes something comes first.
+            for want_reads in [false, true] {
+                for (at, message) in parts().enumerate() {
+                    match cip::verb(message.service, &message.path) {
+                        Some(verb) if (verb == Verb::Read) == want_reads => {
+                            acts.request(verb, object(&names, at.saturating_add(1)));
+                        }
+                        _ => {}
+                    }
                 }
             }
+            opener = cip::opener(&inner);
+        }
+        let opener_texts = opener.map(|(vendor, serial)| ids(vendor, serial));
+        if let Some((vendor, serial)) = &opener_texts {
+            acts.says(Attribute::VendorId, FactValue::Text(vendor.as_str()), 70, "cip.forward-open");
+            acts.says(Attribute::SerialNumber, FactValue::Text(serial.as_str()), 60, "cip.forward-open");
         }
         let texts = identity.as_ref().map(Identity::texts);
         if let (Some(identity), Some(texts)) = (&identity, &texts) {
             identity.facts(&mut acts, texts, "cip.identity");
+        }
+        if let Some((attribute, text)) = &single {
+            acts.says(*attribute, FactValue::Text(text.as_str()), 90, "cip.attribute");
         }
         let fields = Shown(|visit| {
             show_header(visit, header);
@@ -306,6 +327,18 @@ fn list_identity(header: &Header, mut reader: Reader<'_>, emit: &mut Emit<'_>) -
     Ok(())
 }
 
+/// Texts made of numbers, which facts borrow.
+struct Texts {
+    revision: Text<16>,
+    serial: Text<16>,
+    vendor: Text<16>,
+}
+
+/// Vendor and serial number as the tools of the trade show them.
+fn ids(vendor: u16, serial: u32) -> (Text<16>, Text<16>) {
+    (Text::of(format_args!("{vendor:#06x}")), Text::of(format_args!("{serial:#010x}")))
+}
+
 /// The attributes of the identity object, in the order both messages give them (volume 1, table 5A-2.2).
 #[derive(Debug, Clone, Copy)]
 struct Identity<'a> {
@@ -329,20 +362,23 @@ impl<'a> Identity<'a> {
         Ok(Self { vendor, device_type, product_code, revision, status, serial, name, state: reader.u8().ok() })
     }
 
-    fn texts(&self) -> (Text<16>, Text<16>) {
+    fn texts(&self) -> Texts {
         let [major, minor] = self.revision;
-        (Text::of(format_args!("{major}.{minor:03}")), Text::of(format_args!("{:08x}", self.serial)))
+        let (vendor, serial) = ids(self.vendor, self.serial);
+        Texts { revision: Text::of(format_args!("{major}.{minor:03}")), serial, vendor }
     }
 
     /// Vendor as the name of the number, where it is a well-known one; the number alone names nobody to a person.
-    fn facts<'t>(&self, acts: &mut Acts<'t>, texts: &'t (Text<16>, Text<16>), method: &'static str)
+    fn facts<'t>(&self, acts: &mut Acts<'t>, texts: &'t Texts, method: &'static str)
     where
         'a: 't,
     {
         acts.says_text(Attribute::Manufacturer, cip::vendor_name(self.vendor), 85, method);
         acts.says(Attribute::ProductCode, FactValue::Number(self.product_code.into()), 90, method);
-        acts.says(Attribute::FirmwareVersion, FactValue::Text(texts.0.as_str()), 90, method);
-        acts.says(Attribute::SerialNumber, FactValue::Text(texts.1.as_str()), 90, method);
+        acts.says(Attribute::FirmwareVersion, FactValue::Text(texts.revision.as_str()), 90, method);
+        acts.says(Attribute::SerialNumber, FactValue::Text(texts.serial.as_str()), 90, method);
+        acts.says(Attribute::VendorId, FactValue::Text(texts.vendor.as_str()), 90, method);
+        acts.says(Attribute::DeviceTypeId, FactValue::Number(self.device_type.into()), 90, method);
         acts.says_text(Attribute::Model, self.name, 90, method);
     }
 
@@ -413,7 +449,14 @@ mod tests {
     #[test]
     fn identity_by_both_ways() {
         let body = hex("0100 0e00 3800 0f04 6070 8acd1400 04 504c4331 03");
-        let facts = ["product_code=56", "firmware_version=15.004", "serial_number=0014cd8a", "model=PLC1"];
+        let facts = [
+            "device_type_id=14",
+            "product_code=56",
+            "firmware_version=15.004",
+            "serial_number=0x0014cd8a",
+            "vendor_id=0x0001",
+            "model=PLC1",
+        ];
         let mut reply = vec![0x81, 0, 0, 0];
         reply.extend_from_slice(&body);
         let mut conversation = Conversation::new(&ENIP, Carrier::Tcp, 44_818);
@@ -433,6 +476,31 @@ mod tests {
         for fact in facts {
             assert!(heard.seen[0].acts.iter().any(|act| act.contains(fact)), "{fact}");
         }
+    }
+
+    #[test]
+    fn single_attributes_and_who_opens_a_connection() {
+        let mut conversation = Conversation::new(&ENIP, Carrier::Tcp, 44_818);
+        for (context, attribute, data) in [(1, "07", "04 504c4331"), (2, "06", "8acd1400"), (3, "04", "0f04")] {
+            conversation.send(ToServer, &unconnected(context, &hex(&format!("0e 03 20 01 24 01 30 {attribute}"))));
+            conversation.send(ToClient, &unconnected(context, &hex(&format!("8e 00 00 00 {data}"))));
+        }
+        let said: Vec<&str> =
+            conversation.heard.seen.iter().filter_map(|seen| seen.acts.get(1)).map(String::as_str).collect();
+        assert_eq!(
+            said,
+            [
+                "says model=PLC1 (cip.attribute)",
+                "says serial_number=0x0014cd8a (cip.attribute)",
+                "says firmware_version=15.004 (cip.attribute)",
+            ]
+        );
+        let open = "54 02 20 06 24 01 0a 0e 00000000 11223344 0700 0100 78563412 00";
+        conversation.send(ToServer, &unconnected(9, &hex(open)));
+        assert_eq!(
+            conversation.heard.seen.last().unwrap().acts,
+            ["says vendor_id=0x0001 (cip.forward-open)", "says serial_number=0x12345678 (cip.forward-open)"]
+        );
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! Reads every public function, exceptions, device identification and server id, pairs replies with their requests, and finds its way back
 //! after lost or damaged bytes. Values are handed out as fields only: what a register means is the policy's business.
-//! Deliberately not read: Modbus RTU and ASCII lines, RTU framing inside TCP, Modbus Security (that is TLS).
+//! What a unit says of itself is told of the unit, not of the gateway in front of it. Deliberately not read: ASCII lines, Modbus Security (that
+//! is TLS).
 //!
 //! Specification: MODBUS Messaging on TCP/IP Implementation Guide V1.0b (header, clause 3.1.3) and MODBUS Application Protocol V1.1b3.
 
@@ -10,6 +11,7 @@ mod function;
 mod identity;
 mod open;
 mod pdu;
+mod rtu;
 mod umas;
 
 use dogwatch_model::{
@@ -20,6 +22,7 @@ use dogwatch_model::{
 use self::function::{EXCEPTION, MEI_DEVICE_ID};
 use self::open::{Match, Open, OpenRequests};
 use self::pdu::{Pdu, Role, Values};
+pub(crate) use self::rtu::MODBUS_RTU;
 use crate::acts::{Acts, Emit, Visit};
 use crate::framed::{Frame, FramedProtocol, Frames};
 use crate::text::Text;
@@ -46,7 +49,8 @@ pub(crate) static MODBUS: FramedProtocol = FramedProtocol {
 /// One application data unit: header, function code, and what follows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Adu<'a> {
-    transaction: u16,
+    /// Absent in RTU frames.
+    transaction: Option<u16>,
     unit: u8,
     function: u8,
     body: &'a [u8],
@@ -71,7 +75,7 @@ fn adu(bytes: &[u8]) -> Result<Adu<'_>, ParseError> {
     let Some(([t0, t1, _, _, _, _, unit, function], body)) = bytes.split_first_chunk::<HEADER>() else {
         return Err(ParseError::Incomplete { what: "mbap header" });
     };
-    Ok(Adu { transaction: u16::from_be_bytes([*t0, *t1]), unit: *unit, function: *function, body })
+    Ok(Adu { transaction: Some(u16::from_be_bytes([*t0, *t1])), unit: *unit, function: *function, body })
 }
 
 /// Whether body and function code fit each other as `role`.
@@ -196,6 +200,7 @@ impl Modbus {
             acts.push(Act::Odd(name));
         }
         let Adu { transaction, unit, function, .. } = *adu;
+        let transaction = transaction.unwrap_or_default();
         self.open.asked(Open { transaction, unit, function, verb, block, name });
         emit.plain("request", acts.as_slice(), &AduFields { adu, pdu: &pdu, asked: None, role: Role::Request });
     }
@@ -204,7 +209,7 @@ impl Modbus {
         let function = adu.function & !EXCEPTION;
         let is_exception = adu.function != function;
         let mut pdu = if is_exception { pdu::exception(adu.body) } else { pdu::reply(function, adu.body) };
-        let matched = self.open.answered(adu.transaction, adu.unit, function);
+        let matched = self.open.answered(adu.transaction.unwrap_or_default(), adu.unit, function);
         let mut acts = Few::new();
         let asked = match matched {
             Match::Found(open) => {
@@ -266,7 +271,7 @@ impl Modbus {
         }
         let fields = AduFields { adu, pdu: &pdu, asked: asked.as_ref(), role: Role::Reply };
         let kind = if is_exception { "exception" } else { "reply" };
-        let told = identity_facts(function, is_exception, &pdu, asked.as_ref());
+        let told = identity_facts(function, is_exception, &pdu, asked.as_ref(), self.whose(adu.unit));
         match told {
             None => emit.plain(kind, acts.as_slice(), &fields),
             Some(mut facts) => {
@@ -275,6 +280,22 @@ impl Modbus {
                 facts = all;
                 emit.message(kind, &mut facts, &fields);
             }
+        }
+    }
+
+    /// Whom facts in an answer of `unit` are about. Addresses 0 and 255 mean the device at the other end of the connection (Messaging Guide,
+    /// clause 4.4.1.2); 2 to 247 are units on a line behind it. Unit 1 is what plain devices are left at, so it counts as the device until
+    /// another unit has answered here.
+    fn whose(&self, unit: u8) -> Subject {
+        let others = self.units.iter().enumerate().any(|(word, bits)| match word {
+            0 => *bits & !0b11 != 0,
+            3 => *bits & !(1 << 63) != 0,
+            _ => *bits != 0,
+        });
+        match unit {
+            0 | 248..=255 => Subject::Speaker,
+            1 if !others => Subject::Speaker,
+            unit => Subject::Unit(unit),
         }
     }
 
@@ -289,26 +310,39 @@ impl Modbus {
 }
 
 /// The facts in replies that carry an identity; `None` for all others.
-fn identity_facts<'a>(function: u8, is_exception: bool, pdu: &Pdu<'a>, asked: Option<&Open>) -> Option<Acts<'a>> {
+fn identity_facts<'a>(
+    function: u8,
+    is_exception: bool,
+    pdu: &Pdu<'a>,
+    asked: Option<&Open>,
+    about: Subject,
+) -> Option<Acts<'a>> {
     if is_exception {
         return None;
     }
     let Values::Raw(data) = pdu.values else { return None };
     let mut facts = Acts::new();
+    let mut says = |attribute, text: Option<&'a str>, confidence, method| {
+        if let Some(text) = text {
+            facts.says_about(about, attribute, FactValue::Text(text), confidence, method);
+        }
+    };
     match (function, pdu.sub) {
         (function::ENCAPSULATED, Some(mei)) if mei == u16::from(MEI_DEVICE_ID) => {
             for object in identity::objects(data) {
                 if let Some((attribute, confidence)) = identity::attribute(object.id) {
-                    facts.says_text(attribute, crate::text::printable(object.value), confidence, "modbus.fc43_14");
+                    says(attribute, crate::text::printable(object.value), confidence, "modbus.fc43_14");
                 }
             }
         }
         (function::REPORT_SERVER_ID, _) => {
-            facts.says_text(Attribute::Description, identity::server_id_text(data), 60, "modbus.fc17");
+            says(Attribute::Description, identity::server_id_text(data), 60, "modbus.fc17");
         }
-        (function::UMAS, Some(umas::DONE)) if asked.and_then(|open| open.name) == Some("umas.read-id") => {
-            facts.says_text(Attribute::Model, umas::model(data), 90, "umas.read-id");
-        }
+        (function::UMAS, Some(umas::DONE)) => match asked.and_then(|open| open.name) {
+            Some(umas::READ_ID_NAME) => says(Attribute::Model, umas::model(data), 90, "umas.read-id"),
+            Some(umas::PROJECT_NAME) => says(Attribute::ProjectName, umas::project(data), 85, "umas.project-info"),
+            _ => return None,
+        },
         _ => return None,
     }
     Some(facts)
@@ -411,7 +445,7 @@ impl Fields for AduFields<'_> {
     fn visit(&self, visitor: &mut dyn FieldVisitor) {
         let function = self.adu.function & !EXCEPTION;
         let mut visit = Visit(visitor);
-        visit.number("transaction", self.adu.transaction);
+        visit.maybe("transaction", self.adu.transaction);
         visit.number("unit", self.adu.unit);
         visit.number("function", function);
         visit.maybe_text("function_name", function::name(function));

@@ -133,6 +133,28 @@ fn identity() {
 }
 
 #[test]
+fn a_unit_behind_a_gateway_speaks_for_itself() {
+    let answer = hex("2b 0e 01 01 00 00 01 00 04 41636d65");
+    let facts = |units: &[u8]| {
+        let mut parts = Vec::new();
+        for unit_id in units {
+            parts.push((ToServer, unit(1, *unit_id, &[43, 14, 1, 0])));
+            parts.push((ToClient, unit(1, *unit_id, &answer)));
+        }
+        talk(&parts).last().unwrap().acts.last().unwrap().clone()
+    };
+    for (name, units, want) in [
+        ("the device", &[255][..], "says manufacturer=Acme (modbus.fc43_14)"),
+        ("a plain device at 1", &[1], "says manufacturer=Acme (modbus.fc43_14)"),
+        ("a unit", &[7], "says unit 7 manufacturer=Acme (modbus.fc43_14)"),
+        ("unit 1 beside others", &[7, 1], "says unit 1 manufacturer=Acme (modbus.fc43_14)"),
+        ("the gateway beside units", &[7, 255], "says manufacturer=Acme (modbus.fc43_14)"),
+    ] {
+        assert_eq!(facts(units), want, "{name}");
+    }
+}
+
+#[test]
 fn both_ways_on_another_port_and_from_the_middle() {
     let mut conversation = Conversation::new(&MODBUS, Carrier::Tcp, 1502);
     // The first bytes seen are a reply, so the flow room calls its sender the client.

@@ -1,16 +1,22 @@
 //! OPC UA over TCP: what services are called, and which application speaks, as long as the channel is not encrypted.
 //!
-//! Reads the service of every message, application descriptions of session and endpoint exchanges, and the endpoint asked for. Deliberately not
-//! read: chunks behind the first, values, encrypted content (its services then stay unknown), certificates.
+//! Reads the service of every message and the first node it is about, application descriptions of session and endpoint exchanges, build
+//! information that is read, who logs in and how, and the subject of certificates. Deliberately not read: chunks behind the first, values,
+//! encrypted content (its services then stay unknown), passwords.
 //!
 //! Specification: OPC UA part 6 (mappings) clauses 5.2 and 7.1, part 4 (services); identifiers of its node id list.
 
-use dogwatch_model::{Attribute, FactValue, Object, Verb};
+mod certificate;
+mod values;
 
+use dogwatch_model::{Attribute, Direction, FactValue, Object, Verb};
+
+use self::values::{BuildInfo, Node, Value, data_value, diagnostics, extension, string};
 use crate::acts::{Acts, Emit, Shown};
+use crate::asked::Asked;
 use crate::framed::{Frame, FramedProtocol, Frames};
 use crate::reader::Reader;
-use crate::text::printable;
+use crate::text::{Text, printable};
 use crate::{Carrier, Chunk, Hint, ParseError, Probe};
 
 /// OPC UA binary.
@@ -19,7 +25,7 @@ pub(crate) static OPCUA: FramedProtocol = FramedProtocol {
     hints: &[Hint::Tcp(4840), Hint::Tcp(4843)],
     carriers: &[Carrier::Tcp],
     probe: |_, head| begins(head),
-    frames: |_| Box::new(OpcUa),
+    frames: |limits| Box::new(OpcUa { open: Asked::new(limits), is_plain: false, parts: None }),
 };
 
 const HEADER: usize = 8;
@@ -46,6 +52,9 @@ fn begins(bytes: &[u8]) -> Probe {
         }
     }
 }
+
+/// The answer to a request that failed as a whole.
+const FAULT: u32 = 397;
 
 /// What a service does, by the node id of its request or response encoding; `true` for a response.
 const fn service(id: u32) -> Option<(&'static str, Option<Verb>, bool)> {
@@ -90,71 +99,26 @@ const fn service(id: u32) -> Option<(&'static str, Option<Verb>, bool)> {
     })
 }
 
-/// Takes a string: a length of four bytes, all ones for none.
-fn string<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a [u8]>, ParseError> {
-    let length = reader.le32()?;
-    if length == u32::MAX {
-        return Ok(None);
-    }
-    let length = usize::try_from(length).map_err(|_| ParseError::Limit { what: "opcua string" })?;
-    reader.take(length).map(Some)
-}
-
-/// Takes a node id; gives its number when it has one.
-fn node_id(reader: &mut Reader<'_>) -> Result<Option<u32>, ParseError> {
-    match reader.u8()? & 0x3f {
-        0 => Ok(Some(reader.u8()?.into())),
-        1 => {
-            let _namespace = reader.u8()?;
-            Ok(Some(reader.le16()?.into()))
-        }
-        2 => {
-            let _namespace = reader.le16()?;
-            Ok(Some(reader.le32()?))
-        }
-        3 | 5 => {
-            let _namespace = reader.le16()?;
-            let _name = string(reader)?;
-            Ok(None)
-        }
-        4 => {
-            let _guid = reader.take(18)?;
-            Ok(None)
-        }
-        _ => Err(ParseError::Malformed { what: "opcua node id", at: 0, why: "no such encoding" }),
-    }
-}
-
-/// Passes over an extension object.
-fn extension(reader: &mut Reader<'_>) -> Result<(), ParseError> {
-    let _kind = node_id(reader)?;
-    if reader.u8()? != 0 {
-        let _body = string(reader)?;
-    }
-    Ok(())
-}
-
 /// Passes over the header of a request: token, time, handle, diagnostics, audit id, timeout, extension.
 fn request_header(reader: &mut Reader<'_>) -> Result<(), ParseError> {
-    let _token = node_id(reader)?;
+    let _token = Node::take(reader)?;
     let _time_handle_diagnostics = reader.take(16)?;
     let _audit = string(reader)?;
     let _timeout = reader.le32()?;
-    extension(reader)
+    let _more = extension(reader)?;
+    Ok(())
 }
 
 /// Passes over the header of a response; gives its status.
 fn response_header(reader: &mut Reader<'_>) -> Result<u32, ParseError> {
     let _time_and_handle = reader.take(12)?;
     let status = reader.le32()?;
-    if reader.u8()? != 0 {
-        return Err(ParseError::Limit { what: "opcua diagnostics" });
-    }
+    diagnostics(reader)?;
     let strings = reader.le32()?;
     for _ in 0..if strings == u32::MAX { 0 } else { strings } {
         let _text = string(reader)?;
     }
-    extension(reader)?;
+    let _more = extension(reader)?;
     Ok(status)
 }
 
@@ -180,8 +144,8 @@ impl<'a> Application<'a> {
 
     fn facts(&self, acts: &mut Acts<'a>) {
         acts.says_text(Attribute::Name, self.name, 80, "opcua.application");
-        acts.says_text(Attribute::Description, self.uri, 85, "opcua.application");
-        acts.says_text(Attribute::SoftwareVersion, self.product, 70, "opcua.product-uri");
+        acts.says_text(Attribute::ApplicationUri, self.uri, 90, "opcua.application");
+        acts.says_text(Attribute::ProductUri, self.product, 90, "opcua.application");
     }
 }
 
@@ -191,6 +155,91 @@ struct Body<'a> {
     status: Option<u32>,
     application: Option<Application<'a>>,
     endpoint: Option<&'a str>,
+    node: Option<Node<'a>>,
+    login: Option<Login<'a>>,
+}
+
+/// How somebody logs in (part 4 clause 7.40).
+#[derive(Debug, Clone, Copy)]
+enum Login<'a> {
+    Anonymous,
+    User { name: Option<&'a str>, is_encrypted: bool },
+    Other,
+}
+
+impl<'a> Login<'a> {
+    /// Reads what follows the header of ActivateSession: signature, certificates, locales, then the token.
+    fn parse(reader: &mut Reader<'a>) -> Result<Self, ParseError> {
+        let _signature = (string(reader)?, string(reader)?);
+        for strings in [2, 1] {
+            let count = reader.le32()?;
+            for _ in 0..if count == u32::MAX { 0 } else { count.saturating_mul(strings) } {
+                let _text = string(reader)?;
+            }
+        }
+        let (kind, mut body) = extension(reader)?;
+        Ok(match kind {
+            // No token at all means anonymous, too.
+            Some(0 | 321) => Self::Anonymous,
+            Some(324) => {
+                let _policy = string(&mut body)?;
+                let name = string(&mut body)?.and_then(printable);
+                let _password = string(&mut body)?;
+                Self::User { name, is_encrypted: string(&mut body)?.is_some_and(|algorithm| !algorithm.is_empty()) }
+            }
+            _ => Self::Other,
+        })
+    }
+}
+
+/// Nodes of one read request that are remembered for its answer.
+const MOST_NODES: usize = 24;
+
+/// What an answer needs to know of its request.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    verb: Option<Verb>,
+    object: Text<96>,
+    nodes: [u32; MOST_NODES],
+}
+
+/// The nodes a read request asks for: zero for those that are not of the standard namespace (part 4 clause 5.10.2).
+fn asked_nodes(mut reader: Reader<'_>) -> Result<[u32; MOST_NODES], ParseError> {
+    let mut nodes = [0; MOST_NODES];
+    request_header(&mut reader)?;
+    let _age_and_timestamps = reader.take(12)?;
+    let count = usize::try_from(reader.le32()?).unwrap_or(0);
+    for slot in nodes.iter_mut().take(count) {
+        // What is cut off by the end of the chunk stays unknown.
+        let Ok(node) = Node::take(&mut reader) else { break };
+        let Ok(attribute) = reader.le32() else { break };
+        // 13 is the value of a node, others describe the node itself.
+        *slot = node.standard().filter(|_| attribute == 13).unwrap_or(0);
+        if string(&mut reader).is_err() || reader.le16().is_err() || string(&mut reader).is_err() {
+            break;
+        }
+    }
+    Ok(nodes)
+}
+
+/// What the answer to a read says of the server (part 5 clause 12.4; numbers of the node id list).
+fn build_info<'a>(mut reader: Reader<'a>, nodes: &[u32; MOST_NODES]) -> BuildInfo<'a> {
+    let mut info = BuildInfo::default();
+    let start = response_header(&mut reader).and_then(|_| reader.le32());
+    let count = start.ok().filter(|count| *count != u32::MAX).and_then(|count| usize::try_from(count).ok());
+    for node in nodes.iter().take(count.unwrap_or(0)) {
+        let Ok(value) = data_value(&mut reader) else { break };
+        match (*node, value) {
+            (2256 | 2260, Value::Build(build)) => info = build,
+            (2261, Value::Text(text)) => info.product = Some(text),
+            (2262, Value::Text(text)) => info.product_uri = Some(text),
+            (2263, Value::Text(text)) => info.manufacturer = Some(text),
+            (2264, Value::Text(text)) => info.version = Some(text),
+            (2265, Value::Text(text)) => info.build = Some(text),
+            _ => {}
+        }
+    }
+    info
 }
 
 impl<'a> Body<'a> {
@@ -209,12 +258,24 @@ impl<'a> Body<'a> {
             // Endpoints: URL, then the server that offers it.
             431 => body.endpoint(&mut reader)?,
             464 => {
-                let _ids = (node_id(&mut reader)?, node_id(&mut reader)?);
+                let _ids = (Node::take(&mut reader)?, Node::take(&mut reader)?);
                 let _timeout = reader.le64()?;
                 let _nonce_and_certificate = (string(&mut reader)?, string(&mut reader)?);
                 body.endpoint(&mut reader)?;
             }
             428 => body.endpoint = string(&mut reader)?.and_then(printable),
+            467 => body.login = Login::parse(&mut reader).ok(),
+            // Read: age and timestamps come before the list of nodes.
+            631 => {
+                let _age_and_timestamps = reader.take(12)?;
+                body.node = first_node(&mut reader);
+            }
+            673 | 500 => body.node = first_node(&mut reader),
+            // Call: the object, then the method.
+            712 if reader.le32()? > 0 => {
+                let _object = Node::take(&mut reader)?;
+                body.node = Node::take(&mut reader).ok();
+            }
             _ => {}
         }
         Ok(body)
@@ -229,8 +290,20 @@ impl<'a> Body<'a> {
     }
 }
 
+/// The first node of a list.
+fn first_node<'a>(reader: &mut Reader<'a>) -> Option<Node<'a>> {
+    matches!(reader.le32().ok()?, 1..=100_000).then(|| Node::take(reader).ok())?
+}
+
 /// OPC UA chunks in a stream.
-struct OpcUa;
+struct OpcUa {
+    /// By request id.
+    open: Asked<u32, Open>,
+    /// Whether the channel was opened without security.
+    is_plain: bool,
+    /// A message whose further chunks are still to come: its side and request id.
+    parts: Option<(Direction, u32)>,
+}
 
 impl Frames for OpcUa {
     fn frame(&self, _carrier: Carrier, bytes: &[u8]) -> Frame {
@@ -245,10 +318,11 @@ impl Frames for OpcUa {
         }
     }
 
-    fn read(&mut self, _chunk: &Chunk<'_>, bytes: &[u8], emit: &mut Emit<'_>) -> Result<(), ParseError> {
+    fn read(&mut self, chunk: &Chunk<'_>, bytes: &[u8], emit: &mut Emit<'_>) -> Result<(), ParseError> {
         let mut reader = Reader::new("opcua", bytes);
         let kind: [u8; 3] = reader.array()?;
-        let _chunk_and_size = reader.take(5)?;
+        let position = reader.u8()?;
+        let _size = reader.le32()?;
         match &kind {
             b"HEL" => {
                 let _version_and_limits = reader.take(20)?;
@@ -257,18 +331,17 @@ impl Frames for OpcUa {
                 acts.request(Verb::Discover, url.map_or(Object::Device { unit: None }, Object::Named));
                 emit.message("hello", &mut acts, &Shown(|visit| visit.maybe_text("endpoint", url)));
             }
-            b"OPN" => {
-                let _channel = reader.le32()?;
-                let policy = string(&mut reader)?.and_then(printable);
-                let mut acts = Acts::new();
-                if policy.is_some_and(|policy| policy.ends_with("#None")) {
-                    acts.odd("opcua.no-security");
-                }
-                emit.message("open-channel", &mut acts, &Shown(|visit| visit.maybe_text("security_policy", policy)));
-            }
+            b"OPN" => self.open_channel(reader, emit)?,
             b"MSG" | b"CLO" => {
-                let _channel_token_sequence_request = reader.take(16)?;
-                message(reader, emit);
+                let _channel_token_sequence = reader.take(12)?;
+                let request = reader.le32()?;
+                let is_later = self.parts == Some((chunk.direction, request));
+                self.parts = (position == b'C').then_some((chunk.direction, request));
+                if is_later {
+                    emit.plain("chunk", &[], &Shown(|visit| visit.number("request_id", request)));
+                    return Ok(());
+                }
+                self.service(request, reader, emit);
             }
             _ => {
                 let name = match &kind {
@@ -281,40 +354,105 @@ impl Frames for OpcUa {
         }
         Ok(())
     }
+
+    fn lost(&mut self, _direction: Direction) {
+        self.open.clear();
+        self.parts = None;
+    }
 }
 
-/// A service in clear; in an encrypted channel the node id is noise, and the message counts as encrypted.
-fn message(mut reader: Reader<'_>, emit: &mut Emit<'_>) {
-    let id = node_id(&mut reader).ok().flatten();
-    let Some((id, (name, verb, is_response))) = id.and_then(|id| Some((id, service(id)?))) else {
-        emit.plain("other-or-encrypted", &[], &Shown(|visit| visit.maybe("service_node_id", id)));
-        return;
-    };
-    let body = Body::parse(id, is_response, reader).unwrap_or_default();
-    let object = Object::Named(name);
-    let mut acts = Acts::new();
-    // The upper two bits of a status tell good from bad.
-    let refused = body.status.is_some_and(|status| status & 0x8000_0000 != 0);
-    match verb {
-        Some(verb) if is_response => acts.reply(verb, object, refused),
-        Some(verb) => acts.request(verb, object),
-        None => {}
+impl OpcUa {
+    /// A channel is opened: by what policy, and whose certificate is shown.
+    fn open_channel(&mut self, mut reader: Reader<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
+        let _channel = reader.le32()?;
+        let policy = string(&mut reader)?.and_then(printable);
+        let subject = string(&mut reader).ok().flatten().and_then(certificate::subject);
+        self.is_plain = policy.is_some_and(|policy| policy.ends_with("#None"));
+        // Without security the body stands in clear behind thumbprint, sequence and request number.
+        let id = string(&mut reader).and_then(|_| reader.take(8)).and_then(|_| Node::take(&mut reader));
+        let id = id.ok().and_then(|node| node.standard()).filter(|_| self.is_plain);
+        let mut acts = Acts::new();
+        if self.is_plain {
+            acts.odd("opcua.no-security");
+        }
+        let subject = subject.as_ref().map(Text::as_str);
+        acts.says_text(Attribute::CertificateSubject, subject, 90, "opcua.certificate");
+        let fields = Shown(|visit| {
+            visit.maybe_text("security_policy", policy);
+            visit.maybe_text("certificate_subject", subject);
+            visit.maybe("service_node_id", id);
+        });
+        emit.message("open-channel", &mut acts, &fields);
+        Ok(())
     }
-    if let Some(application) = &body.application {
-        application.facts(&mut acts);
+
+    /// A service in clear; in an encrypted channel the node id is noise, and the message counts as encrypted.
+    fn service(&mut self, request: u32, mut reader: Reader<'_>, emit: &mut Emit<'_>) {
+        let id = Node::take(&mut reader).ok().and_then(|node| node.standard());
+        let Some((id, (name, verb, is_response))) = id.and_then(|id| Some((id, service(id)?))) else {
+            emit.plain("other-or-encrypted", &[], &Shown(|visit| visit.maybe("service_node_id", id)));
+            return;
+        };
+        let body = Body::parse(id, is_response, reader).unwrap_or_default();
+        let text = body.node.map(|node| node.text()).filter(|text| !text.is_empty());
+        let mut object = text.unwrap_or_else(|| Text::of(format_args!("{name}")));
+        let (mut verb, mut build) = (verb, BuildInfo::default());
+        if is_response {
+            if let Some(asked) = self.open.answer(&request) {
+                (verb, object) = (verb.or(asked.verb), asked.object);
+                if id == 634 {
+                    build = build_info(reader, &asked.nodes);
+                }
+            }
+        } else {
+            let nodes = if id == 631 { asked_nodes(reader).unwrap_or([0; MOST_NODES]) } else { [0; MOST_NODES] };
+            self.open.ask(request, Open { verb, object, nodes });
+        }
+        let mut acts = Acts::new();
+        let named = Object::Named(object.as_str());
+        // The upper two bits of a status tell good from bad.
+        let refused = body.status.is_some_and(|status| status & 0x8000_0000 != 0) || id == FAULT;
+        match verb {
+            Some(verb) if is_response => acts.reply(verb, named, refused),
+            Some(verb) => acts.request(verb, named),
+            None => {}
+        }
+        self.login(body.login, &mut acts);
+        if let Some(application) = &body.application {
+            application.facts(&mut acts);
+        }
+        if let (Some(endpoint), true) = (body.endpoint, is_response) {
+            acts.says(Attribute::Service, FactValue::Text(endpoint), 85, "opcua.endpoint");
+        }
+        acts.says_text(Attribute::Manufacturer, build.manufacturer, 90, "opcua.build-info");
+        acts.says_text(Attribute::Model, build.product, 90, "opcua.build-info");
+        acts.says_text(Attribute::SoftwareVersion, build.version, 90, "opcua.build-info");
+        acts.says_text(Attribute::ProductUri, build.product_uri, 90, "opcua.build-info");
+        let fields = Shown(|visit| {
+            visit.coded("service_node_id", id, Some(name));
+            visit.maybe("status", body.status);
+            visit.maybe_text("endpoint_url", body.endpoint);
+            visit.maybe_text("application_uri", body.application.and_then(|application| application.uri));
+            visit.maybe_text("product_uri", body.application.and_then(|application| application.product));
+            visit.maybe_text("application_name", body.application.and_then(|application| application.name));
+            visit.maybe_text("build_number", build.build);
+        });
+        emit.message(if is_response { "response" } else { "request" }, &mut acts, &fields);
     }
-    if let (Some(endpoint), true) = (body.endpoint, is_response) {
-        acts.says(Attribute::Service, FactValue::Text(endpoint), 85, "opcua.endpoint");
+
+    fn login<'a>(&self, login: Option<Login<'a>>, acts: &mut Acts<'a>) {
+        match login {
+            Some(Login::Anonymous) => acts.odd("opcua.anonymous-login"),
+            Some(Login::User { name, is_encrypted }) => {
+                acts.says_text(Attribute::Account, name, 90, "opcua.user-token");
+                // Without security on the channel nothing else hides the password.
+                if self.is_plain && !is_encrypted {
+                    acts.odd("clear-text-credentials");
+                }
+            }
+            Some(Login::Other) | None => {}
+        }
     }
-    let fields = Shown(|visit| {
-        visit.coded("service_node_id", id, Some(name));
-        visit.maybe("status", body.status);
-        visit.maybe_text("endpoint_url", body.endpoint);
-        visit.maybe_text("application_uri", body.application.and_then(|application| application.uri));
-        visit.maybe_text("product_uri", body.application.and_then(|application| application.product));
-        visit.maybe_text("application_name", body.application.and_then(|application| application.name));
-    });
-    emit.message(if is_response { "response" } else { "request" }, &mut acts, &fields);
 }
 
 #[cfg(test)]
@@ -377,8 +515,8 @@ mod tests {
             conversation.heard.seen[0].acts,
             [
                 "says name=HMI (opcua.application)",
-                "says description=urn:me (opcua.application)",
-                "says software_version=http://maker (opcua.product-uri)",
+                "says application_uri=urn:me (opcua.application)",
+                "says product_uri=http://maker (opcua.application)",
             ]
         );
         let mut body = hex("0000000000000000 01000000 00000000 00 ffffffff 0000 00 01000000");
@@ -387,6 +525,76 @@ mod tests {
         assert!(
             conversation.heard.seen[1].acts.contains(&"says service=opc.tcp://plc:4840 (opcua.endpoint)".to_owned())
         );
+    }
+
+    #[test]
+    fn who_logs_in_and_how() {
+        let no_signature = hex("ffffffff ffffffff 00000000 00000000");
+        let token = |kind: u16, body: &[u8]| {
+            let mut bytes = hex("0100");
+            bytes.extend(kind.to_le_bytes());
+            bytes.push(1);
+            bytes.extend(u32::try_from(body.len()).unwrap().to_le_bytes());
+            bytes.extend_from_slice(body);
+            bytes
+        };
+        let user = [text("p"), text("chief"), text("secret"), hex("ffffffff")].concat();
+        let hidden = [text("p"), text("chief"), text("xxxxxx"), text("rsa")].concat();
+        let policy = "http://opcfoundation.org/UA/SecurityPolicy#None";
+        for (name, token, want) in [
+            ("anonymous", token(321, &text("a")), &["odd opcua.anonymous-login"][..]),
+            ("in clear", token(324, &user), &["says account=chief (opcua.user-token)", "odd clear-text-credentials"]),
+            ("encrypted", token(324, &hidden), &["says account=chief (opcua.user-token)"]),
+        ] {
+            let mut conversation = Conversation::new(&OPCUA, Carrier::Tcp, 4840);
+            conversation.send(ToServer, &chunk("OPN", &[vec![0; 4], text(policy)].concat()));
+            conversation.send(ToServer, &service(467, &[request_head(), no_signature.clone(), token].concat()));
+            assert_eq!(conversation.heard.seen[1].acts[0], "request login activate-session", "{name}");
+            assert_eq!(conversation.heard.seen[1].acts[1..], *want, "{name}");
+            assert!(!conversation.heard.seen[1].fields.to_string().contains("secret"), "{name}");
+        }
+    }
+
+    #[test]
+    fn nodes_build_information_and_faults() {
+        let mut conversation = Conversation::new(&OPCUA, Carrier::Tcp, 4840);
+        // Write to ns=2;s=Rpm; then the server refuses the whole request.
+        let write = [request_head(), hex("01000000 03 0200"), text("Rpm"), hex("0d000000 ffffffff 00")].concat();
+        conversation.send(ToServer, &service(673, &write));
+        let head = |status: &str| hex(&format!("0000000000000000 01000000 {status} 00 ffffffff 0000 00"));
+        conversation.send(ToClient, &service(397, &head("00001f80")));
+        assert_eq!(conversation.heard.seen[0].acts, ["request write ns=2;s=Rpm"]);
+        assert_eq!(conversation.heard.seen[1].acts, ["refusal write ns=2;s=Rpm"]);
+        // Read the value of i=2260, answered with the structure.
+        let read = hex("0000000000000000 00000000 01000000 01 00 d408 0d000000 ffffffff 0000 ffffffff");
+        conversation.send(ToServer, &service(631, &[request_head(), read].concat()));
+        let info = [text("urn:p"), text("Yard"), text("Gate"), text("1.4"), text("7"), vec![0; 8]].concat();
+        let mut value = hex("01000000 01 16 0100 5401 01");
+        value.extend(u32::try_from(info.len()).unwrap().to_le_bytes());
+        value.extend(info);
+        conversation.send(ToClient, &service(634, &[head("00000000"), value].concat()));
+        assert_eq!(
+            conversation.heard.seen[3].acts,
+            [
+                "reply read i=2260",
+                "says manufacturer=Yard (opcua.build-info)",
+                "says model=Gate (opcua.build-info)",
+                "says software_version=1.4 (opcua.build-info)",
+                "says product_uri=urn:p (opcua.build-info)",
+            ]
+        );
+    }
+
+    #[test]
+    fn later_chunks_are_no_services() {
+        let mut conversation = Conversation::new(&OPCUA, Carrier::Tcp, 4840);
+        let mut first = service(631, &request_head());
+        first[3] = b'C';
+        conversation.send(ToServer, &first);
+        conversation.send(ToServer, &service(673, &[]));
+        conversation.send(ToServer, &service(673, &request_head()));
+        let kinds: Vec<&str> = conversation.heard.seen.iter().map(|seen| seen.kind.as_str()).collect();
+        assert_eq!(kinds, ["request", "chunk", "request"]);
     }
 
     #[test]

@@ -1,16 +1,18 @@
 //! S7comm: Siemens S7-300/400 (and 1200/1500 in compatibility mode) over ISO on TCP.
 //!
-//! Reads jobs, their items, programmer and CPU services and the system status lists that carry the identity. Deliberately not read: S7comm-plus
-//! (protocol id 0x72), values of variables, and lists that go on in a second unit.
+//! Reads jobs, their items, programmer and CPU services and the system status lists that carry the identity, also lists in several units; pairs
+//! answers with jobs; tells rack and slot from the connection and the mode from transitions. Deliberately not read: S7comm-plus (protocol id
+//! 0x72), values of variables.
 //!
 //! There is no public specification; layouts follow the published analyses that independent decoders are built on.
 
 mod identity;
 
-use dogwatch_model::{Act, Direction, Object, Verb};
+use dogwatch_model::{Attribute, Direction, FactValue, Object, Verb};
 
 use super::tpkt;
 use crate::acts::{Acts, Emit, Shown, Visit};
+use crate::asked::Asked;
 use crate::framed::{Frame, FramedProtocol, Frames};
 use crate::reader::Reader;
 use crate::text::Text;
@@ -22,7 +24,7 @@ pub(crate) static S7COMM: FramedProtocol = FramedProtocol {
     hints: &[Hint::Tcp(102)],
     carriers: &[Carrier::Tcp],
     probe: |_, head| tpkt::probe(head, judge),
-    frames: |_| Box::new(S7),
+    frames: |limits| Box::new(S7 { open: Asked::new(limits), list: None }),
 };
 
 const PROTOCOL_ID: u8 = 0x32;
@@ -147,23 +149,30 @@ struct Userdata {
     kind: u8,
     group: u8,
     function: u8,
+    /// What keeps the parts of a long answer together, and whether more of them follow.
+    unit: u8,
+    more: bool,
     error: Option<u16>,
 }
 
 impl Userdata {
     fn parse(parameters: &[u8]) -> Option<Self> {
-        let [0, 1, 0x12, _, _, kind_group, function, _sequence, rest @ ..] = parameters else { return None };
-        let error = match rest {
-            [_, _, e0, e1, ..] => Some(u16::from_be_bytes([*e0, *e1])),
-            _ => None,
+        // Head and length differ between requests and what is pushed; group and function stand at one place in all.
+        let [_, _, _, _, _, kind_group, function, _sequence, rest @ ..] = parameters else { return None };
+        let (unit, more, error) = match rest {
+            [unit, more, e0, e1, ..] => (*unit, *more != 0, Some(u16::from_be_bytes([*e0, *e1]))),
+            _ => (0, false, None),
         };
-        Some(Self { kind: kind_group >> 4, group: kind_group & 15, function: *function, error })
+        Some(Self { kind: kind_group >> 4, group: kind_group & 15, function: *function, unit, more, error })
     }
 
     const fn verb(self) -> Option<Verb> {
         Some(match (self.group, self.function) {
-            (1, 1 | 2 | 14 | 16 | 19) => Verb::Diagnose,
+            (0, _) => Verb::Control,
+            (1, 1 | 2 | 14 | 15 | 16 | 19) => Verb::Diagnose,
             (1, 12) => Verb::Program,
+            // The lamps of a controller blink, to be found in the cabinet.
+            (1, 22) => Verb::Control,
             (1, _) => Verb::Write,
             (2, _) => Verb::Read,
             (3, _) => Verb::Discover,
@@ -178,14 +187,22 @@ impl Userdata {
 
     const fn name(self) -> &'static str {
         match (self.group, self.function) {
+            (0, 0) => "mode-transition stop",
+            (0, 1..=3 | 6) => "mode-transition run",
             (0, _) => "mode-transition",
-            (1, 17) => "force-variables",
+            (1, 16) => "force-variables",
+            (1, 8) => "modify-variables",
+            (1, 2) => "monitor-variables",
+            (1, 12) => "erase",
+            (1, 22) => "blink",
             (1, _) => "programmer-commands",
             (2, _) => "cyclic-data",
             (3, _) => "blocks",
             (4, 1) => "system-status-list",
             (4, _) => "cpu-functions",
-            (5, _) => "password",
+            (5, 1) => "password",
+            (5, 2) => "password-clear",
+            (5, _) => "security",
             (7, 2 | 4) => "set-clock",
             (7, _) => "read-clock",
             _ => "userdata",
@@ -193,8 +210,26 @@ impl Userdata {
     }
 }
 
+/// The mode a transition ends in.
+const fn mode_name(mode: u8) -> Option<&'static str> {
+    Some(match mode {
+        0 => "stop",
+        1..=3 | 6 => "run",
+        4 => "hold",
+        _ => return None,
+    })
+}
+
+/// Bytes of a status list that are put together from several units.
+const LONGEST_LIST: usize = 8_192;
+
 /// S7comm units in a stream.
-struct S7;
+struct S7 {
+    /// By reference: what a job did, to what, for its answer.
+    open: Asked<u16, (Verb, Text<32>)>,
+    /// A list whose end has not come yet: the number of its parts and the bytes so far.
+    list: Option<(u8, Vec<u8>)>,
+}
 
 impl Frames for S7 {
     fn frame(&self, _carrier: Carrier, bytes: &[u8]) -> Frame {
@@ -218,14 +253,17 @@ impl Frames for S7 {
         }
         let pdu = Pdu::parse(cotp.payload)?;
         match pdu.kind {
-            JOB => job(&pdu, emit),
-            USERDATA => userdata(&pdu, emit),
-            _ => answer(&pdu, emit),
+            JOB => self.job(&pdu, emit),
+            USERDATA => self.userdata(&pdu, emit),
+            _ => self.answer(&pdu, emit),
         }
         Ok(())
     }
 
-    fn lost(&mut self, _direction: Direction) {}
+    fn lost(&mut self, _direction: Direction) {
+        self.open.clear();
+        self.list = None;
+    }
 }
 
 fn connection(cotp: &tpkt::Cotp<'_>, emit: &mut Emit<'_>) {
@@ -238,7 +276,19 @@ fn connection(cotp: &tpkt::Cotp<'_>, emit: &mut Emit<'_>) {
         visit.bytes("src_tsap", tpkt::parameter(cotp, 0xc1).unwrap_or_default());
         visit.bytes("dst_tsap", tpkt::parameter(cotp, 0xc2).unwrap_or_default());
     });
-    emit.plain(kind, &[], &fields);
+    // The called access point: kind of connection, then rack in the upper three bits and slot in the lower five.
+    let place = match tpkt::parameter(cotp, 0xc2) {
+        Some([1..=3, place]) if cotp.kind == tpkt::CONNECT_CONFIRM => {
+            Text::<24>::of(format_args!("rack {} slot {}", place >> 5, place & 31))
+        }
+        _ => Text::new(),
+    };
+    let mut acts = Acts::new();
+    let place = Some(place.as_str()).filter(|text| !text.is_empty()).map(FactValue::Text);
+    if let Some(place) = place {
+        acts.says(Attribute::StationAddress, place, 80, "s7.tsap");
+    }
+    emit.message(kind, &mut acts, &fields);
 }
 
 /// The fields every unit has.
@@ -251,88 +301,134 @@ fn header(visit: &mut Visit<'_>, pdu: &Pdu<'_>) {
     }
 }
 
-fn job(pdu: &Pdu<'_>, emit: &mut Emit<'_>) {
-    let function = pdu.parameters.first().copied();
-    let mut names = [const { Text::<32>::new() }; 20];
-    let mut known = 0_usize;
-    for (slot, item) in names.iter_mut().zip(items(pdu.parameters)) {
-        if let Some(name) = item_name(item) {
-            *slot = name;
-            known = known.saturating_add(1);
-        }
-    }
-    let mut acts = Acts::new();
-    if let Some(verb) = function.and_then(|function| verb(function, pdu.parameters)) {
-        let named = service(pdu.parameters).filter(|_| function == Some(0x28)).or_else(|| block_file(pdu.parameters));
-        match named {
-            Some(name) => acts.request(verb, Object::Named(name)),
-            None if known > 0 => {
-                let texts = names.iter().filter(|name| !name.is_empty());
-                texts.for_each(|name| acts.request(verb, Object::Named(name.as_str())));
+impl S7 {
+    fn job(&mut self, pdu: &Pdu<'_>, emit: &mut Emit<'_>) {
+        let function = pdu.parameters.first().copied();
+        let mut names = [const { Text::<32>::new() }; 20];
+        let mut known = 0_usize;
+        for (slot, item) in names.iter_mut().zip(items(pdu.parameters)) {
+            if let Some(name) = item_name(item) {
+                *slot = name;
+                known = known.saturating_add(1);
             }
-            None => acts.request(verb, Object::Device { unit: None }),
         }
+        let mut acts = Acts::new();
+        if let Some(verb) = function.and_then(|function| verb(function, pdu.parameters)) {
+            let named = match function {
+                Some(0x28) => service(pdu.parameters),
+                Some(0x29) => Some("plc-stop"),
+                _ => block_file(pdu.parameters),
+            };
+            let first = names.first().copied().unwrap_or(Text::new());
+            let object = named.map_or(first, |name| Text::of(format_args!("{name}")));
+            self.open.ask(pdu.reference, (verb, object));
+            match named {
+                Some(name) => acts.request(verb, Object::Named(name)),
+                None if known > 0 => {
+                    let texts = names.iter().filter(|name| !name.is_empty());
+                    texts.for_each(|name| acts.request(verb, Object::Named(name.as_str())));
+                }
+                None => acts.request(verb, Object::Device { unit: None }),
+            }
+        }
+        let fields = Shown(|visit| {
+            header(visit, pdu);
+            visit.maybe("func", function);
+            visit.maybe_text("service", service(pdu.parameters).filter(|_| function == Some(0x28)));
+            visit.maybe_text("filename", block_file(pdu.parameters));
+            if known > 0 {
+                visit.0.open_list("items");
+                names.iter().filter(|name| !name.is_empty()).for_each(|name| visit.text("", name.as_str()));
+                visit.0.close();
+            }
+        });
+        emit.message("job", &mut acts, &fields);
     }
-    let fields = Shown(|visit| {
-        header(visit, pdu);
-        visit.maybe("func", function);
-        visit.maybe_text("service", service(pdu.parameters).filter(|_| function == Some(0x28)));
-        visit.maybe_text("filename", block_file(pdu.parameters));
-        if known > 0 {
-            visit.0.open_list("items");
-            names.iter().filter(|name| !name.is_empty()).for_each(|name| visit.text("", name.as_str()));
-            visit.0.close();
-        }
-    });
-    emit.message("job", &mut acts, &fields);
-}
 
-fn answer(pdu: &Pdu<'_>, emit: &mut Emit<'_>) {
-    let function = pdu.parameters.first().copied();
-    let mut acts = Acts::new();
-    if let Some(verb) = function.and_then(|function| verb(function, pdu.parameters)) {
-        let refused = pdu.error.is_some_and(|(class, code)| (class, code) != (0, 0));
-        acts.reply(verb, Object::Device { unit: None }, refused);
-    }
-    let fields = Shown(|visit| {
-        header(visit, pdu);
-        visit.maybe("func", function);
-    });
-    emit.message(if pdu.kind == 2 { "ack" } else { "ack-data" }, &mut acts, &fields);
-}
-
-fn userdata(pdu: &Pdu<'_>, emit: &mut Emit<'_>) {
-    let service = Userdata::parse(pdu.parameters);
-    let list = service
-        .filter(|service| (service.group, service.function) == (4, 1))
-        .and_then(|service| identity::StatusList::parse(pdu.data, service.kind == 8));
-    let firmware = list.as_ref().and_then(identity::StatusList::firmware);
-    let hardware = list.as_ref().and_then(identity::StatusList::hardware);
-    let mut acts = Acts::new();
-    if let Some(service) = service {
-        let object = Object::Named(service.name());
-        match (service.verb(), service.kind) {
-            (Some(verb), 4) => acts.request(verb, object),
-            (Some(verb), 8) => acts.reply(verb, object, service.error.is_some_and(|code| code != 0)),
-            _ => acts.push(Act::Publishes { object }),
+    fn answer(&mut self, pdu: &Pdu<'_>, emit: &mut Emit<'_>) {
+        let function = pdu.parameters.first().copied();
+        let mut acts = Acts::new();
+        let asked = self.open.answer(&pdu.reference);
+        let known = asked.map(|(verb, _)| verb);
+        if let Some(verb) = known.or_else(|| function.and_then(|function| verb(function, pdu.parameters))) {
+            let refused = pdu.error.is_some_and(|(class, code)| (class, code) != (0, 0)) || all_items_refused(pdu);
+            let object = match &asked {
+                Some((_, name)) if !name.is_empty() => Object::Named(name.as_str()),
+                _ => Object::Device { unit: None },
+            };
+            acts.reply(verb, object, refused);
         }
+        let fields = Shown(|visit| {
+            header(visit, pdu);
+            visit.maybe("func", function);
+        });
+        emit.message(if pdu.kind == 2 { "ack" } else { "ack-data" }, &mut acts, &fields);
     }
-    if let Some(list) = &list {
-        identity::facts(&mut acts, list, firmware.as_ref(), hardware.as_ref());
+
+    /// Puts the parts of a status list together; `true` when the whole of it stands in `self.list`. A part repeats return code, size and length
+    /// in front.
+    fn assemble(&mut self, service: Userdata, data: &[u8]) -> bool {
+        match &mut self.list {
+            Some((unit, whole)) if *unit == service.unit => {
+                whole.extend_from_slice(data.get(4..).unwrap_or_default());
+                if whole.len() <= LONGEST_LIST {
+                    return true;
+                }
+                self.list = None;
+            }
+            _ => self.list = service.more.then(|| (service.unit, data.to_vec())),
+        }
+        false
     }
-    let fields = Shown(|visit| {
-        header(visit, pdu);
+
+    fn userdata(&mut self, pdu: &Pdu<'_>, emit: &mut Emit<'_>) {
+        let service = Userdata::parse(pdu.parameters);
+        let status = service.filter(|service| (service.group, service.function) == (4, 1));
+        let is_whole = status.is_some_and(|service| service.kind == 8 && self.assemble(service, pdu.data));
+        let kept = self.list.take_if(|_| is_whole && status.is_some_and(|service| !service.more));
+        let bytes = kept.as_ref().map_or(pdu.data, |(_, whole)| whole.as_slice());
+        let list = status.and_then(|service| identity::StatusList::parse(bytes, service.kind == 8));
+        // A list is told when it is whole.
+        let list = list.filter(|_| status.is_none_or(|service| !service.more));
+        let texts = list.as_ref().map(identity::Texts::of);
+        let mut acts = Acts::new();
         if let Some(service) = service {
-            visit.number("funcgroup", service.group);
-            visit.number("subfunc", service.function);
-            visit.maybe("param_errcod", service.error);
+            let object = Object::Named(service.name());
+            match (service.verb(), service.kind) {
+                (Some(verb), 4) => acts.request(verb, object),
+                (Some(verb), 8) => acts.reply(verb, object, service.error.is_some_and(|code| code != 0)),
+                _ => acts.push(dogwatch_model::Act::Publishes { object }),
+            }
+            if (service.group, service.kind) == (0, 0) {
+                acts.says_text(Attribute::OperatingMode, mode_name(service.function), 90, "s7.mode-transition");
+            }
         }
-        if let Some(list) = &list {
-            visit.number("szl_id", list.id);
-            visit.number("szl_index", list.index);
+        if let (Some(list), Some(texts)) = (&list, &texts) {
+            identity::facts(&mut acts, list, texts);
         }
-    });
-    emit.message("userdata", &mut acts, &fields);
+        let fields = Shown(|visit| {
+            header(visit, pdu);
+            if let Some(service) = service {
+                visit.number("funcgroup", service.group);
+                visit.number("subfunc", service.function);
+                visit.maybe("param_errcod", service.error);
+            }
+            if let Some(list) = &list {
+                visit.number("szl_id", list.id);
+                visit.number("szl_index", list.index);
+            }
+        });
+        emit.message("userdata", &mut acts, &fields);
+    }
+}
+
+/// Whether every item of a read or write answer has a return code other than done (0xff).
+fn all_items_refused(pdu: &Pdu<'_>) -> bool {
+    match (pdu.parameters, pdu.data) {
+        ([0x05, ..], codes) => !codes.is_empty() && codes.iter().all(|code| *code != 0xff),
+        ([0x04, 1], [code, ..]) => *code != 0xff,
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -369,7 +465,7 @@ mod tests {
                 hex("05 02 12 0a 10 04 0001 0001 84 000020 12 0a 10 01 0001 0000 83 000029"),
                 &["request write db1.4-5", "request write m5"],
             ),
-            ("stop", hex("29 0000000000 09 50 5f50524f4752414d"), &["request control device"]),
+            ("stop", hex("29 0000000000 09 50 5f50524f4752414d"), &["request control plc-stop"]),
             ("start", hex("28 000000000000 fd 0000 09 505f50524f4752414d"), &["request control P_PROGRAM"]),
             ("insert block", hex("28 000000000000 fd 0002 4142 05 5f494e5345"), &["request program _INSE"]),
             ("download", hex("1a 00 0000 00000000 09 5f30383030303031 50"), &["request program _0800001P"]),
@@ -389,12 +485,25 @@ mod tests {
             ("list blocks", hex("000112 04 11 43 01 00"), "request discover blocks"),
             ("answer", hex("000112 08 12 84 01 01 00 00 0000"), "reply discover system-status-list"),
             ("refusal", hex("000112 08 12 85 01 01 00 00 d602"), "refusal login password"),
-            ("mode changes", hex("000112 04 11 00 02 00"), "publishes mode-transition"),
+            ("blink", hex("000112 04 11 41 16 00"), "request control blink"),
         ] {
             let mut conversation = Conversation::new(&S7COMM, Carrier::Tcp, 102);
             conversation.send(ToServer, &unit(7, &parameters, &[]));
             assert_eq!(conversation.heard.seen[0].acts, [want], "{name}");
         }
+    }
+
+    #[test]
+    fn answers_carry_what_was_asked() {
+        let mut conversation = Conversation::new(&S7COMM, Carrier::Tcp, 102);
+        conversation.send(ToServer, &unit(1, &hex("05 01 12 0a 10 02 0002 0001 84 000020"), &hex("00 04 0010 0102")));
+        conversation.send(Direction::ToClient, &unit(3, &hex("05 01"), &hex("0a")));
+        conversation.send(Direction::ToClient, &unit(7, &hex("010010 00 00 00 00 00"), &[]));
+        conversation.send(Direction::ToClient, &hex("03 00 00 16 11 d0 0001 0002 00 c1 02 0100 c2 02 0302 c0 01 0a"));
+        let seen = &conversation.heard.seen;
+        assert_eq!(seen[1].acts, ["refusal write db1.4-5"]);
+        assert_eq!(seen[2].acts, ["publishes mode-transition stop", "says operating_mode=stop (s7.mode-transition)"]);
+        assert_eq!(seen[3].acts, ["says station_address=rack 0 slot 2 (s7.tsap)"]);
     }
 
     #[test]

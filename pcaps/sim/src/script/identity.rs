@@ -36,16 +36,19 @@ pub(super) const SCRIPTS: &[Script] = &[
     attack("cert-change", "the antenna's server shows another certificate than before", &[], 180, cert_change),
 ];
 
-/// firmware-change: the alarm system asks for the identification three times and is told of a newer revision.
+/// firmware-change: the alarm system asks for the identification, twice with the old answer, then four times with a newer revision.
 fn firmware_change(scene: &Scene<'_>) -> Result<Play, SimError> {
     let (client, server) = (scene.roster.host("alarm-server")?, scene.roster.host("me-gateway")?);
     let mut link = Link::new(client, 48_030, server, Rng::stream(scene.seed, "firmware-change", "link"));
-    let [maker, product, _] = Plant::MainEngine.identification();
-    let ask = Repeated::boxed(scene.from, 15 * SECOND, 3, move |_, net, at| {
-        let answer = modbus::identification([maker, product, "V9.99-dev"]);
+    let [maker, product, revision] = Plant::MainEngine.identification();
+    let mut count = 0;
+    let ask = Repeated::boxed(scene.from, 10 * SECOND, 6, move |_, net, at| {
+        count += 1;
+        let answer = modbus::identification([maker, product, if count <= 2 { revision } else { "V9.99-dev" }]);
         link.ask(net, at, 1, &modbus::read_identification(), &answer);
     });
-    let changed = scene.required(&["DW-1004"], "asset", Severity::Medium, 60);
+    let mut changed = scene.required(&["DW-1004"], "asset", Severity::Medium, 45);
+    changed.window.from = dogwatch_model::CaptureTime(scene.from + 20 * SECOND);
     Ok(Play { talkers: vec![ask], expect: vec![changed], ..Play::default() })
 }
 
