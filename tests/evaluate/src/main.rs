@@ -61,7 +61,9 @@ fn jobs(cli: &Cli, seeds: &[u64]) -> Vec<Job> {
     let each = (cli.days * 1_440.0 / f64::from(cli.minutes) / normal as f64).ceil().max(1.0) as usize;
     let pick = |number: usize| {
         let seed = seeds.get(number % seeds.len().max(1)).copied().unwrap_or(51);
-        (seed, ships.get(number % ships.len().max(1)).copied().unwrap_or("cargo"), SHAPES[number % SHAPES.len()])
+        let [plain, ..] = SHAPES;
+        let shape = SHAPES.get(number % SHAPES.len()).copied().unwrap_or(plain);
+        (seed, ships.get(number % ships.len().max(1)).copied().unwrap_or("cargo"), shape)
     };
     let mut out = Vec::new();
     let mut number = 0;

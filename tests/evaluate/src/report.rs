@@ -124,8 +124,11 @@ fn by_detection(out: &mut String, outcomes: &[Outcome], waves: &BTreeMap<String,
     out.push('\n');
 }
 
+/// Runs of a script, and how often each detection was raised with each severity.
+type Raised<'a> = (u32, BTreeMap<(&'a str, &'a str), u32>);
+
 fn by_script(out: &mut String, outcomes: &[Outcome]) {
-    let mut rows: BTreeMap<&str, (u32, BTreeMap<(&str, &str), u32>)> = BTreeMap::new();
+    let mut rows: BTreeMap<&str, Raised<'_>> = BTreeMap::new();
     for outcome in outcomes.iter().filter(|outcome| !outcome.job.attack) {
         let row = rows.entry(outcome.job.script).or_default();
         row.0 += 1;
