@@ -47,7 +47,7 @@ pub(super) struct Mapping {
     carries: Vec<String>,
     /// Rows without this field are not judged.
     needs: Option<String>,
-    /// Every whole message has this field: a row without it is one of a message that is cut short.
+    /// Every whole message has this field: a row without it is of a form that is not read, or of a damaged message.
     whole: Option<String>,
     /// Rows with such a field are not judged; `*` is any value.
     #[serde(default)]
@@ -161,8 +161,8 @@ struct Wanted {
     ends: BTreeMap<u64, Ends>,
     /// Frames that say what an earlier one says, between the same ends and at the very same time; and that one.
     repeated: BTreeMap<u64, u64>,
-    /// Frames whose row ends before what makes a message.
-    cut_short: BTreeSet<u64>,
+    /// Frames whose row lacks what makes a message.
+    not_whole: BTreeSet<u64>,
     by_frame: BTreeMap<u64, Vec<String>>,
     /// Frames of which nothing is asked.
     left_out: BTreeSet<u64>,
@@ -172,7 +172,7 @@ fn wanted(mapping: Option<&Mapping>, file: &Path) -> Result<Wanted> {
     let mut wanted = Wanted {
         ends: BTreeMap::new(),
         repeated: BTreeMap::new(),
-        cut_short: BTreeSet::new(),
+        not_whole: BTreeSet::new(),
         by_frame: BTreeMap::new(),
         left_out: BTreeSet::new(),
     };
@@ -195,7 +195,7 @@ fn wanted(mapping: Option<&Mapping>, file: &Path) -> Result<Wanted> {
             wanted.ends.insert(frame, (from, to));
         }
         if mapping.and_then(|mapping| mapping.whole.as_ref()).is_some_and(|whole| row.get(whole).is_none()) {
-            wanted.cut_short.insert(frame);
+            wanted.not_whole.insert(frame);
         }
         let list = wanted.by_frame.entry(frame).or_default();
         list.extend(mapping.iter().flat_map(|mapping| mapping.wanted(&row)));
@@ -226,7 +226,7 @@ pub(super) fn compare(
     let family = format!("captures/{protocol}");
     report.family(&family).files += 1;
     let protocol = mapping.and_then(|mapping| mapping.protocol.as_deref()).unwrap_or(protocol);
-    let Wanted { by_frame, left_out, ends, repeated, cut_short } = wanted(mapping, file)?;
+    let Wanted { by_frame, left_out, ends, repeated, not_whole } = wanted(mapping, file)?;
     let mut said: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     let mut others: BTreeMap<u64, &str> = BTreeMap::new();
     let mut spoken: BTreeMap<Ends, BTreeSet<&str>> = BTreeMap::new();
@@ -286,10 +286,10 @@ pub(super) fn compare(
                     let again = repeated.get(&frame).filter(|earlier| read.contains(earlier)).map(|_| "repeated");
                     let desktop = speaks("rdp").then_some("in-rdp");
                     let tunnel = speaks("openvpn").then_some("in-openvpn");
-                    let cut = cut_short.contains(&frame).then_some("cut-short");
+                    let part = not_whole.contains(&frame).then_some("not-whole");
                     let link = place.unread_link.then_some("unread-link");
                     let kind = if mapping.is_some() { "mapped" } else { "unmapped" };
-                    let flags = [Some(kind), read_as, link, again, desktop, tunnel, cut];
+                    let flags = [Some(kind), read_as, link, again, desktop, tunnel, part];
                     case.missing(flags.into_iter().flatten().collect());
                 }
             },
