@@ -16,6 +16,10 @@ struct Bars {
     least_percent: BTreeMap<String, f64>,
     /// Family -> most cases of the judged ones in which something wrong is said, in percent.
     most_wrong_percent: BTreeMap<String, f64>,
+    /// Family -> why it has no bar.
+    not_on_our_list: BTreeMap<String, String>,
+    /// Family -> what is missing where the bar is missed.
+    left_below: BTreeMap<String, String>,
 }
 
 /// The bar of a family: its own, or that of the group before the `/`.
@@ -26,6 +30,7 @@ fn bar(bars: &BTreeMap<String, f64>, family: &str) -> Option<f64> {
 
 /// One bar and how far it was reached.
 struct Verdict {
+    family: String,
     what: String,
     reached: f64,
     bar: f64,
@@ -33,11 +38,16 @@ struct Verdict {
 }
 
 impl Bars {
+    fn least(&self, family: &str) -> Option<f64> {
+        bar(&self.least_percent, family).filter(|_| !self.not_on_our_list.contains_key(family))
+    }
+
     /// Every bar of a family. Where nothing was judged nothing is claimed: the bar is not met, it is not asked.
     fn verdicts(&self, family: &str, tally: &Tally) -> Vec<Verdict> {
         let mut all = Vec::new();
-        if let (Some(bar), Some(reached)) = (bar(&self.least_percent, family), tally.percent()) {
+        if let (Some(bar), Some(reached)) = (self.least(family), tally.percent()) {
             all.push(Verdict {
+                family: family.to_owned(),
                 what: format!("{family}: equal or explained, at least"),
                 reached,
                 bar,
@@ -45,11 +55,23 @@ impl Bars {
             });
         }
         if let (Some(bar), Some(reached)) = (self.most_wrong_percent.get(family).copied(), tally.wrong_percent()) {
-            all.push(Verdict { what: format!("{family}: wrong, at most"), reached, bar, met: reached <= bar });
+            all.push(Verdict {
+                family: family.to_owned(),
+                what: format!("{family}: wrong, at most"),
+                reached,
+                bar,
+                met: reached <= bar,
+            });
         }
         if tally.panics > 0 {
             let reached = tally.panics as f64;
-            all.push(Verdict { what: format!("{family}: crashes and hangs, at most"), reached, bar: 0.0, met: false });
+            all.push(Verdict {
+                family: family.to_owned(),
+                what: format!("{family}: crashes and hangs, at most"),
+                reached,
+                bar: 0.0,
+                met: false,
+            });
         }
         all
     }
@@ -79,7 +101,7 @@ pub(crate) fn print(report: &Report, details: &Path, parts: &Path) -> Result<boo
         let Tally { files, cases, equal, explained, different, not_decoded, unjudged, panics, .. } = tally;
         let own = bars.verdicts(family, tally);
         let percent = tally.percent().map_or_else(|| "-".to_owned(), |percent| format!("{percent:.2}"));
-        let least = bar(&bars.least_percent, family).map_or_else(|| "-".to_owned(), |bar| format!("{bar}"));
+        let least = bars.least(family).map_or_else(|| "-".to_owned(), |bar| format!("{bar}"));
         let mark = if own.iter().all(|verdict| verdict.met) { "" } else { "  below the bar" };
         writeln!(
             out,
@@ -96,10 +118,14 @@ pub(crate) fn print(report: &Report, details: &Path, parts: &Path) -> Result<boo
             writeln!(out, "most {value:>11.2}  {family}: {what} ({place})")?;
         }
     }
+    for (family, why) in bars.not_on_our_list.iter().filter(|(family, _)| report.families.contains_key(*family)) {
+        writeln!(out, "no bar  {family}: {why}")?;
+    }
     writeln!(out)?;
     let (met, missed): (Vec<_>, Vec<_>) = verdicts.iter().partition(|verdict| verdict.met);
-    for Verdict { what, reached, bar, .. } in &missed {
-        writeln!(out, "MISSED  {what} {bar} percent: {reached:.2}")?;
+    for Verdict { family, what, reached, bar, .. } in &missed {
+        let why = bars.left_below.get(family).map_or_else(String::new, |why| format!(" ({why})"));
+        writeln!(out, "MISSED  {what} {bar} percent: {reached:.2}{why}")?;
     }
     writeln!(out, "{} bars met, {} missed", met.len(), missed.len())?;
     writeln!(out, "every difference: {}   by attribute and field: {}", details.display(), parts.display())?;

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::Place;
 use super::rows::plain;
 use crate::corpus::cases;
-use crate::program::Program;
+use crate::program::{Program, Row};
 use crate::verdict::{Case, Report};
 
 pub(super) const FAMILY: &str = "captures/facts";
@@ -44,6 +44,8 @@ struct Mapping {
     methods: Vec<String>,
     #[serde(default)]
     form: Form,
+    /// Field of a message that holds it as well.
+    message: Option<String>,
 }
 
 /// How two values are compared.
@@ -66,6 +68,8 @@ enum Form {
     Minor,
     /// One entry of ours at commas or blanks.
     Entry,
+    /// Ours is what follows the second dash: the software of a version line of SSH (RFC 4253, 4.2).
+    Software,
 }
 
 impl Facts {
@@ -109,6 +113,7 @@ impl Form {
             Self::Netbios => is_text(truth.rsplit_once('<').map_or(truth, |(name, _)| name), ours),
             Self::Major => number(truth).is_some_and(|want| part(0) == Some(want)),
             Self::Minor => number(truth).is_some_and(|want| part(1) == Some(want)),
+            Self::Software => truth.splitn(3, '-').nth(2).is_some_and(|software| is_text(software, ours)),
             Self::Entry => ours.split([',', ' ']).any(|entry| is_text(truth, entry)),
         }
     }
@@ -245,7 +250,21 @@ fn asked(tables: &Facts, assets: &[&Value], fact: &Fact, place: &Place<'_>) -> C
     if mapping.is_some() && assets.iter().flat_map(|asset| held(asset)).any(|value| fits(&value)) {
         flags.push("elsewhere");
     }
-    if matches!(want.as_str(), "0.0.0.0" | "::" | "NULL" | "") {
+    if told_in_message(mapping, fact, &want, place.rows) {
+        flags.push("in-message");
+    }
+    if is_at_quic_hello(fact, place.rows) {
+        flags.push("in-quic");
+    }
+    // such frames have no address of the network layer of their own: one that is there is a tunnel's
+    let is_tunneled = matches!(fact.proto.as_str(), "cdp" | "lldp" | "stp") && fact.host.is_some();
+    if is_tunneled && flags.contains(&"elsewhere") {
+        flags.push("in-tunnel");
+    }
+    if want.ends_with(':') {
+        flags.push("ends-in-colon");
+    }
+    if matches!(want.trim(), "0.0.0.0" | "::" | "NULL" | "<MISSING>" | "") {
         flags.push("says-none");
     }
     if fact.host.as_ref().is_none_or(String::is_empty) {
@@ -267,6 +286,24 @@ fn asked(tables: &Facts, assets: &[&Value], fact: &Fact, place: &Place<'_>) -> C
     }
     case.missing(flags);
     case
+}
+
+/// Whether a message from the device holds the value.
+fn told_in_message(mapping: Option<&Mapping>, fact: &Fact, want: &str, rows: &[Row]) -> bool {
+    let Some(name) = mapping.and_then(|mapping| mapping.message.as_ref()) else { return false };
+    let is_from = |row: &&Row| {
+        let source = row.value["src"].as_str().unwrap_or_default();
+        // an address stands alone, with a port behind it, or in brackets
+        let host = source.rsplit_once(':').map_or(source, |(host, _)| host).trim_matches(['[', ']']);
+        fact.address().is_some_and(|address| address == source || address == host)
+    };
+    rows.iter().filter(is_from).filter_map(|row| row.field(name)).any(|value| is_text(want, &plain(value)))
+}
+
+/// Whether the frame is told as a hello inside QUIC, with its fingerprint.
+fn is_at_quic_hello(fact: &Fact, rows: &[Row]) -> bool {
+    let at = fact.frame.as_u64();
+    rows.iter().any(|row| row.protocol == "quic" && Some(row.frame) == at && row.field("ja4").is_some())
 }
 
 impl Mapping {

@@ -65,7 +65,7 @@ struct Label {
 }
 
 /// The two ends of a flow as `decode` prints them.
-fn end(ip: &str, port: u64) -> String {
+pub(super) fn end(ip: &str, port: u64) -> String {
     match (ip.contains(':'), port) {
         (_, 0) => ip.to_owned(),
         (true, _) => format!("[{ip}]:{port}"),

@@ -16,7 +16,7 @@ use self::facts::Facts;
 use self::labels::Labels;
 use self::rows::Mappings;
 use crate::corpus::{ManifestRow, manifest};
-use crate::program::Program;
+use crate::program::{Program, Row};
 use crate::verdict::Report;
 
 /// Tables that say what the names of the independent decoders mean here.
@@ -31,6 +31,8 @@ struct Place<'a> {
     name: &'a str,
     /// Its link layer is one that is not read: nothing in it can be equal.
     unread_link: bool,
+    /// All messages in it, where facts ask for them.
+    rows: &'a [Row],
     /// It is one of those whose bytes were damaged on purpose.
     damaged: bool,
 }
@@ -43,7 +45,7 @@ fn place(row: &ManifestRow) -> Place<'_> {
     let numbers = links.split(',').filter_map(|number| number.trim().parse::<u32>().ok());
     let unread_link = numbers.clone().next().is_some() && numbers.clone().all(|link| !READ_LINKS.contains(&link));
     let damaged = row.get("category").is_some_and(|category| category.starts_with("malformed"));
-    Place { name: row.get("file").map_or("", String::as_str), unread_link, damaged }
+    Place { name: row.get("file").map_or("", String::as_str), unread_link, damaged, rows: &[] }
 }
 
 /// Compares every capture below `folder`.
@@ -102,7 +104,8 @@ fn capture(
         }
     }
     if let Some((_, file)) = expected.iter().find(|(kind, _)| kind == "facts").filter(|_| wants(facts::FAMILY)) {
-        facts::compare(program, &tables.facts, path, file, &place, report)?;
+        let (rows, _) = program.decode("auto", path)?;
+        facts::compare(program, &tables.facts, path, file, &Place { rows: &rows, ..place }, report)?;
     }
     Ok(())
 }

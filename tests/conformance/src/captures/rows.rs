@@ -8,12 +8,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Place;
+use super::labels::end;
 use crate::corpus::cases;
 use crate::program::Row;
 use crate::verdict::{Case, Report};
 
 /// Where a packet is missing, a message may show some frames later: the reassembler waits before it goes on.
 const LATE: u64 = 40;
+/// What a frame of a carrier should show.
+const CARRIED: &str = "carried=1";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,8 +42,13 @@ pub(super) struct Mapping {
     name: String,
     /// Our name of the protocol, when it is another.
     protocol: Option<String>,
+    /// Protocols that it carries, where it is a carrier only: a frame is equal when a message of one of them stands in it.
+    #[serde(default)]
+    carries: Vec<String>,
     /// Rows without this field are not judged.
     needs: Option<String>,
+    /// Every whole message has this field: a row without it is of a form that is not read, or of a damaged message.
+    whole: Option<String>,
     /// Rows with such a field are not judged; `*` is any value.
     #[serde(default)]
     leave_out: BTreeMap<String, String>,
@@ -134,15 +142,41 @@ impl Field {
     }
 }
 
+impl Mapping {
+    /// What a row asks for.
+    fn wanted(&self, row: &Value) -> Vec<String> {
+        if !self.carries.is_empty() {
+            return vec![CARRIED.to_owned()];
+        }
+        self.field.iter().flat_map(|field| field.wanted(row)).collect()
+    }
+}
+
+/// Two ends of a conversation as `decode` prints them.
+type Ends = (String, String);
+
 /// What frames should say, by the truth.
 struct Wanted {
+    /// The ends of what the frame holds.
+    ends: BTreeMap<u64, Ends>,
+    /// Frames that say what an earlier one says, between the same ends and at the very same time; and that one.
+    repeated: BTreeMap<u64, u64>,
+    /// Frames whose row lacks what makes a message.
+    not_whole: BTreeSet<u64>,
     by_frame: BTreeMap<u64, Vec<String>>,
     /// Frames of which nothing is asked.
     left_out: BTreeSet<u64>,
 }
 
 fn wanted(mapping: Option<&Mapping>, file: &Path) -> Result<Wanted> {
-    let mut wanted = Wanted { by_frame: BTreeMap::new(), left_out: BTreeSet::new() };
+    let mut wanted = Wanted {
+        ends: BTreeMap::new(),
+        repeated: BTreeMap::new(),
+        not_whole: BTreeSet::new(),
+        by_frame: BTreeMap::new(),
+        left_out: BTreeSet::new(),
+    };
+    let mut known: BTreeMap<(Ends, String), Vec<u64>> = BTreeMap::new();
     for row in cases::<Value>(file)? {
         let frame = row["frame"].as_u64().unwrap_or(0);
         let lacks = mapping.and_then(|mapping| mapping.needs.as_ref()).is_some_and(|needs| row.get(needs).is_none());
@@ -155,9 +189,26 @@ fn wanted(mapping: Option<&Mapping>, file: &Path) -> Result<Wanted> {
             wanted.left_out.insert(frame);
             continue;
         }
+        let side = |ip: &str, port: &str| row[ip].as_str().map(|ip| end(ip, row[port].as_u64().unwrap_or(0)));
+        if let (Some(from), Some(to)) = (side("src", "sport"), side("dst", "dport")) {
+            known.entry(((from.clone(), to.clone()), row["t"].to_string())).or_default().push(frame);
+            wanted.ends.insert(frame, (from, to));
+        }
+        if mapping.and_then(|mapping| mapping.whole.as_ref()).is_some_and(|whole| row.get(whole).is_none()) {
+            wanted.not_whole.insert(frame);
+        }
         let list = wanted.by_frame.entry(frame).or_default();
-        list.extend(mapping.iter().flat_map(|mapping| &mapping.field).flat_map(|field| field.wanted(&row)));
+        list.extend(mapping.iter().flat_map(|mapping| mapping.wanted(&row)));
         list.sort();
+    }
+    for frames in known.values() {
+        for (at, frame) in frames.iter().enumerate() {
+            let says = |frame: &u64| wanted.by_frame.get(frame).filter(|want| !want.is_empty());
+            let is_same = |earlier: &u64| earlier != frame && says(earlier).is_some() && says(earlier) == says(frame);
+            if let Some(earlier) = frames.iter().take(at).find(|earlier| is_same(earlier)) {
+                wanted.repeated.insert(*frame, *earlier);
+            }
+        }
     }
     Ok(wanted)
 }
@@ -175,11 +226,18 @@ pub(super) fn compare(
     let family = format!("captures/{protocol}");
     report.family(&family).files += 1;
     let protocol = mapping.and_then(|mapping| mapping.protocol.as_deref()).unwrap_or(protocol);
-    let Wanted { by_frame, left_out } = wanted(mapping, file)?;
+    let Wanted { by_frame, left_out, ends, repeated, not_whole } = wanted(mapping, file)?;
     let mut said: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     let mut others: BTreeMap<u64, &str> = BTreeMap::new();
+    let mut spoken: BTreeMap<Ends, BTreeSet<&str>> = BTreeMap::new();
     for row in rows {
-        if row.protocol == protocol {
+        let side = |name: &str| row.value[name].as_str().unwrap_or_default().to_owned();
+        for ends in [(side("src"), side("dst")), (side("dst"), side("src"))] {
+            spoken.entry(ends).or_default().insert(&row.protocol);
+        }
+        if mapping.is_some_and(|mapping| mapping.carries.contains(&row.protocol)) {
+            said.insert(row.frame, vec![CARRIED.to_owned()]);
+        } else if row.protocol == protocol {
             let list = said.entry(row.frame).or_default();
             list.extend(mapping.iter().flat_map(|mapping| &mapping.field).flat_map(|field| field.said(row)));
             list.sort();
@@ -190,6 +248,7 @@ pub(super) fn compare(
     // frames that are equal as they stand are settled first, so that a late one does not take their message
     let (settled, open): (BTreeMap<_, _>, BTreeMap<_, _>) =
         by_frame.into_iter().partition(|(frame, want)| said.get(frame) == Some(want));
+    let read: BTreeSet<u64> = settled.keys().copied().collect();
     for (frame, want) in settled {
         said.remove(&frame);
         let mut case = Case::new(&family, format!("{name} frame {frame}"), "");
@@ -215,12 +274,22 @@ pub(super) fn compare(
                 // of a frame with none of the compared fields (what is encrypted, say) nothing can be asked
                 None if mapping.is_some() && want.is_empty() => {}
                 None => {
-                    let read_as = others.get(&frame).map(|name| {
+                    let read_as = others.get(&frame).map(|name| match *name {
                         // what tshark shows of the packet that an ICMP error quotes
-                        if name.starts_with("icmp") { "in-icmp" } else { "other-protocol" }
+                        name if name.starts_with("icmp") => "in-icmp",
+                        "carp" => "read-as-carp",
+                        _ => "other-protocol",
                     });
+                    let speaks = |name: &str| {
+                        ends.get(&frame).and_then(|ends| spoken.get(ends)).is_some_and(|names| names.contains(name))
+                    };
+                    let again = repeated.get(&frame).filter(|earlier| read.contains(earlier)).map(|_| "repeated");
+                    let desktop = speaks("rdp").then_some("in-rdp");
+                    let tunnel = speaks("openvpn").then_some("in-openvpn");
+                    let part = not_whole.contains(&frame).then_some("not-whole");
                     let link = place.unread_link.then_some("unread-link");
-                    let flags = [Some(if mapping.is_some() { "mapped" } else { "unmapped" }), read_as, link];
+                    let kind = if mapping.is_some() { "mapped" } else { "unmapped" };
+                    let flags = [Some(kind), read_as, link, again, desktop, tunnel, part];
                     case.missing(flags.into_iter().flatten().collect());
                 }
             },
