@@ -37,7 +37,7 @@ pub struct Row {
     occasion_began: CaptureTime,
     /// Bits of the ship states it was seen in.
     states: u8,
-    /// Uses by day (days since 1970), the latest [`DAYS`] days.
+    /// Uses by day (days since 1970), the latest `DAYS` days.
     pub days: Vec<(i32, u64)>,
     /// Registers touched: first and last, sorted, apart.
     pub blocks: Vec<(u16, u16)>,
