@@ -183,6 +183,12 @@ impl Bench {
         self.rules.policy_changed(Some(policy), &seen, &self.directory);
     }
 
+    /// Word of a change to the policy, which itself stays as it is.
+    pub(crate) fn policy_seen(&mut self, author: Option<&str>, refused: Option<&str>) {
+        let seen = crate::seen::PolicySeen { at: self.now, file: "test.toml", hash: "", author, refused };
+        self.rules.policy_changed(None, &seen, &self.directory);
+    }
+
     /// What would be told if what is watched were enforced.
     pub(crate) fn would_alert(&self) -> Vec<crate::WouldAlert> {
         self.rules.findings().would_alert().collect()

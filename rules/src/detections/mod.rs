@@ -53,6 +53,7 @@ mod dw_7005_8002_names;
 mod dw_8001_8003_outflow;
 mod dw_9001_blind;
 mod dw_9002_one_sided;
+mod dw_9004_changed;
 mod dw_9006_blind_spot;
 mod of_talker;
 pub(crate) mod remembered;
@@ -119,6 +120,7 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::<dw_5015_lost::Lost>::default(),
         Box::<dw_9001_blind::Blind>::default(),
         Box::<dw_9002_one_sided::OneSided>::default(),
+        Box::<dw_9004_changed::Changed>::default(),
         Box::<dw_9006_blind_spot::BlindSpot>::default(),
         Box::<dw_1005_silent::Silent>::default(),
         Box::<dw_1008_6003_weak::Weak>::default(),
