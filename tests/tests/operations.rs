@@ -1,13 +1,13 @@
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a test stops at what it did not expect, and says what it skipped"
-)]
 //! Operations that change something, in the captures that are known to hold them: verb, object, the one they are addressed to, and how often.
 //!
 //! One table a protocol. Numbers and addresses are those of an independent decoder (tshark 4.0) or, where it has none (UMAS, TwinCAT discovery,
 //! MELSEC), counted by hand in the bytes; verbs and objects come from the specification. The captures are no part of the project: without them
 //! the test says that it skipped.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test stops at what it did not expect, and says what it skipped"
+)]
 
 use std::collections::BTreeMap;
 use std::path::Path;

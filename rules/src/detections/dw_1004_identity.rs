@@ -1,7 +1,7 @@
 //! DW-1004: what a device says of itself has changed: maker, model, firmware, hardware or serial number.
 //!
-//! Compared by device, unit behind it, way of telling and port, so that two web servers of one box are no change. A new value must be told twice;
-//! values that stood side by side before are all known. An open window of kind `upgrade` explains it.
+//! Compared by device, unit behind it, way of telling and port, so that two web servers of one box are no change. A new value must be told twice,
+//! unless the device was asked who it is; values that stood side by side before are all known. An open window of kind `upgrade` explains it.
 
 use dogwatch_model::{Act, Attribute, CaptureTime, Event, Fact, FactValue, Subject};
 
@@ -13,6 +13,8 @@ use crate::text::bounded;
 
 /// How sure a fact must be to count: banners and explicit identity, no guesses.
 const SURE: u8 = 60;
+/// How sure a fact is when the device was asked who it is.
+const EXPLICIT: u8 = 85;
 /// Values known of one attribute of one device.
 const VALUES: usize = 4;
 /// Longest value kept, characters.
@@ -101,7 +103,9 @@ impl IdentityChanged {
             }
             return;
         }
-        if told.candidate.as_deref() != Some(value.as_str()) {
+        // an identity protocol is read whole and told once for each connection; a banner may be a fluke
+        let is_explicit = fact.confidence >= EXPLICIT;
+        if !is_explicit && told.candidate.as_deref() != Some(value.as_str()) {
             told.candidate = Some(value);
             return;
         }
@@ -176,6 +180,10 @@ mod tests {
     use dogwatch_model::{Speaker, Transport};
 
     fn told(values: &[(f64, &str)]) -> usize {
+        told_with(60, values)
+    }
+
+    fn told_with(confidence: u8, values: &[(f64, &str)]) -> usize {
         let mut bench = Bench::new(Some(SHIP), Box::<IdentityChanged>::default());
         bench.at(0.0);
         for (second, value) in values {
@@ -184,7 +192,7 @@ mod tests {
                 about: Subject::Speaker,
                 attribute: Attribute::FirmwareVersion,
                 value: FactValue::Text(value),
-                confidence: 90,
+                confidence,
                 method: "modbus.fc43_14",
             };
             let flow = flow("10.0.2.21", "10.0.2.10", 40_000, Transport::Tcp);
@@ -197,6 +205,11 @@ mod tests {
     fn a_new_version_told_twice() {
         assert_eq!(told(&[(5.0, "2.1"), (200.0, "2.1"), (300.0, "3.0"), (400.0, "3.0"), (500.0, "3.0")]), 1);
         assert_eq!(told(&[(5.0, "2.1"), (300.0, "3.0"), (400.0, "2.1"), (500.0, "3.0")]), 0, "never twice running");
+    }
+
+    #[test]
+    fn a_device_that_was_asked_is_believed_at_once() {
+        assert_eq!(told_with(90, &[(5.0, "2.1"), (300.0, "3.0")]), 1);
     }
 
     #[test]

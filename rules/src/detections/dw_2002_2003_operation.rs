@@ -1,7 +1,8 @@
 //! DW-2002, DW-2003 and their neighbours DW-2006, DW-2008, DW-2010, DW-4004: the two may talk, but not do this, or not as often. The judge of the
-//! policy says which field of the nearest line failed; that field decides on the detection. A rate is overrun when it is for two periods running.
+//! policy says which field of the nearest line failed; that field decides on the detection. A rate is overrun when it is for two periods running, or by two
+//! periods' worth of operations.
 
-use dogwatch_model::{Act, Event, FieldValue, FieldVisitor, Mac, Object, Severity, Verb};
+use dogwatch_model::{Act, CaptureTime, Event, FieldValue, FieldVisitor, Mac, Object, Severity, Verb};
 
 use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
@@ -46,9 +47,16 @@ const PERIODS: u64 = 2;
 /// Pairs whose rate is watched.
 const REMEMBERED: usize = 8_192;
 
+/// A rate, and how many operations went past it in this overrun.
+struct Watched {
+    meter: RateMeter,
+    excess: u64,
+    last: CaptureTime,
+}
+
 /// See the file's head. What was told is known by the table of findings; only rates need counting.
 pub(super) struct Operation {
-    rates: Remembered<(LineIx, Identity, Identity), RateMeter>,
+    rates: Remembered<(LineIx, Identity, Identity), Watched>,
 }
 
 impl Default for Operation {
@@ -118,11 +126,17 @@ impl Operation {
             return;
         }
         let pair = (index, from.identity(), to.identity());
-        let meter = self.rates.touch_or(pair, event.at, || RateMeter::new(rate, BURST));
-        if meter.rate() != rate {
-            *meter = RateMeter::new(rate, BURST);
+        let new = || Watched { meter: RateMeter::new(rate, BURST), excess: 0, last: event.at };
+        let watched = self.rates.touch_or(pair, event.at, new);
+        if watched.meter.rate() != rate {
+            *watched = new();
         }
-        if meter.take(event.at, 1).is_none_or(|periods| periods < PERIODS) {
+        let Some(periods) = watched.meter.take(event.at, 1) else { return };
+        // an overrun that paused for a period is over
+        let is_new = event.at.since(watched.last) > rate.period;
+        watched.excess = if is_new { 1 } else { watched.excess.saturating_add(1) };
+        watched.last = event.at;
+        if periods < PERIODS && watched.excess < rate.amount.saturating_mul(PERIODS) {
             return;
         }
         let (who, whom) = (cx.call(from), cx.call(to));

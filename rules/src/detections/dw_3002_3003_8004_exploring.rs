@@ -18,6 +18,8 @@ const WINDOW: Duration = Duration::from_secs(120);
 const UNITS: usize = 6;
 const FUNCTIONS: usize = 6;
 const REFUSALS: usize = 10;
+/// Modbus exceptions that say "there is no such thing": function, address, unit behind a gateway (MODBUS V1.1b3, clause 7).
+const TRIED_OUT: [u64; 3] = [1, 2, 11];
 /// Hosts asked for their identity within the window.
 const IDENTIFIED: usize = 2;
 /// Registers taken within ten minutes by a new client that are a copy of the controller (catalogue: `regs`).
@@ -184,6 +186,10 @@ impl Exploring {
     }
 
     fn refused(&mut self, event: &Event<'_>, client: &Party, server: &Party, object: Object<'_>, cx: &mut Context<'_>) {
+        // a controller that is busy or still works on it (Modbus exceptions 5 and 6) was asked for something it has
+        if matches!(number_of(event, &["exception_code"]), code if code != 0 && !TRIED_OUT.contains(&code)) {
+            return;
+        }
         let unit = unit_of(object);
         let known = (client.identity(), server.identity(), unit);
         if cx.is_learning(event.at, client, server) {
@@ -339,11 +345,16 @@ const fn unit_of(object: Object<'_>) -> u8 {
 
 /// The number of the function, where the protocol has one; else 0.
 fn function_of(event: &Event<'_>) -> u64 {
-    struct Function(u64);
-    impl FieldVisitor for Function {
+    number_of(event, &["function", "service", "command", "func"])
+}
+
+/// The first number among the decoded fields with one of these names; else 0.
+fn number_of(event: &Event<'_>, names: &'static [&'static str]) -> u64 {
+    struct First(&'static [&'static str], u64);
+    impl FieldVisitor for First {
         fn field(&mut self, name: &str, value: FieldValue<'_>) {
-            if matches!(name, "function" | "service" | "command" | "func") && self.0 == 0 {
-                self.0 = match value {
+            if self.1 == 0 && self.0.contains(&name) {
+                self.1 = match value {
                     FieldValue::Unsigned(number) | FieldValue::Coded { value: number, .. } => number,
                     _ => 0,
                 };
@@ -353,9 +364,9 @@ fn function_of(event: &Event<'_>) -> u64 {
         fn open_group(&mut self, _name: &str) {}
         fn close(&mut self) {}
     }
-    let mut function = Function(0);
-    event.message.fields.visit(&mut function);
-    function.0
+    let mut first = First(names, 0);
+    event.message.fields.visit(&mut first);
+    first.1
 }
 
 #[cfg(test)]

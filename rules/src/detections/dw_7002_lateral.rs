@@ -84,9 +84,8 @@ impl Detector for Lateral {
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {
-        let is_windows =
-            AppName::of_protocol(event.message.protocol) == Some(AppName::Smb) || event.message.protocol == "dcerpc";
-        if !is_windows {
+        // the policy counts the remote calls of Windows as file sharing: they go through its pipes
+        if AppName::of_protocol(event.message.protocol) != Some(AppName::Smb) {
             return;
         }
         for act in event.message.acts {

@@ -20,6 +20,8 @@ const UNSEEN_SHARE: f64 = 0.01;
 const WINDOW: Duration = Duration::from_secs(60);
 /// Silence of an interface or zone that is not normal.
 const SILENT: Duration = Duration::from_secs(120);
+/// Times its own longest pause that a zone must be silent.
+const HABIT: u32 = 4;
 /// How long something must have talked before its silence means anything.
 const WAS_BUSY: Duration = Duration::from_secs(120);
 /// Bytes below which a share says nothing.
@@ -52,7 +54,27 @@ struct ZoneTalk {
     first: CaptureTime,
     last: CaptureTime,
     packets: u64,
+    /// The two longest pauses so far: the second one is habit, the first one may be chance.
+    pauses: [Duration; 2],
     told: bool,
+}
+
+impl ZoneTalk {
+    fn heard(&mut self, at: CaptureTime) {
+        let pause = at.since(self.last);
+        let [longest, second] = self.pauses;
+        if pause > longest {
+            self.pauses = [pause, longest];
+        } else if pause > second {
+            self.pauses = [longest, pause];
+        }
+        self.last = self.last.max(at);
+    }
+
+    /// The silence that is not normal for this zone.
+    fn limit(&self) -> Duration {
+        SILENT.max(self.pauses[1] * HABIT)
+    }
 }
 
 /// See the file's head.
@@ -81,8 +103,14 @@ impl Detector for Blind {
             self.zones.resize(index.saturating_add(1), None);
         }
         let Some(slot) = self.zones.get_mut(index) else { return };
-        let talk = slot.get_or_insert(ZoneTalk { first: seen.at, last: seen.at, packets: 0, told: false });
-        talk.last = talk.last.max(seen.at);
+        let talk = slot.get_or_insert(ZoneTalk {
+            first: seen.at,
+            last: seen.at,
+            packets: 0,
+            pauses: [Duration::ZERO; 2],
+            told: false,
+        });
+        talk.heard(seen.at);
         talk.packets = talk.packets.saturating_add(seen.packets);
         talk.told = false;
     }
@@ -147,7 +175,7 @@ impl Detector for Blind {
             // a zone of a few packets a minute may be quiet; one that was always talking may not
             let was_busy =
                 talk.last.since(talk.first) >= WAS_BUSY && talk.packets >= talk.last.since(talk.first).as_secs();
-            let is_silent = at.since(talk.last) >= SILENT;
+            let is_silent = at.since(talk.last) >= talk.limit();
             if !is_silent || !was_busy || talk.told || !alive {
                 continue;
             }
@@ -156,7 +184,8 @@ impl Detector for Blind {
             let Ok(index) = u16::try_from(index) else { continue };
             let zone = ZoneIx(index);
             let Some(plan) = policy.zone(zone) else { continue };
-            if plan.devices != crate::policy::Devices::Fixed {
+            // people switch office computers off; machinery and bridge always talk
+            if plan.devices != crate::policy::Devices::Fixed || plan.class != crate::policy::Class::Ot {
                 continue;
             }
             let minutes = at.since(talk.last).as_secs() / 60;

@@ -1,18 +1,19 @@
 //! DW-9002: the mirror shows only one direction of the connections.
 //!
-//! Judged on TCP connections that go on: over ten minutes more than four in five show packets of one side only.
-
-use std::time::Duration;
+//! Judged on what TCP connections move from one look to the next: over ten minutes more than four in five looks show packets of one side only.
 
 use dogwatch_model::{CaptureTime, Transport};
 
+use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
-use crate::seen::{FlowSeen, FlowStage, Party};
+use crate::seen::{FlowSeen, FlowStage, Identity, Party};
 
-/// Share of connections (catalogue: `ratio`), over what time, and how many sights are needed.
+/// Share of looks (catalogue: `ratio`), over how many minutes, and how many looks are needed.
 const SHARE: f64 = 0.8;
-const WINDOW: Duration = Duration::from_secs(600);
-const SIGHTS: u32 = 20;
+const MINUTES: usize = 10;
+const LOOKS: u32 = 20;
+/// Connections remembered.
+const REMEMBERED: usize = 8_192;
 /// Capture sources told apart; no ship has more mirror ports.
 const SOURCES: usize = 64;
 
@@ -26,15 +27,26 @@ const CARD: Card = Card {
 #[derive(Debug, Clone)]
 struct Source {
     name: String,
-    since: CaptureTime,
-    one_sided: u32,
-    all: u32,
+    /// The minute that is being counted.
+    minute: i64,
+    /// One-sided looks and all looks of the last minutes, the present one last.
+    minutes: [(u32, u32); MINUTES],
 }
 
+/// A connection: both ends and their ports.
+type Connection = (Identity, Identity, u16, u16);
+
 /// See the file's head.
-#[derive(Default)]
 pub(super) struct OneSided {
     sources: Vec<Source>,
+    /// Packets either way at the last look.
+    seen: Remembered<Connection, (u64, u64)>,
+}
+
+impl Default for OneSided {
+    fn default() -> Self {
+        Self { sources: Vec::new(), seen: Remembered::new(REMEMBERED) }
+    }
 }
 
 impl Detector for OneSided {
@@ -48,23 +60,35 @@ impl Detector for OneSided {
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
         let account = seen.account;
+        if seen.stage != FlowStage::Progress || seen.flow.transport != Transport::Tcp {
+            return;
+        }
+        let connection = (seen.from.identity(), seen.to.identity(), seen.flow.src_port, seen.flow.dst_port);
+        let now = (account.sent.packets, account.received.packets);
+        let before = std::mem::replace(self.seen.touch_or(connection, seen.at, || (0, 0)), now);
+        let (sent, received) = (now.0.saturating_sub(before.0), now.1.saturating_sub(before.1));
         // a connection that was tried and never opened is one-sided by nature
-        if seen.stage != FlowStage::Progress
-            || seen.flow.transport != Transport::Tcp
-            || account.sent.packets.saturating_add(account.received.packets) < 4
-        {
+        if sent.saturating_add(received) < 4 {
             return;
         }
-        let is_one_sided = account.sent.packets == 0 || account.received.packets == 0;
         let Some(source) = self.source(cx.source.label, seen.at) else { return };
-        source.all = source.all.saturating_add(1);
-        source.one_sided = source.one_sided.saturating_add(u32::from(is_one_sided));
-        if seen.at.since(source.since) < WINDOW {
-            return;
+        let minute = seen.at.seconds().div_euclid(60);
+        if minute != source.minute {
+            source.minute = minute;
+            source.minutes.rotate_left(1);
+            if let Some(present) = source.minutes.last_mut() {
+                *present = (0, 0);
+            }
         }
-        let (one_sided, all) = (source.one_sided, source.all);
-        (source.since, source.one_sided, source.all) = (seen.at, 0, 0);
-        if all < SIGHTS || f64::from(one_sided) <= SHARE * f64::from(all) {
+        if let Some((one_sided, all)) = source.minutes.last_mut() {
+            *one_sided = one_sided.saturating_add(u32::from(sent == 0 || received == 0));
+            *all = all.saturating_add(1);
+        }
+        let sum =
+            |(a, b): (u32, u32), (one_sided, all): &(u32, u32)| (a.saturating_add(*one_sided), b.saturating_add(*all));
+        let (one_sided, all) = source.minutes.iter().fold((0, 0), sum);
+        let is_whole = source.minutes.iter().all(|(_, all)| *all > 0);
+        if !is_whole || all < LOOKS || f64::from(one_sided) <= SHARE * f64::from(all) {
             return;
         }
         let label = cx.source.label.to_owned();
@@ -82,7 +106,8 @@ impl Detector for OneSided {
 impl OneSided {
     fn source(&mut self, name: &str, at: CaptureTime) -> Option<&mut Source> {
         if !self.sources.iter().any(|source| source.name == name) && self.sources.len() < SOURCES {
-            self.sources.push(Source { name: name.to_owned(), since: at, one_sided: 0, all: 0 });
+            let minute = at.seconds().div_euclid(60);
+            self.sources.push(Source { name: name.to_owned(), minute, minutes: [(0, 0); MINUTES] });
         }
         self.sources.iter_mut().find(|source| source.name == name)
     }
@@ -98,7 +123,8 @@ mod tests {
         let mut bench = Bench::new(None, Box::<OneSided>::default());
         for step in 0..130_u32 {
             bench.at(f64::from(step) * 5.0);
-            let (sent, received) = (Volume { packets: 9, bytes: 900 }, Volume { packets: received, bytes: 0 });
+            let total = |each: u64| Volume { packets: each * u64::from(step + 1), bytes: 0 };
+            let (sent, received) = (total(9), total(received));
             let account = Account { sent, received, ..Account::default() };
             bench.told(&flow("10.0.2.10", "10.0.2.21", 502, Transport::Tcp), None, FlowStage::Progress, 9, account);
         }

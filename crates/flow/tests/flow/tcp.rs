@@ -65,7 +65,7 @@ fn what_waited_behind_a_gap_comes_before_the_reply_and_keeps_its_frame() {
     feed.tcp(By::Client, 111, 901, ACK, b"xb\n");
     feed.tcp(By::Server, 901, 114, ACK, b"xr\n");
     feed.engine.finish(feed.observer);
-    assert_eq!(log.said(), [">xa", ">xb", "<xr"]);
+    assert_eq!(log.said(), [">xa", ">[7]xb", "<xr"]);
     assert_eq!(log.frames, [4, 5, 6]);
 }
 
