@@ -143,7 +143,7 @@ mod tests {
     use crate::industrial::s7comm::S7COMM;
     use crate::support::{Conversation, hex};
     use crate::{Carrier, industrial::s7comm::tests::unit};
-    use dogwatch_model::Direction::ToClient;
+    use dogwatch_model::Direction::{ToClient, ToServer};
 
     fn answer(id: &str, record_len: u16, records: &[Vec<u8>]) -> Vec<String> {
         let mut data = hex(&format!("ff 09 0000 {id} 0000"));
@@ -204,6 +204,8 @@ mod tests {
         second.extend(&all[50..]);
         let mut conversation = Conversation::new(&S7COMM, Carrier::Tcp, 102);
         conversation.send(ToClient, &unit(7, &hex("000112 08 12 84 01 01 5a 01 0000"), &first));
+        // what is lost of the questions does not part the answer
+        conversation.lose(ToServer, 33);
         conversation.send(ToClient, &unit(7, &hex("000112 08 12 84 01 01 5a 00 0000"), &second));
         assert_eq!(conversation.heard.seen[0].acts, ["reply discover system-status-list"]);
         assert_eq!(
@@ -214,6 +216,11 @@ mod tests {
                 "says description=memory card MMC 1 (s7.szl-001c)",
             ]
         );
+        // the second unit alone begins with a text, not with the head of a list
+        conversation.lose(ToClient, 100);
+        conversation.send(ToClient, &unit(7, &hex("000112 08 12 84 01 01 5a 00 0000"), &second));
+        assert_eq!(conversation.heard.seen[2].acts, ["reply discover system-status-list"]);
+        assert!(conversation.heard.seen[2].fields.get("szl_id").is_none());
     }
 
     #[test]

@@ -260,9 +260,12 @@ impl Frames for S7 {
         Ok(())
     }
 
-    fn lost(&mut self, _direction: Direction) {
+    fn lost(&mut self, direction: Direction) {
         self.open.clear();
-        self.list = None;
+        // Lists come from the controller only: what is lost of the questions harms none.
+        if direction == Direction::ToClient {
+            self.list = None;
+        }
     }
 }
 
@@ -388,8 +391,9 @@ impl S7 {
         let kept = self.list.take_if(|_| is_whole && status.is_some_and(|service| !service.more));
         let bytes = kept.as_ref().map_or(pdu.data, |(_, whole)| whole.as_slice());
         let list = status.and_then(|service| identity::StatusList::parse(bytes, service.kind == 8));
-        // A list is told when it is whole.
-        let list = list.filter(|_| status.is_none_or(|service| !service.more));
+        // A list is told when it is whole: a part has a number, and one whose beginning was lost does not begin with a head.
+        let is_part = |service: Userdata| service.more || (service.kind == 8 && service.unit != 0 && kept.is_none());
+        let list = list.filter(|_| !status.is_some_and(is_part));
         let texts = list.as_ref().map(identity::Texts::of);
         let mut acts = Acts::new();
         if let Some(service) = service {
