@@ -23,6 +23,8 @@ const LEARNED_SECONDS: u64 = 24 * 3_600;
 pub struct Settings {
     /// Switches the rules off altogether: for measuring what they cost.
     pub off: bool,
+    /// Nobody will ask what was learned: then nothing is added up for proposals.
+    pub forgets: bool,
 }
 
 /// What the rules did, for the metrics.
@@ -51,7 +53,7 @@ pub struct Rules {
     state: ShipState,
     tracker: StateTracker,
     settles: Option<CaptureTime>,
-    /// `None` while the rules are off.
+    /// `None` while the rules are off, and where nobody will ask for them.
     aggregates: Option<Aggregates>,
     learning: Learning,
     last_tick: Option<CaptureTime>,
@@ -62,7 +64,11 @@ impl Rules {
     /// Every detection of this build, with or without a policy.
     #[must_use]
     pub fn new(policy: Option<Policy>, settings: &Settings) -> Self {
-        Self::with(policy, if settings.off { Vec::new() } else { detections::all() })
+        let mut rules = Self::with(policy, if settings.off { Vec::new() } else { detections::all() });
+        if settings.forgets {
+            rules.aggregates = None;
+        }
+        rules
     }
 
     /// The given detectors, in this order.

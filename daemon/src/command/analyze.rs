@@ -98,7 +98,9 @@ struct Summary {
 /// When a file is no capture, the policy has errors, or the output cannot be written.
 pub fn run(options: &Options, out: &mut dyn Write) -> anyhow::Result<Answer> {
     let policy = options.policy.as_deref().map(|file| load_policy(file, options)).transpose()?;
-    let rules = RuleSettings { off: options.no_rules };
+    // without a policy and a folder to write to, nobody can ask for what was added up
+    let forgets = options.policy.is_none() && options.out.is_none();
+    let rules = RuleSettings { off: options.no_rules, forgets };
     let mut pipeline = Pipeline::new(policy, &rules);
     if let Some(folder) = &options.baseline {
         let unread = pipeline.recall(crate::baseline::read_folder(folder)?);

@@ -72,6 +72,7 @@ pub(super) struct Exploring {
     clients: Remembered<Identity, Vec<New>>,
     /// Pairs and units that refused while learning.
     refusing: Remembered<(Identity, Identity, u8), ()>,
+    hasher: foldhash::fast::FixedState,
 }
 
 impl Default for Exploring {
@@ -81,6 +82,7 @@ impl Default for Exploring {
             pairs: Remembered::new(REMEMBERED),
             clients: Remembered::new(CLIENTS),
             refusing: Remembered::new(REMEMBERED),
+            hasher: foldhash::fast::FixedState::default(),
         }
     }
 }
@@ -151,8 +153,12 @@ impl Exploring {
             Object::Device { unit } => (unit.unwrap_or(0), u32::MAX, 0),
             _ => (0, u32::MAX - 1, 0),
         };
-        // functions without registers are told apart by their number, which only the fields tell
-        let function = if registers == 0 { function_of(event) } else { u64::from(table_number(table_of(object))) };
+        // functions without registers are told apart by the word for them, or, where all are called alike, by their number in the fields
+        let function = match (registers, event.message.kind) {
+            (0, "request") => function_of(event),
+            (0, kind) => std::hash::BuildHasher::hash_one(&self.hasher, kind) >> 40,
+            _ => u64::from(table_number(table_of(object))),
+        };
         let block = if registers == 0 { block.wrapping_sub(u32::try_from(function).unwrap_or(0)) } else { block };
         let (client, server) = (from.identity(), to.identity());
         let asked = (client, server, unit, verb as u8, block);
