@@ -46,6 +46,9 @@ const MISFIT: Card = Card {
 
 type Pair = (Identity, Identity);
 
+/// A connection as one mirror port and one VLAN show it: on the other side of a router the same answers come from the router's card.
+type Sight = (Pair, u16, u64);
+
 /// Things counted within a window.
 #[derive(Debug, Clone, Copy, Default)]
 struct Counter {
@@ -85,7 +88,8 @@ pub(super) struct Conversation {
     breaches: Remembered<Pair, Counter>,
     misfits: Remembered<Pair, Counter>,
     refusals: Remembered<Pair, Refusals>,
-    answers: Remembered<(Pair, u16), Answers>,
+    answers: Remembered<Sight, Answers>,
+    hasher: foldhash::fast::FixedState,
 }
 
 impl Default for Conversation {
@@ -95,6 +99,7 @@ impl Default for Conversation {
             misfits: Remembered::new(REMEMBERED),
             refusals: Remembered::new(REMEMBERED),
             answers: Remembered::new(REMEMBERED),
+            hasher: foldhash::fast::FixedState::default(),
         }
     }
 }
@@ -185,14 +190,16 @@ impl Conversation {
         }
     }
 
+    fn sight(&self, pair: Pair, event: &Event<'_>, cx: &Context<'_>) -> Sight {
+        let place = (cx.source.label, event.flow.vlans);
+        (pair, event.flow.dst_port, std::hash::BuildHasher::hash_one(&self.hasher, place))
+    }
+
     /// An answer: from the card that answered before, or from another one?
     fn answered(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {
         let (pair, mac) = ((from.identity(), to.identity()), event.flow.src_mac);
-        let answers = self.answers.touch_or((pair, event.flow.dst_port), event.at, || Answers {
-            mac,
-            last: event.at,
-            back: event.at,
-        });
+        let sight = self.sight(pair, event, cx);
+        let answers = self.answers.touch_or(sight, event.at, || Answers { mac, last: event.at, back: event.at });
         if event.at.since(answers.last) > RESTART {
             answers.back = event.at;
         }
@@ -211,7 +218,7 @@ impl Conversation {
 
     fn refused(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {
         let pair = (from.identity(), to.identity());
-        let back = self.answers.get(&(pair, event.flow.dst_port)).map(|answers| answers.back);
+        let back = self.answers.get(&self.sight(pair, event, cx)).map(|answers| answers.back);
         let refusals = self.refusals.touch_or(pair, event.at, Refusals::default);
         if event.at.since(refusals.since) > WINDOW || refusals.count == 0 {
             (refusals.since, refusals.count) = (event.at, 0);
@@ -305,6 +312,20 @@ mod tests {
         assert!(bench.ids().is_empty());
         bench.says("modbus", Speaker::Sender, &forged, &[REPLY]);
         assert_eq!(bench.ids(), ["DW-3007"]);
+    }
+
+    #[test]
+    fn the_other_side_of_a_router_shows_the_routers_card() {
+        let mut bench = bench();
+        let near = flow("10.0.2.21", "10.0.1.10", 40_000, Transport::Tcp);
+        let vlans = dogwatch_model::Vlans { outer: Some(10), inner: None };
+        let far = dogwatch_model::Flow { src_mac: Mac([2, 0, 0, 0, 0, 1]), vlans, ..near };
+        bench.at(200.0);
+        for _ in 0..3 {
+            bench.says("modbus", Speaker::Sender, &near, &[REPLY]);
+            bench.says("modbus", Speaker::Sender, &far, &[REPLY]);
+        }
+        assert!(bench.ids().is_empty());
     }
 
     #[test]
