@@ -183,6 +183,11 @@ fn write(path: &Path, link: u32, frames: &[Frame]) -> anyhow::Result<()> {
     Ok(std::fs::write(path, out)?)
 }
 
+/// The plan without its rates: a ship that sails six times as fast as life asks six times as often.
+fn without_rates(plan: &str) -> String {
+    plan.split_inclusive('\n').filter(|line| !line.trim_start().starts_with("rate = ")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,9 +201,4 @@ mod tests {
         let laid = lay_over(lay_over(normal.clone(), &normal, &added), &normal, &altered);
         assert_eq!(laid, vec![frame(1, 1), frame(2, 2), frame(2, 9), frame(3, 7)]);
     }
-}
-
-/// The plan without its rates: a ship that sails six times as fast as life asks six times as often.
-fn without_rates(plan: &str) -> String {
-    plan.split_inclusive('\n').filter(|line| !line.trim_start().starts_with("rate = ")).collect()
 }
