@@ -86,14 +86,15 @@ impl Run {
             Sentences::Plain => Carrier::Plain,
             Sentences::Serial => Carrier::Serial,
         };
-        let crew = (ship.crew)(&Fitting {
+        let fitting = Fitting {
             roster: &roster,
             seed: options.seed,
             start,
             carrier,
             pictures: options.pictures,
             voyage: script.voyage,
-        })?;
+        };
+        let crew = ship::outfit::crew(ship, &fitting)?;
         let scene = Scene {
             ship,
             roster: &roster,
@@ -113,7 +114,7 @@ impl Run {
         policy.push_str(play.policy.as_deref().unwrap_or_default());
         let attacked = Degrader::new(play.faults, options.seed.wrapping_add(1));
         let run = Self {
-            world: World::new(options.seed, start, departure),
+            world: World::new(options.seed, start, departure, ship.engine),
             net: roster.network(),
             crew,
             play,
