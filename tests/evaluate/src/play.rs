@@ -68,12 +68,16 @@ const BUNDLED: usize = 200;
 /// Bytes of the signed bundles that carry `records`, tables defined on the way as for a shore that knows nothing.
 fn bundled(records: Vec<Record>, at: CaptureTime) -> anyhow::Result<usize> {
     let (key, mut tables) = (SigningKey::from_seed(&[7; 32])?, Tables::new(1));
-    let records: Vec<(u64, Record)> = (1..).zip(records).collect();
+    // as they come out of the queue
+    let queued = records.iter().map(|record| Ok(Record::from_bytes(&record.to_bytes()?)?));
+    let records: Vec<(u64, Record)> = (1..).zip(queued.collect::<anyhow::Result<Vec<_>>>()?).collect();
     let created_ms = u64::try_from(at.0 / 1_000_000).unwrap_or_default();
     let meta = Meta { epoch: 1, created_ms, clock: TimeSource::default(), previous: [0; 8] };
     let mut sum = 0;
     for part in records.chunks(BUNDLED) {
-        sum += encode(part, &meta, &mut tables, &key)?.bytes.len();
+        let bundle = encode(part, &meta, &mut tables, &key)?;
+        tables.confirm(&bundle.defined);
+        sum += bundle.bytes.len();
     }
     Ok(sum)
 }
