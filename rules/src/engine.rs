@@ -11,7 +11,7 @@ use crate::findings::FindingTable;
 use crate::learning::{Baseline, Learning};
 use crate::own_ship::{OwnShip, Troubles};
 use crate::policy::{Policy, StateTracker};
-use crate::seen::{FlowSeen, HealthSeen, Party, PolicySeen, Source};
+use crate::seen::{FlowSeen, HealthSeen, IrregularSeen, Party, PolicySeen, Source};
 
 /// How long the ship settles into a state she has changed to (catalogue: `grace.state_change_s`).
 const SETTLES: Duration = Duration::from_secs(900);
@@ -47,6 +47,7 @@ pub struct Rules {
     /// For every mixture of acts (a sum of the bits of [`kinds`]) the detectors that want any of it: each sees an event once, in their order.
     events: Vec<Vec<usize>>,
     healths: Vec<usize>,
+    irregulars: Vec<usize>,
     own_ship: OwnShip,
     troubles: Troubles,
     findings: FindingTable,
@@ -79,6 +80,7 @@ impl Rules {
             all.filter(|(_, detector)| wants(detector.wants())).map(|(index, _)| index).collect()
         };
         let (flows, healths) = (wanting(&|w| w.flows), wanting(&|w| w.health));
+        let irregulars = wanting(&|w| w.irregular);
         let events = (0..=kinds::ALL).map(|seen| wanting(&|w| kinds::wanted(w) & seen != 0)).collect();
         let tracker = StateTracker::new(policy.as_ref().map(|policy| policy.state.clone()).unwrap_or_default());
         let aggregates = (!detectors.is_empty()).then(|| Aggregates::new(policy.as_ref()));
@@ -89,6 +91,7 @@ impl Rules {
             flows,
             events,
             healths,
+            irregulars,
             own_ship: OwnShip::default(),
             troubles: Troubles::default(),
             findings: FindingTable::default(),
@@ -252,6 +255,28 @@ impl Rules {
         {
             let raised = self.findings.take_raised();
             aggregates.event(event, from, to, source, self.policy.as_ref(), self.state, raised);
+        }
+    }
+
+    /// A packet is not as it should be.
+    pub fn irregular(&mut self, seen: &IrregularSeen<'_>, directory: &dyn Directory) {
+        let mut policy_raised = false;
+        for index in &self.irregulars {
+            let Some(detector) = self.detectors.get_mut(*index) else { continue };
+            let mut cx = Context {
+                policy: self.policy.as_ref(),
+                state: self.state,
+                settles: self.settles,
+                learning: self.learning,
+                directory,
+                findings: &mut self.findings,
+                source: seen.source,
+                policy_raised: &mut policy_raised,
+                ship: &self.own_ship,
+                talker: None,
+                troubles: &mut self.troubles,
+            };
+            detector.irregular(seen, &mut cx);
         }
     }
 
