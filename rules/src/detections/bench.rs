@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use dogwatch_model::{
-    Act, Asset, CaptureTime, Event, Fact, FactValue, Finding, Flow, Initiator, Interface, Irregularity, Mac, Message, NoFields,
-    Object, Of, Quantity, SourceId, Speaker, Subject, Transport, Value, Vlans,
+    Act, Asset, CaptureTime, Event, Fact, FactValue, Finding, Flow, Initiator, Interface, Irregularity, Mac, Message,
+    NoFields, Object, Of, Quantity, SourceId, Speaker, Subject, Transport, Value, Vlans,
 };
 
 use crate::detector::{Detector, Directory};

@@ -146,12 +146,10 @@ impl Detector for Blind {
                         ),
                     ));
                 }
-                source.window =
-                    Some((seen.at, seen.frames, seen.dropped, seen.unseen_segments, seen.seen_segments));
+                source.window = Some((seen.at, seen.frames, seen.dropped, seen.unseen_segments, seen.seen_segments));
             }
             None => {
-                source.window =
-                    Some((seen.at, seen.frames, seen.dropped, seen.unseen_segments, seen.seen_segments));
+                source.window = Some((seen.at, seen.frames, seen.dropped, seen.unseen_segments, seen.seen_segments));
             }
             Some(_) => {}
         }

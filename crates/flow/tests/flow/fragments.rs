@@ -251,7 +251,9 @@ fn wrong(link: u32, frames: &[Vec<u8>]) -> Vec<(u64, Irregularity, u16)> {
 #[test]
 fn ordinary_pieces_and_copies_of_them_are_daily_life() {
     let datagram = udp(4000, 4001, &[7; 3_000]);
-    for (link, frames) in [(228, v4_parts(7, &datagram, &[1_480, 2_960])), (229, v6_parts(7, &datagram, &[1_448, 2_896]))] {
+    for (link, frames) in
+        [(228, v4_parts(7, &datagram, &[1_480, 2_960])), (229, v6_parts(7, &datagram, &[1_448, 2_896]))]
+    {
         let doubled: Vec<_> = frames.iter().flat_map(|frame| [frame.clone(), frame.clone()]).collect();
         assert_eq!(wrong(link, &doubled), [], "the last piece may be small");
     }
@@ -278,8 +280,7 @@ fn a_tcp_header_in_two_pieces() {
     // ports 40000 and 502, sequence and acknowledgement numbers, header of 20 bytes, PSH and ACK (RFC 9293, 3.1)
     let mut segment = vec![0x9C, 0x40, 0x01, 0xF6, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x18, 0x20, 0, 0, 0, 0, 0];
     segment.extend_from_slice(&[9; 600]);
-    let frames = [(0, 8), (8, 620)].map(|(from, to)| {
-        ipv4_part(CLIENT, SERVER, 6, 7, u16::try_from(from).unwrap(), to < 620, &segment[from..to])
-    });
+    let frames = [(0, 8), (8, 620)]
+        .map(|(from, to)| ipv4_part(CLIENT, SERVER, 6, 7, u16::try_from(from).unwrap(), to < 620, &segment[from..to]));
     assert_eq!(wrong(228, &frames), [(1, Irregularity::HeaderInPieces, 502)]);
 }
