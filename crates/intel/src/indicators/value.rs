@@ -89,7 +89,7 @@ pub(super) fn normalised(kind: IndicatorKind, text: &str) -> Result<String, &'st
 fn undone(text: &str) -> String {
     let mut text = text.replace("[.]", ".").replace("(.)", ".").replace("[dot]", ".").replace("[:]", ":");
     if text.get(..4).is_some_and(|head| head.eq_ignore_ascii_case("hxxp")) {
-        text.replace_range(..4, "http");
+        text.replace_range(1..3, "tt");
     }
     text
 }
@@ -117,11 +117,9 @@ fn url(text: &str) -> Result<String, &'static str> {
     const WHAT: &str = "not a web address (http:// or https://)";
     let (scheme, rest) = text.split_once("://").ok_or(WHAT)?;
     let scheme = scheme.to_ascii_lowercase();
-    let usual = match scheme.as_str() {
-        "http" => ":80",
-        "https" => ":443",
-        _ => return Err(WHAT),
-    };
+    let schemes = [("http://", ":80"), ("https://", ":443")];
+    let known = schemes.iter().find(|(known, _)| known.strip_suffix("://") == Some(scheme.as_str()));
+    let usual = known.ok_or(WHAT)?.1;
     let rest = rest.split('#').next().unwrap_or_default();
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (host, path) = rest.split_at_checked(end).ok_or(WHAT)?;
