@@ -90,21 +90,31 @@ fn judge(scenario: &Scenario, analysed: &Analysed, table: &mut String) -> Vec<St
     wrong
 }
 
-/// Plays scripts as `shape` would have it and judges each run; attacks last as long as they need to be seen.
+/// Plays scripts on the cargo ship as `shape` would have it and judges each run; attacks last as long as they need to be seen.
 fn judged(scripts: &[&str], seeds: &[u64], shape: impl Fn(&mut Plan)) -> (String, Vec<String>) {
+    judged_on("general-cargo", scripts, seeds, shape)
+}
+
+/// As [`judged`], on any ship; scripts that she cannot play are left out.
+fn judged_on(ship: &str, scripts: &[&str], seeds: &[u64], shape: impl Fn(&mut Plan)) -> (String, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
     let (mut table, mut wrong) = (String::new(), Vec::new());
     for script in dogwatch_sim::scripts().iter().filter(|script| scripts.contains(&script.name)) {
+        if !dogwatch_sim::can_play(ship, script.name).unwrap() {
+            let _ = writeln!(table, "{:<15} not on {ship}", script.name);
+            continue;
+        }
         for &seed in seeds {
             let mut plan = Plan::new(script.name, seed, 1, &folder.path().join(script.name)).unwrap();
             let (needs_s, lead_s) = script.needs_s;
             let attack_s = plan.run.attack_after_s.max(lead_s) + needs_s;
             plan.run.duration_s = if script.attack { attack_s } else { NORMAL_S };
+            plan.run.ship = ship.to_owned();
             shape(&mut plan);
             let scenario = plan.play().unwrap();
             let analysed = analyse(&scenario.captures, Some(policy(&scenario.policy).unwrap())).unwrap();
             let found = judge(&scenario, &analysed, &mut table);
-            wrong.extend(found.into_iter().map(|what| format!("{}, seed {seed}: {what}", script.name)));
+            wrong.extend(found.into_iter().map(|what| format!("{ship}, {}, seed {seed}: {what}", script.name)));
             let count = analysed.findings().len();
             let _ = writeln!(table, "{:<15} seed {seed:<3} {count} finding(s) in all", script.name);
         }
@@ -115,11 +125,59 @@ fn judged(scripts: &[&str], seeds: &[u64], shape: impl Fn(&mut Plan)) -> (String
 #[test]
 fn attacks_are_found_and_normal_life_is_quiet() {
     // what takes hours to be seen is left to `make evaluate`
-    let scripts = dogwatch_sim::scripts().into_iter().filter(|script| script.needs_s.0 < 3_600);
-    let scripts: Vec<&str> = scripts.map(|script| script.name).collect();
+    let scripts = short_scripts();
     assert!(SAMPLE.iter().all(|name| scripts.contains(name)));
     let (table, wrong) = judged(&scripts, &[7], |_| {});
     println!("{table}");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Scripts that do not take hours.
+fn short_scripts() -> Vec<&'static str> {
+    dogwatch_sim::scripts().into_iter().filter(|script| script.needs_s.0 < 3_600).map(|script| script.name).collect()
+}
+
+#[test]
+fn attacks_on_the_lng_carrier_are_found_on_her_trunk_mirror() {
+    let (table, wrong) = judged_on("lng-carrier", &short_scripts(), &[7], |plan| plan.run.vlan = true);
+    println!("{table}");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn attacks_on_the_cruise_ship_are_found_on_her_trunk_mirror() {
+    let (table, wrong) = judged_on("cruise-ship", &short_scripts(), &[7], |plan| plan.run.vlan = true);
+    println!("{table}");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// What every normal script does fits the ship's own plan: nothing of the families that judge zones and sentences, nothing of severity high.
+#[test]
+fn normal_life_of_every_ship_fits_her_plan() {
+    let mut wrong = Vec::new();
+    let folder = tempfile::tempdir().unwrap();
+    for (ship, ..) in dogwatch_sim::ships() {
+        for script in dogwatch_sim::scripts().iter().filter(|script| !script.attack) {
+            if !dogwatch_sim::can_play(ship, script.name).unwrap() {
+                continue;
+            }
+            for vlan in [false, true] {
+                let mut plan = Plan::new(script.name, 51, 31, folder.path()).unwrap();
+                (plan.run.ship, plan.run.vlan, plan.run.pictures) = (ship.to_owned(), vlan, false);
+                let scenario = plan.play().unwrap();
+                let analysed = analyse(&scenario.captures, Some(policy(&scenario.policy).unwrap())).unwrap();
+                for finding in analysed.findings() {
+                    let is_of_plan = ["DW-2", "DW-301"].iter().any(|family| finding.rule_id.starts_with(family));
+                    if is_of_plan || finding.severity >= Severity::High {
+                        wrong.push(format!(
+                            "{ship} {} vlan={vlan}: {} {}",
+                            script.name, finding.rule_id, finding.summary
+                        ));
+                    }
+                }
+            }
+        }
+    }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 

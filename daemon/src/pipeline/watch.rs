@@ -67,6 +67,15 @@ struct FlowState {
     is_twin: bool,
 }
 
+/// Whether a packet comes from the side that its flow is seen from. Addresses and ports tell; a card does only where they are the same on
+/// both sides, because it changes when a standby takes over an address or a packet comes another way.
+fn is_same_side(seen: &Flow, kept: &Flow) -> bool {
+    if (kept.src_port, kept.src) == (kept.dst_port, kept.dst) {
+        return seen.src_mac == kept.src_mac;
+    }
+    (seen.src_port, seen.src) == (kept.src_port, kept.src)
+}
+
 /// What the two sights of a routed flow have in common: the capture source and the ends, in an order of their own.
 type Routed = (SourceId, Transport, (Option<IpAddr>, u16), (Option<IpAddr>, u16));
 
@@ -293,8 +302,7 @@ impl Watch {
     /// Takes the flow as it is seen now; turns the two ends when the other side turns out to have opened it.
     fn reorient(&mut self, id: FlowId, flow: &Flow) {
         let Some(before) = self.flows.get(id.slot()).and_then(Option::as_ref) else { return };
-        let is_turned =
-            (before.flow.src, before.flow.src_port, before.flow.src_mac) != (flow.src, flow.src_port, flow.src_mac);
+        let is_turned = !is_same_side(flow, &before.flow);
         if !is_turned && before.flow.initiator == flow.initiator {
             return;
         }
@@ -424,8 +432,7 @@ impl Observer for Watch {
         let Some(state) = self.flows.get_mut(id.slot()).and_then(Option::as_mut) else { return };
         state.is_answered = true;
         // the answer comes from the side the flow is not seen from, unless it was turned meanwhile
-        let is_forward =
-            (flow.src, flow.src_port, flow.src_mac) == (state.flow.src, state.flow.src_port, state.flow.src_mac);
+        let is_forward = is_same_side(flow, &state.flow);
         let end = if is_forward { &mut state.a } else { &mut state.b };
         end.row = row;
         // a cooked capture names the card of the sender only: whose the other end is shows when it answers
@@ -486,8 +493,7 @@ impl Observer for Watch {
             return;
         };
         messages.count(event.message.protocol, &mut state.count_hint);
-        let is_forward = (event.flow.src_port, event.flow.src, event.flow.src_mac)
-            == (state.flow.src_port, state.flow.src, state.flow.src_mac);
+        let is_forward = is_same_side(event.flow, &state.flow);
         let (sender, to) = if is_forward { (&state.a, &state.b) } else { (&state.b, &state.a) };
         let source = source_of(sources, selectors, event.flow);
         let speaker = event.message.speaker;

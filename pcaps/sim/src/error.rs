@@ -67,6 +67,14 @@ pub enum SimError {
         /// What was needed.
         voyage: String,
     },
+    /// The ship has nothing for a script to aim at.
+    #[error("the ship {ship} has no {what}")]
+    NotAboard {
+        /// The ship.
+        ship: &'static str,
+        /// What was needed.
+        what: &'static str,
+    },
     /// The ship's data names a host that it does not have.
     #[error("the ship has no host `{0}`")]
     NoHost(String),

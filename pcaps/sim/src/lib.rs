@@ -31,6 +31,33 @@ pub fn ships() -> Vec<(&'static str, &'static str, &'static str)> {
     ship::SHIPS.iter().map(|ship| (ship.id, ship.alias, ship.what)).collect()
 }
 
+/// Whether a ship has what a script needs: its hosts, a voyage, something to aim at.
+///
+/// # Errors
+/// When there is no such ship or script.
+pub fn can_play(ship: &str, script: &str) -> Result<bool, SimError> {
+    let needs = script::find(script)?;
+    let attack_after_s = 600;
+    let options = RunOptions {
+        ship: ship.to_owned(),
+        script: script.to_owned(),
+        seed: 1,
+        start: dogwatch_model::CaptureTime::from_parts(1_799_568_000, 0),
+        duration_s: attack_after_s + needs.lead_s as u32 + needs.needs_s as u32,
+        attack_after_s,
+        parameters: std::collections::BTreeMap::new(),
+        sentences: Sentences::default(),
+        pictures: false,
+        vlan: false,
+        faults: Faults::default(),
+    };
+    match run::Run::new(&options, false) {
+        Ok(_) => Ok(true),
+        Err(SimError::NotAboard { .. } | SimError::NoVoyage { .. }) => Ok(false),
+        Err(other) => Err(other),
+    }
+}
+
 /// One script as shown to the user.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScriptInfo {

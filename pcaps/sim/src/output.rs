@@ -12,6 +12,7 @@ use crate::capture::select;
 use crate::error::SimError;
 use crate::labels::{Labels, Window};
 use crate::run::{Run, RunOptions};
+use crate::ship;
 use crate::wire::net::Tap;
 
 /// How the files are written.
@@ -29,7 +30,7 @@ pub struct FileOptions {
     pub big_endian: bool,
     /// One file for each mirror port, with packets between zones in both.
     pub per_interface: bool,
-    /// Writes the NMEA 2000 backbone too.
+    /// Writes the NMEA 2000 backbone too, when the ship has one.
     pub bus: bool,
     /// Compresses the captures; their names then end in `.gz`.
     pub gzip: bool,
@@ -121,7 +122,7 @@ fn outputs(options: &RunOptions, files: &FileOptions) -> Result<Vec<Output>, Sim
     } else {
         vec![(format!("{name}.{end}"), None, files.link, vec!["mir0", "mir1"])]
     };
-    if files.bus {
+    if files.bus && !ship::find(&options.ship)?.nodes.is_empty() {
         plans.push((format!("{name}.n2k.{end}"), Some(Tap::Bus), Link::Can, vec!["can0"]));
     }
     let mut out = Vec::new();

@@ -64,6 +64,8 @@ pub(crate) struct Run {
     degrader: Degrader,
     /// What the script does to the capture, from the attack on.
     attacked: Degrader,
+    /// Frames each host had handed in when the attack began: what is on its way still arrives.
+    on_its_way: Option<Vec<u64>>,
     /// Text of the policy that fits this run.
     pub(crate) policy: String,
 }
@@ -86,14 +88,15 @@ impl Run {
             Sentences::Plain => Carrier::Plain,
             Sentences::Serial => Carrier::Serial,
         };
-        let crew = (ship.crew)(&Fitting {
+        let fitting = Fitting {
             roster: &roster,
             seed: options.seed,
             start,
             carrier,
             pictures: options.pictures,
             voyage: script.voyage,
-        })?;
+        };
+        let crew = ship::outfit::crew(ship, &fitting)?;
         let scene = Scene {
             ship,
             roster: &roster,
@@ -113,7 +116,7 @@ impl Run {
         policy.push_str(play.policy.as_deref().unwrap_or_default());
         let attacked = Degrader::new(play.faults, options.seed.wrapping_add(1));
         let run = Self {
-            world: World::new(options.seed, start, departure),
+            world: World::new(options.seed, start, departure, ship.engine),
             net: roster.network(),
             crew,
             play,
@@ -122,6 +125,7 @@ impl Run {
             both_views,
             degrader: Degrader::new(options.faults, options.seed),
             attacked,
+            on_its_way: None,
             policy,
         };
         Ok((run, labels))
@@ -133,6 +137,7 @@ impl Run {
             return None;
         }
         if self.world.now >= self.attack_from {
+            self.on_its_way.get_or_insert_with(|| self.net.handed_in());
             if let Some(bend) = &mut self.play.bend {
                 bend(&mut self.world);
             }
@@ -146,8 +151,11 @@ impl Run {
         let until = (self.world.now + STEP).min(self.end);
         self.world.step();
         let mut frames = self.net.take_until(until);
+        let on_its_way = self.on_its_way.as_deref().unwrap_or_default();
         frames.retain(|frame| {
-            let silent = self.play.silent.iter().any(|(host, until)| *host == frame.host && frame.at < *until);
+            let sent_before = on_its_way.get(frame.host as usize).is_some_and(|count| frame.count <= *count);
+            let silent =
+                !sent_before && self.play.silent.iter().any(|(host, until)| *host == frame.host && frame.at < *until);
             let dark = silent || self.play.blind == Some(frame.tap);
             !(dark && frame.at >= self.attack_from) && (self.both_views || !frame.far_view)
         });

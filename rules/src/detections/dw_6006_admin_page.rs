@@ -5,8 +5,8 @@ use dogwatch_model::Severity;
 
 use super::zones::{app, is_allowed, is_conversation, is_infrastructure, is_ot, is_untrusted};
 use crate::detector::{Card, Context, Detector, Raise, Wants};
-use crate::policy::{AppName, Mode};
-use crate::seen::{FlowSeen, FlowStage};
+use crate::policy::{AppName, AssetRole, Mode};
+use crate::seen::{FlowSeen, FlowStage, Party};
 
 const CARD: Card = Card {
     id: "DW-6006",
@@ -34,7 +34,7 @@ impl Detector for AdminPage {
             || !(is_conversation(seen) || seen.stage == FlowStage::Recognised)
             || seen.from.end.zone == seen.to.end.zone && !is_untrusted(policy, seen.from.end.zone)
             || policy.mode_between(seen.from.end.zone, seen.to.end.zone) == Mode::Learn
-            || !(is_infrastructure(cx, &seen.to) || is_ot(cx.policy, &seen.to))
+            || !(is_infrastructure(cx, &seen.to) || is_ot(cx.policy, &seen.to) || has_role_admin(cx, &seen.to))
             || is_allowed(seen, cx)
         {
             return;
@@ -51,6 +51,12 @@ impl Detector for AdminPage {
             ..Raise::of_flow(&CARD, seen)
         });
     }
+}
+
+/// Whether the plan gives an asset the role `admin`: antennas and other gear that is set up by a page of its own, in whatever zone.
+fn has_role_admin(cx: &Context<'_>, party: &Party) -> bool {
+    let declared = cx.policy.zip(party.end.asset).and_then(|(policy, asset)| policy.asset(asset));
+    declared.is_some_and(|asset| asset.is(AssetRole::Admin))
 }
 
 #[cfg(test)]

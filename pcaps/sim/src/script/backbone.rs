@@ -33,6 +33,7 @@ fn party(address: u8) -> Option<Party> {
 
 /// n2k-new: claims a free address and reports a battery that nobody knows.
 fn newcomer(scene: &Scene<'_>) -> Result<Play, SimError> {
+    scene.mark(super::bridge::speaking_node(scene, 127_508), "NMEA 2000 backbone")?;
     let address = 90;
     let name = Name { unique: 990_090, manufacturer: 358, function: 170, class: 35, instance: 1 };
     let sender = Sender::new(ATTACKER_INDEX, address);
@@ -50,6 +51,8 @@ fn newcomer(scene: &Scene<'_>) -> Result<Play, SimError> {
 
 /// n2k-twin: claims a free address and sends engine speeds of the same instance between those of the true gateway, at the same rate.
 fn twin(scene: &Scene<'_>) -> Result<Play, SimError> {
+    let engine = scene.ship.nodes.iter().find(|node| node.sends.contains(&127_488));
+    scene.mark(engine, "engine on an NMEA 2000 backbone")?;
     let address = 91;
     let name = Name { unique: 990_091, manufacturer: 717, function: 160, class: 50, instance: 0 };
     let sender = Sender::new(ATTACKER_INDEX, address);

@@ -6,7 +6,7 @@ use super::{Play, Repeated, Scene};
 use crate::error::SimError;
 use crate::labels::Party;
 use crate::rng::Rng;
-use crate::ship::ATTACKER_INDEX;
+use crate::ship::{ATTACKER_INDEX, NodePlan};
 use crate::talk::lwe::{self, Tagger};
 use crate::talk::n2k::{self, Name};
 use crate::talk::nmea::{self, Fix};
@@ -21,8 +21,8 @@ pub(super) fn pos_jump(scene: &Scene<'_>) -> Result<Play, SimError> {
     let shift = (metres * libm::cos(bearing), metres * libm::sin(bearing));
     let all = scene.parameter("receivers", 1.0) > 1.0;
     let bend = Box::new(move |world: &mut World| {
-        for receiver in if all { 1..=3 } else { 1..=1 } {
-            world.effects.receivers.insert(receiver, ReceiverFault { shift, ..ReceiverFault::default() });
+        for receiver in if all { super::navigation::ALL_RECEIVERS } else { &[1] } {
+            world.effects.receivers.insert(*receiver, ReceiverFault { shift, ..ReceiverFault::default() });
         }
     });
     let receiver = scene.roster.host("gnss-1")?;
@@ -79,11 +79,17 @@ pub(super) fn nmea_talker(scene: &Scene<'_>) -> Result<Play, SimError> {
     Ok(Play { talkers: vec![talker], expect: vec![unlisted, counter], ..Play::default() })
 }
 
+/// The device that sends `pgn`, or on a bus without one the first that measures anything.
+pub(super) fn speaking_node(scene: &Scene<'_>, pgn: u32) -> Option<&'static NodePlan> {
+    let nodes = scene.ship.nodes;
+    nodes.iter().find(|node| node.sends.contains(&pgn)).or_else(|| nodes.iter().rfind(|node| !node.sends.is_empty()))
+}
+
 /// n2k-claim: claims the sounder's address with a lower NAME; the sounder defends itself, loses, says it has no address, and falls
 /// silent; the thief goes on with depths of its own.
 pub(super) fn n2k_claim(scene: &Scene<'_>) -> Result<Play, SimError> {
-    let victim = scene.ship.nodes.iter().find(|node| node.sends.contains(&128_267));
-    let victim = victim.ok_or_else(|| SimError::NoHost("sounder".to_owned()))?;
+    let victim = scene.mark(speaking_node(scene, 128_267), "NMEA 2000 backbone")?;
+    let pgn = victim.sends.first().copied().unwrap_or(128_267);
     // Lower than any other NAME of the bus, so that it wins every arbitration.
     let thief = Name { unique: 17, manufacturer: 275, function: 130, class: 60, instance: 0 };
     let address = victim.address;
@@ -107,7 +113,9 @@ pub(super) fn n2k_claim(scene: &Scene<'_>) -> Result<Play, SimError> {
     let mut sid = 0_u8;
     let report = Repeated::boxed(scene.from + 3 * SECOND, SECOND, u32::MAX, move |_, net, at| {
         sid = (sid + 1) % 252;
-        voice.single(net, at, 3, 128_267, GLOBAL, &n2k::depth(sid, depth + rng.normal(0.05), 4.6));
+        let value = depth + rng.normal(0.05);
+        let payload = if pgn == 128_267 { n2k::depth(sid, value, 4.6) } else { n2k::wind(sid, value, 1.2) };
+        voice.single(net, at, 3, pgn, GLOBAL, &payload);
     });
     let bend = Box::new(move |world: &mut World| {
         if !world.effects.muted_nodes.contains(&address) {
@@ -128,8 +136,8 @@ pub(super) fn n2k_claim(scene: &Scene<'_>) -> Result<Play, SimError> {
 
 /// n2k-command: a device that nobody knows claims a free address and orders the engine gateway to another speed.
 pub(super) fn n2k_command(scene: &Scene<'_>) -> Result<Play, SimError> {
-    let target = scene.ship.nodes.iter().find(|node| node.sends.contains(&127_488));
-    let target = target.ok_or_else(|| SimError::NoHost("engine gateway".to_owned()))?.address;
+    let target = scene.mark(speaking_node(scene, 127_488), "NMEA 2000 backbone")?;
+    let (is_engine, target) = (target.sends.contains(&127_488), target.address);
     let address = 77;
     let name = Name { unique: 990_001, manufacturer: 717, function: 130, class: 25, instance: 0 };
     let rpm = scene.parameter("rpm", 40.0);
@@ -139,11 +147,14 @@ pub(super) fn n2k_command(scene: &Scene<'_>) -> Result<Play, SimError> {
         claim.single(net, at, 6, ADDRESS_CLAIM, GLOBAL, &name.bytes());
     });
     let order = Repeated::boxed(scene.from + 5 * SECOND, 5 * SECOND, 8, move |_, net, at| {
-        sender.fast_to(net, at, 3, (126_208, target), &n2k::command_engine_speed(rpm));
+        // Where no engine is on the bus, the wind sensor is told to be something else.
+        let command = if is_engine { n2k::command_engine_speed(rpm) } else { n2k::command_wind_reference(2) };
+        sender.fast_to(net, at, 3, (126_208, target), &command);
     });
     let from = Some(Party { n2k_address: Some(address), ..Party::default() });
     let to = Some(Party { n2k_address: Some(target), ..Party::default() });
-    let commanded = scene.required(&["DW-3015"], "protocol", Severity::High, 15).between(from.clone(), to);
+    let severity = if is_engine { Severity::High } else { Severity::Medium };
+    let commanded = scene.required(&["DW-3015"], "protocol", severity, 15).between(from.clone(), to);
     let unknown = scene.required(&["DW-1009"], "asset", Severity::Medium, 30).between(from, None).optional();
     Ok(Play { talkers: vec![join, order], expect: vec![commanded, unknown], ..Play::default() })
 }
@@ -169,6 +180,7 @@ pub(super) fn nmea_badsum(scene: &Scene<'_>) -> Result<Play, SimError> {
 
 /// n2k-flood: nonsense of the highest priority, as many frames a second as asked for and the bus can carry.
 pub(super) fn n2k_flood(scene: &Scene<'_>) -> Result<Play, SimError> {
+    scene.mark(speaking_node(scene, 127_250), "NMEA 2000 backbone")?;
     let address = 78;
     let (rate, seconds) =
         (scene.parameter("fps", 600.0).clamp(1.0, 2_000.0), scene.parameter("s", 10.0).clamp(1.0, 3_600.0));

@@ -11,7 +11,6 @@ use crate::talk::lwe::{self, Tagger};
 use crate::talk::modbus::{self, function};
 use crate::talk::nmea;
 use crate::talker::modbus::Link;
-use crate::talker::plant::Plant;
 use crate::wire::link::{Arp, BROADCAST};
 use crate::wire::net::{Host, SECOND};
 use crate::wire::session::Session;
@@ -36,8 +35,7 @@ const SILENCE: i64 = 390;
 fn chain(scene: &Scene<'_>) -> Result<Play, SimError> {
     let roster = scene.roster;
     let (office_pc, laptop) = (roster.host("chief-pc")?, roster.host("jump-host")?);
-    let (station, engine, generators) =
-        (roster.host("alarm-server")?, roster.host("me-gateway")?, roster.host("genset-gateway")?);
+    let (station, engine) = (roster.host("alarm-server")?, roster.host("me-gateway")?);
     let display = roster.host("conning")?;
     let remote = Host::ashore(ATTACKER_INDEX + 12, [198, 51, 100, 201]);
     let from = |seconds: i64| scene.from + seconds * SECOND;
@@ -75,6 +73,7 @@ fn chain(scene: &Scene<'_>) -> Result<Play, SimError> {
         );
     });
     let desktop = identity::desktop(scene, laptop, station, "engineer", DESKTOP, 80);
+    let controller = scene.controller("me-gateway")?;
     let mut link = Link::new(station, 48_840, engine, Rng::stream(scene.seed, "chain", "scan"));
     let mut unit = 0;
     let scan = Repeated::boxed(from(SCAN), SECOND, 60, move |world, net, at| {
@@ -84,16 +83,22 @@ fn chain(scene: &Scene<'_>) -> Result<Play, SimError> {
             _ => (1, vec![34 + unit, 0, 0, 0, 1]),
         };
         let answer = match (to, unit) {
-            (1, 1) => Plant::MainEngine.read(world, 1, function::READ_HOLDING, 0, 1),
+            (1, 1) => controller.read(world, 1, function::READ_HOLDING, 0, 1),
             (1, _) => vec![request.first().copied().unwrap_or_default() | 0x80, 1],
             _ => vec![function::READ_HOLDING | 0x80, 11],
         };
         link.ask(net, at, to, &request, &answer);
     });
+    // Where a register may be written within limits, a value outside them; elsewhere a write that nobody may make.
+    let setpoint = scene.ship.marks.setpoint;
+    let (generators, unit, address, value) = match setpoint {
+        Some((mark, wrong)) => (roster.host(mark.server)?, mark.unit, mark.address, wrong.saturating_add(2)),
+        None => (engine, 1, 42, 9),
+    };
     let mut link = Link::new(station, 48_841, generators, Rng::stream(scene.seed, "chain", "write"));
     let write = Repeated::boxed(from(WRITE), 15 * SECOND, 3, move |_, net, at| {
-        let request = modbus::pair(function::WRITE_REGISTER, 500, 9);
-        link.ask(net, at, 12, &request, &request);
+        let request = modbus::pair(function::WRITE_REGISTER, address, value);
+        link.ask(net, at, unit, &request, &request);
     });
     let mut tagger = Tagger::new("EI0003", false);
     let mut alert = 240;
@@ -116,7 +121,11 @@ fn chain(scene: &Scene<'_>) -> Result<Play, SimError> {
             SCAN,
         ),
         step(
-            scene.required(&["DW-4004"], "process", Severity::Medium, 15).between(party(&station), party(&generators)),
+            match setpoint {
+                Some(_) => scene.required(&["DW-4004"], "process", Severity::Medium, 15),
+                None => scene.required(&["DW-2002"], "zone", Severity::High, 15),
+            }
+            .between(party(&station), party(&generators)),
             WRITE,
         ),
         step(scene.required(&["DW-3022"], "protocol", Severity::Medium, 60), SILENCE),

@@ -8,7 +8,6 @@ use crate::rng::Rng;
 use crate::talk::modbus::{self, function};
 use crate::talk::{bacnet, s7};
 use crate::talker::modbus::Link;
-use crate::talker::plant::Plant;
 use crate::wire::net::{MILLI, SECOND};
 use crate::wire::session::Session;
 
@@ -27,12 +26,12 @@ pub(super) const SCRIPTS: &[Script] = &[
         malformed,
     ),
     attack("frag-evasion", "register writes to the main engine gateway come in tiny fragments", &[], 60, fragments),
-    attack("bacnet-write", "the alarm server, a new client, switches fans and dampers", &[], 60, bacnet_write),
+    attack("bacnet-write", "a new client switches fans and dampers", &[], 60, bacnet_write),
 ];
 
 /// plc-stop: connect, set up, read a data block, stop; tried three times.
 fn plc_stop(scene: &Scene<'_>) -> Result<Play, SimError> {
-    let (client, server) = (scene.roster.host("alarm-server")?, scene.roster.host("me-gateway")?);
+    let (client, server) = (scene.roster.host("s7-client")?, scene.roster.host("s7-controller")?);
     let mut rng = Rng::stream(scene.seed, "plc-stop", "session");
     let mut count = 0_u16;
     let stop = Repeated::boxed(scene.from, 15 * SECOND, 3, move |_, net, at| {
@@ -46,7 +45,7 @@ fn plc_stop(scene: &Scene<'_>) -> Result<Play, SimError> {
     });
     let pair = (scene.party(&client), scene.party(&server));
     let stopped = scene.required(&["DW-3008"], "protocol", Severity::High, 15).between(pair.0.clone(), pair.1.clone());
-    let denied = scene.required(&["DW-2001"], "zone", Severity::High, 15).between(pair.0, pair.1).optional();
+    let denied = scene.required(&["DW-2001", "DW-2002"], "zone", Severity::High, 15).between(pair.0, pair.1).optional();
     Ok(Play { talkers: vec![stop], expect: vec![stopped, denied], ..Play::default() })
 }
 
@@ -54,9 +53,9 @@ fn plc_stop(scene: &Scene<'_>) -> Result<Play, SimError> {
 fn malformed(scene: &Scene<'_>) -> Result<Play, SimError> {
     let (client, server) = (scene.roster.host("conning")?, scene.roster.host("me-gateway")?);
     let mut count = 0_usize;
-    let seed = scene.seed;
+    let (seed, first) = (scene.seed, scene.ship.marks.bridge_block.0);
     let send = Repeated::boxed(scene.from, 4 * SECOND, 14, move |_, net, at| {
-        let read = modbus::frame(7, 1, &modbus::pair(function::READ_HOLDING, 100, 2));
+        let read = modbus::frame(7, 1, &modbus::pair(function::READ_HOLDING, first, 2));
         let with = |at: usize, bytes: [u8; 2]| {
             let mut frame = read.clone();
             if let Some(place) = frame.get_mut(at..at + 2) {
@@ -91,12 +90,14 @@ fn fragments(scene: &Scene<'_>) -> Result<Play, SimError> {
     let (client, server) = (scene.roster.host("conning")?, scene.roster.host("me-gateway")?);
     let mut link = Link::new(client, 48_033, server, Rng::stream(scene.seed, "frag-evasion", "link"));
     link.fragment(8);
+    let controller = scene.controller("me-gateway")?;
+    let (first, count) = scene.ship.marks.bridge_block;
     let mut value = 60;
     let write = Repeated::boxed(scene.from, 5 * SECOND, 10, move |world, net, at| {
         value += 1;
         if value % 2 == 0 {
-            let request = modbus::pair(function::READ_HOLDING, 100, 20);
-            let answer = Plant::MainEngine.read(world, 1, function::READ_HOLDING, 100, 20);
+            let request = modbus::pair(function::READ_HOLDING, first, count);
+            let answer = controller.read(world, 1, function::READ_HOLDING, first, count);
             link.ask(net, at, 1, &request, &answer);
         } else {
             let request = modbus::pair(function::WRITE_REGISTER, 110, value);
@@ -111,7 +112,7 @@ fn fragments(scene: &Scene<'_>) -> Result<Play, SimError> {
 
 /// bacnet-write: three reads, then the fans 3 to 8 are switched off.
 fn bacnet_write(scene: &Scene<'_>) -> Result<Play, SimError> {
-    let (client, server) = (scene.roster.host("alarm-server")?, scene.roster.host("vent-controller")?);
+    let (client, server) = (scene.roster.host("bacnet-stranger")?, scene.roster.host("vent-controller")?);
     let mut invoke = 0_u8;
     let send = Repeated::boxed(scene.from, 3 * SECOND, 16, move |_, net, at| {
         invoke += 1;

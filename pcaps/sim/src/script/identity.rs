@@ -8,7 +8,6 @@ use crate::rng::Rng;
 use crate::talk::modbus;
 use crate::talk::remote;
 use crate::talker::modbus::Link;
-use crate::talker::plant::Plant;
 use crate::wire::net::{MILLI, SECOND};
 use crate::wire::session::{End, Session};
 use crate::wire::tls;
@@ -40,7 +39,7 @@ pub(super) const SCRIPTS: &[Script] = &[
 fn firmware_change(scene: &Scene<'_>) -> Result<Play, SimError> {
     let (client, server) = (scene.roster.host("alarm-server")?, scene.roster.host("me-gateway")?);
     let mut link = Link::new(client, 48_030, server, Rng::stream(scene.seed, "firmware-change", "link"));
-    let [maker, product, revision] = Plant::MainEngine.identification();
+    let [maker, product, revision] = scene.controller("me-gateway")?.identification;
     let mut count = 0;
     let ask = Repeated::boxed(scene.from, 10 * SECOND, 6, move |_, net, at| {
         count += 1;
@@ -75,16 +74,16 @@ fn new_service(scene: &Scene<'_>) -> Result<Play, SimError> {
 fn cleartext(scene: &Scene<'_>) -> Result<Play, SimError> {
     let (client, server) = (scene.roster.host("alarm-server")?, scene.roster.host("machinery-switch")?);
     let mut rng = Rng::stream(scene.seed, "cleartext", "session");
+    let network = scene.roster.network_of(scene.roster.zone_of(&server))?;
+    let [address, mask, gateway] = [server.ip, [255, 255, 255, 0], network.gateway].map(std::net::Ipv4Addr::from);
+    let parameters = format!("network parms {address} {mask} {gateway}\r\nsnmp community public\r\n> ");
     let mut port = 48_140;
     let log_in = Repeated::boxed(scene.from, 25 * SECOND, 2, move |_, net, at| {
         port += 1;
         let mut tcp = Session::new((client, port), (server, 23), rng.bits(), 400_000);
         let mut lines = remote::telnet_login("Managed Ethernet Switch L2P-09.1.02", "admin", "private", true);
         lines.push((End::Client, b"show running-config\r\n".to_vec()));
-        lines.push((
-            End::Server,
-            b"network parms 10.20.2.2 255.255.255.0 10.20.2.1\r\nsnmp community public\r\n> ".to_vec(),
-        ));
+        lines.push((End::Server, parameters.clone().into_bytes()));
         let at = tcp.open(net, at);
         let at = tcp.converse(net, at, &lines, 250 * MILLI);
         tcp.close(net, at + 900 * MILLI);

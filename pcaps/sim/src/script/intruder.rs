@@ -15,7 +15,7 @@ const STRANGER_MAC: Mac = [0xB8, 0x27, 0xEB, 0x5A, 0x17, 0xC3];
 
 /// rogue-device: says hello, looks for its router, asks for an address that nobody gives, and looks around a little.
 pub(super) fn rogue_device(scene: &Scene<'_>) -> Result<Play, SimError> {
-    let rogue = scene.roster.stranger("machinery", STRANGER_MAC, [10, 20, 2, 66])?;
+    let rogue = scene.roster.stranger("machinery", STRANGER_MAC, scene.roster.free_address("machinery", 66)?)?;
     let router = scene.roster.host("machinery-gateway")?;
     let mut rng = Rng::stream(scene.seed, "rogue-device", "dhcp");
     let discover = Repeated::boxed(scene.from, 4 * SECOND, 3, move |_, net, at| {
@@ -44,11 +44,11 @@ pub(super) fn rogue_device(scene: &Scene<'_>) -> Result<Play, SimError> {
     Ok(Play { talkers: vec![discover, announce, ask], expect: vec![expect], ..Play::default() })
 }
 
-/// ip-takeover: unasked answers for the main engine gateway's address, and answers to who asks for it.
+/// ip-takeover: unasked answers for a controller's address, and answers to who asks for it.
 pub(super) fn ip_takeover(scene: &Scene<'_>) -> Result<Play, SimError> {
-    let victim = scene.roster.host("me-gateway")?;
-    let master = scene.roster.host("alarm-server")?;
-    let rogue = scene.roster.stranger("machinery", STRANGER_MAC, victim.ip)?;
+    let victim = scene.roster.host("lan-slave")?;
+    let master = scene.roster.host("lan-master")?;
+    let rogue = scene.roster.stranger("lan", STRANGER_MAC, victim.ip)?;
     let claim = Repeated::boxed(scene.from, 5 * SECOND, u32::MAX, move |_, net, at| {
         let answer = Arp { operation: 2, sender: (rogue.mac, victim.ip), target: (master.mac, master.ip) };
         net.arp(at, &rogue, master.mac, &answer);
@@ -78,7 +78,10 @@ pub(super) fn crew_to_bridge(scene: &Scene<'_>) -> Result<Play, SimError> {
         first.refused(net, at);
         let mut tcp = Session::new((phone, port + 1), (display, 80), rng.bits(), 2 * MILLI);
         let opened = tcp.open(net, at + 300 * MILLI);
-        let request = b"GET / HTTP/1.1\r\nHost: 10.20.1.36\r\nUser-Agent: Mozilla/5.0 (Android 14; Mobile)\r\nAccept: */*\r\n\r\n";
+        let [a, b, c, d] = display.ip;
+        let request = format!(
+            "GET / HTTP/1.1\r\nHost: {a}.{b}.{c}.{d}\r\nUser-Agent: Mozilla/5.0 (Android 14; Mobile)\r\nAccept: */*\r\n\r\n"
+        );
         let page = b"<html><head><title>Conning</title></head><body>Conning display 4.2</body></html>";
         let mut answer = format!(
             "HTTP/1.1 200 OK\r\nServer: ConningWeb/4.2\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n",
@@ -86,7 +89,7 @@ pub(super) fn crew_to_bridge(scene: &Scene<'_>) -> Result<Play, SimError> {
         )
         .into_bytes();
         answer.extend_from_slice(page);
-        let over = tcp.exchange(net, opened, request, &answer, 8 * MILLI);
+        let over = tcp.exchange(net, opened, request.as_bytes(), &answer, 8 * MILLI);
         tcp.close(net, over + 500 * MILLI);
     });
     let expect =

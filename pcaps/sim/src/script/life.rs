@@ -2,12 +2,11 @@
 
 use dogwatch_model::CaptureTime;
 
-use super::{Play, Repeated, Scene, Script, life, office};
+use super::{Play, Repeated, Scene, Script, bridge, life, office};
 use crate::error::SimError;
 use crate::rng::{self, Rng};
 use crate::talk::modbus::{self, function};
 use crate::talker::modbus::Link;
-use crate::talker::plant::Plant;
 use crate::wire::link::{Arp, BROADCAST};
 use crate::wire::names::{self, DhcpKind, Lease};
 use crate::wire::net::{Host, MILLI, SECOND};
@@ -41,11 +40,11 @@ pub(super) const SCRIPTS: &[Script] = &[
     event("blackout-restart", "the machinery is without power for 70 s and starts anew", Voyage::Passage, blackout),
     event("service-visit", "a maker's engineer works within the window that was opened", Voyage::Berth, service_visit),
     event("chart-update", "the chart displays copy charts to each other", Voyage::Passage, chart_update),
-    event("passenger-turnover", "two hundred new phones join the open network", Voyage::Berth, turnover),
+    event("passenger-turnover", "hundreds of new phones join the open network", Voyage::Berth, turnover),
     event("link-outage", "the satellite link is down for five minutes", Voyage::Passage, link_outage),
     event("time-zone-change", "the ship's clocks go forward an hour", Voyage::Passage, time_zone),
     event("plc-standby-takeover", "the declared standby takes the engine gateway's address", Voyage::Passage, standby),
-    event("alternator-reclaim", "the engine's NMEA 2000 gateway starts anew", Voyage::Passage, reclaim),
+    event("alternator-reclaim", "an NMEA 2000 device starts anew", Voyage::Passage, reclaim),
     event("bandwidth-peak", "the office fetches megabytes", Voyage::Berth, bandwidth_peak),
     event(
         "ballast-exchange",
@@ -101,8 +100,7 @@ fn ecdis_restart(scene: &Scene<'_>) -> Result<Play, SimError> {
 /// Nobody in the machinery network sends; then everyone says hello, connections are made anew, controllers are busy at first.
 fn blackout(scene: &Scene<'_>) -> Result<Play, SimError> {
     let back = scene.from + 70 * SECOND;
-    let hosts = ["alarm-server", "me-gateway", "genset-gateway", "ballast-plc", "ballast-panel", "machinery-switch"];
-    let hosts = hosts.into_iter().map(|id| scene.roster.host(id)).collect::<Result<Vec<_>, _>>()?;
+    let hosts = scene.ship.marks.machinery.iter().map(|id| scene.roster.host(id)).collect::<Result<Vec<_>, _>>()?;
     let engines = scene.ship.nodes.iter().filter(|node| node.sends.contains(&127_488)).map(|node| node.address);
     let nodes: Vec<u8> = engines.collect();
     let bend = move |world: &mut World| {
@@ -124,6 +122,7 @@ fn stamp(at: i64) -> String {
 fn service_visit(scene: &Scene<'_>) -> Result<Play, SimError> {
     let (client, server) = (scene.roster.host("eto-laptop")?, scene.roster.host("me-gateway")?);
     let mut link = Link::new(client, 48_022, server, Rng::stream(scene.seed, "service-visit", "link"));
+    let controller = scene.controller("me-gateway")?;
     let mut count = 0_u16;
     let work = Repeated::boxed(scene.from, 5 * SECOND, u32::MAX, move |world, net, at| {
         count += 1;
@@ -132,14 +131,16 @@ fn service_visit(scene: &Scene<'_>) -> Result<Play, SimError> {
             link.ask(net, at, 1, &request, &request);
         } else {
             let request = modbus::pair(function::READ_HOLDING, 40, 8);
-            let answer = Plant::MainEngine.read(world, 1, function::READ_HOLDING, 40, 8);
+            let answer = controller.read(world, 1, function::READ_HOLDING, 40, 8);
             link.ask(net, at, 1, &request, &answer);
         }
     });
     let (from, to) = (stamp(scene.from - 3_600 * SECOND), stamp(scene.to + 6 * 3_600 * SECOND));
+    let (zone, laptop, engine) =
+        (scene.roster.zone_of(&server), scene.roster.own_name("eto-laptop"), scene.roster.own_name("me-gateway"));
     let policy = format!(
-        "\n[[window]]\nid = \"MW-8\"\nkind = \"service\"\nfrom = {from}\nto = {to}\nzones = [\"machinery\"]\nwho = \"engine maker's engineer\"\n\
-         approved_by = \"chief engineer\"\n\n[[exception]]\nid = \"EX-8\"\nfrom = [\"eto-laptop\"]\nto = [\"me-gateway\"]\napp = \"modbus\"\n\
+        "\n[[window]]\nid = \"MW-8\"\nkind = \"service\"\nfrom = {from}\nto = {to}\nzones = [\"{zone}\"]\nwho = \"engine maker's engineer\"\n\
+         approved_by = \"chief engineer\"\n\n[[exception]]\nid = \"EX-8\"\nfrom = [\"{laptop}\"]\nto = [\"{engine}\"]\napp = \"modbus\"\n\
          op = [\"read\", \"write\"]\naddr = [\"40-47\"]\nwindow = \"MW-8\"\nowner = \"chief engineer\"\nreason = \"governor tuning\"\n"
     );
     Ok(Play { talkers: vec![work], policy: Some(policy), ..Play::default() })
@@ -147,6 +148,7 @@ fn service_visit(scene: &Scene<'_>) -> Result<Play, SimError> {
 
 /// Files opened on the other display, one every few seconds.
 fn chart_update(scene: &Scene<'_>) -> Result<Play, SimError> {
+    scene.mark(scene.ship.marks.shares_charts.then_some(()), "path for charts between its displays")?;
     let (client, server) = (scene.roster.host("ecdis-1")?, scene.roster.host("ecdis-2")?);
     let mut rng = Rng::stream(scene.seed, "chart-update", "session");
     let mut count = 0_u16;
@@ -158,25 +160,28 @@ fn chart_update(scene: &Scene<'_>) -> Result<Play, SimError> {
     Ok(Play { talkers: vec![copy], ..Play::default() })
 }
 
-/// A phone a second: an address, a name, nothing else yet.
+/// One phone after the other: an address, a name, nothing else yet.
 fn turnover(scene: &Scene<'_>) -> Result<Play, SimError> {
-    let router = scene.roster.host("crew-router")?;
+    let (router, count, rate, first) = scene.ship.marks.turnover;
+    let router = scene.roster.host(router)?;
     let seed = scene.seed;
-    let network = u32::from_be_bytes(scene.roster.free_address("crew", 0)?);
+    let subnet = scene.roster.network_of(scene.roster.zone_of(&router))?;
+    let network = u32::from_be_bytes(subnet.network);
+    let mask = u32::MAX.checked_shl(32 - u32::from(subnet.prefix)).unwrap_or(0).to_be_bytes();
     let mut number = 0_u32;
-    let join = Repeated::boxed(scene.from, SECOND, 200, move |_, net, at| {
+    let join = Repeated::boxed(scene.from, SECOND / i64::from(rate.max(1)), count, move |_, net, at| {
         number += 1;
         let [a, b, c, d, ..] = rng::hash(&["phone", &number.to_string(), &seed.to_string()]).to_le_bytes();
         let mac = [0x02 | (a & 0xFC), b, c, d, (number >> 8) as u8, number as u8];
         // Above every address that the fixed phones have.
-        let ip = (network + 300 + number).to_be_bytes();
+        let ip = (network + first + number).to_be_bytes();
         let phone = Host { index: crate::ship::ATTACKER_INDEX + 20 + number, mac, ip, subnet: router.subnet };
         let lease = Lease {
             transaction: number * 7_919,
             client: mac,
             address: ip,
             server: router.ip,
-            mask: [255, 255, 254, 0],
+            mask,
             resolver: office::resolver().ip,
             host_name: "phone",
             vendor_class: "android-dhcp-14",
@@ -210,6 +215,12 @@ fn time_zone(_: &Scene<'_>) -> Result<Play, SimError> {
 
 /// The standby announces the address, and from then on it is its card that answers.
 fn standby(scene: &Scene<'_>) -> Result<Play, SimError> {
+    if let Some((active, standby)) = scene.ship.marks.standby {
+        let (active, other) = (scene.roster.host(active)?, scene.roster.host(standby)?);
+        let standby = Host { mac: other.mac, ..active };
+        let talkers = vec![hello(scene.from, standby)];
+        return Ok(Play { talkers, takeover: Some((active.mac, other.mac)), ..Play::default() });
+    }
     let active = scene.roster.host("me-gateway")?;
     let [a, b, c, ..] = rng::hash(&["me-gateway-b", "mac"]).to_le_bytes();
     let mac = [0x00, 0x30, 0xDE, a, b, c];
@@ -230,8 +241,8 @@ fn standby(scene: &Scene<'_>) -> Result<Play, SimError> {
 
 /// Silent for three seconds, then its own NAME claims its own address again.
 fn reclaim(scene: &Scene<'_>) -> Result<Play, SimError> {
-    let engines = scene.ship.nodes.iter().filter(|node| node.sends.contains(&127_488)).map(|node| node.address);
-    let (nodes, back): (Vec<u8>, i64) = (engines.collect(), scene.from + 3 * SECOND);
+    let node = scene.mark(bridge::speaking_node(scene, 127_488), "NMEA 2000 backbone")?;
+    let (nodes, back) = (vec![node.address], scene.from + 3 * SECOND);
     bent(move |world| world.effects.muted_nodes = if world.now < back { nodes.clone() } else { Vec::new() })
 }
 
@@ -265,7 +276,8 @@ fn bandwidth_peak(scene: &Scene<'_>) -> Result<Play, SimError> {
 fn ballast_exchange(scene: &Scene<'_>) -> Result<Play, SimError> {
     let (client, server) = (scene.roster.host("ballast-panel")?, scene.roster.host("ballast-plc")?);
     let mut link = Link::new(client, 48_024, server, Rng::stream(scene.seed, "ballast-exchange", "link"));
-    let coils = [3_u16, 4, 9, 17];
+    let coils = scene.ship.marks.ballast_coils;
+    scene.mark(coils.first(), "ballast panel that may switch pumps")?;
     let mut step = 0;
     let work = Repeated::boxed(scene.from, 20 * SECOND, 16, move |_, net, at| {
         let coil = coils.get(step % 4).copied().unwrap_or_default();
@@ -274,11 +286,18 @@ fn ballast_exchange(scene: &Scene<'_>) -> Result<Play, SimError> {
         let request = modbus::pair(function::WRITE_COIL, coil, value);
         link.ask(net, at, 1, &request, &request);
     });
-    let edits = vec![
-        ("2027-04-10T06:00:00Z".to_owned(), stamp(scene.from - 3_600 * SECOND)),
-        ("2027-04-10T18:00:00Z".to_owned(), stamp(scene.to + 6 * 3_600 * SECOND)),
-    ];
-    Ok(Play { talkers: vec![work], policy_edits: edits, ..Play::default() })
+    let (from, to) = (stamp(scene.from - 3_600 * SECOND), stamp(scene.to + 6 * 3_600 * SECOND));
+    let zone = scene.roster.zone_of(&server);
+    let (panel, plc) = (scene.roster.own_name("ballast-panel"), scene.roster.own_name("ballast-plc"));
+    let policy = format!(
+        "\n[[window]]\nid = \"BWE-9\"\nkind = \"cargo-ops\"\nfrom = {from}\nto = {to}\nzones = [\"{zone}\"]\nwho = \"chief officer\"\n\
+         approved_by = \"master\"\n\n[[exception]]\nid = \"EX-9\"\nfrom = [\"{panel}\"]\nto = [\"{plc}\"]\napp = \"modbus\"\n\
+         op = [\"write\"]\naddr = [\"0-23\"]\nwindow = \"BWE-9\"\nowner = \"chief officer\"\nreason = \"ballast exchange at sea\"\n"
+    );
+    // The cargo ship's plan has a line for it; its window is moved to today.
+    let edits = vec![("2027-04-10T06:00:00Z".to_owned(), from), ("2027-04-10T18:00:00Z".to_owned(), to)];
+    let has_line = scene.ship.policy.contains("2027-04-10T06:00:00Z");
+    Ok(Play { talkers: vec![work], policy_edits: edits, policy: (!has_line).then_some(policy), ..Play::default() })
 }
 
 /// An alert a minute, acknowledged on the chart display twelve seconds later.
@@ -297,7 +316,7 @@ fn interference(scene: &Scene<'_>) -> Result<Play, SimError> {
     bent(move |world| {
         let seconds = (world.now - from) as f64 / SECOND as f64;
         let jam_db = 9.0 * (seconds / 60.0).min(1.0).min((300.0 - seconds) / 60.0).max(0.0);
-        for number in 1..=4 {
+        for number in 1..=5 {
             world.effects.receivers.insert(number, ReceiverFault { jam_db, ..ReceiverFault::default() });
         }
     })

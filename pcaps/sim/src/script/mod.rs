@@ -28,6 +28,7 @@ use crate::error::SimError;
 use crate::labels::{Expect, Party, Window};
 use crate::ship::{Roster, Ship};
 use crate::talker::Talker;
+use crate::talker::plant::Controller;
 use crate::wire::ip;
 use crate::wire::link::Mac;
 use crate::wire::net::{Frame, Host, SECOND, Tap};
@@ -133,11 +134,19 @@ impl Scene<'_> {
         }
     }
 
+    /// The controller that a script knows by this name.
+    fn controller(&self, host: &str) -> Result<Controller, SimError> {
+        self.ship.controller(host)
+    }
+
+    /// What this ship has for a script, or an error that says it has nothing of the kind.
+    fn mark<T>(&self, mark: Option<T>, what: &'static str) -> Result<T, SimError> {
+        mark.ok_or(SimError::NotAboard { ship: self.ship.id, what })
+    }
+
     /// The VLAN of a zone.
     fn vlan_of(&self, zone: &str) -> Result<u16, SimError> {
-        let own = self.roster.own_name(zone);
-        let subnet = self.ship.subnets.iter().find(|subnet| subnet.zone == own);
-        subnet.map(|subnet| subnet.vlan).ok_or_else(|| SimError::NoHost(zone.to_owned()))
+        Ok(self.roster.network_of(zone)?.vlan)
     }
 
     /// The label of a host that is known by its card, because it has or uses more than one address.
@@ -258,8 +267,8 @@ const SCRIPTS: &[Script] = &[
     ),
     attack(
         "modbus-range",
-        "the conning display reads registers outside the block it is allowed",
-        &[("address", 0.0), ("count", 60.0)],
+        "the conning display reads registers outside the block it is allowed (address -1: as fits the ship)",
+        &[("address", -1.0), ("count", 60.0)],
         60,
         registers::modbus_range,
     ),

@@ -10,15 +10,22 @@ use crate::talk::nmea;
 use crate::wire::net::SECOND;
 use crate::world::{GyroFault, ReceiverFault, World, geodesy};
 
-/// The receivers that a script bends: the first one, or all three when `receivers` is above 1.
-fn receivers(scene: &Scene<'_>, default: f64) -> std::ops::RangeInclusive<u8> {
-    if scene.parameter("receivers", default) > 1.0 { 1..=3 } else { 1..=1 }
+/// The receivers that a script bends: the first one, or all of them when `receivers` is above 1.
+fn receivers(scene: &Scene<'_>, default: f64) -> &'static [u8] {
+    if scene.parameter("receivers", default) > 1.0 { ALL_RECEIVERS } else { &[1] }
 }
+
+/// All receivers but the one inside the transponder.
+pub(super) const ALL_RECEIVERS: &[u8] = &[1, 2, 3, 5];
 
 /// pdm: a single false signal reaches both antennas, so that both receivers report the place of the first.
 pub(super) fn pdm(scene: &Scene<'_>) -> Result<Play, SimError> {
+    let receivers = scene.ship.bridge.receivers;
     let bend = Box::new(move |world: &mut World| {
-        let (first, second) = (world.point(0.0, 0.0), world.point(-12.6, 6.1));
+        let [first, second] = [0, 1].map(|at| {
+            let (forward, starboard, _) = receivers.get(at).map_or((0.0, 0.0, 0.0), |(_, plan)| plan.antenna);
+            world.point(forward, starboard)
+        });
         let shift = geodesy::offset(second.0, second.1, first.0, first.1);
         world.effects.receivers.insert(2, ReceiverFault { shift, ..ReceiverFault::default() });
     });
@@ -31,11 +38,11 @@ pub(super) fn drag(scene: &Scene<'_>) -> Result<Play, SimError> {
     let (speed, bearing) = (scene.parameter("mps", 1.5), scene.parameter("bearing", 150.0).to_radians());
     let pull = (speed * libm::cos(bearing), speed * libm::sin(bearing));
     let (from, which) = (scene.from, receivers(scene, 3.0));
-    let all = which.end() > which.start();
+    let all = which.len() > 1;
     let bend = Box::new(move |world: &mut World| {
         let seconds = (world.now - from) as f64 / SECOND as f64;
         let shift = (pull.0 * seconds, pull.1 * seconds);
-        for number in which.clone() {
+        for number in which.iter().copied() {
             world.effects.receivers.insert(number, ReceiverFault { shift, pull, ..ReceiverFault::default() });
         }
     });
@@ -52,7 +59,7 @@ pub(super) fn time_jump(scene: &Scene<'_>) -> Result<Play, SimError> {
     let late = (seconds * 1e3) as i64 * 1_000_000;
     let which = receivers(scene, 1.0);
     let bend = Box::new(move |world: &mut World| {
-        for number in which.clone() {
+        for number in which.iter().copied() {
             world.effects.receivers.insert(number, ReceiverFault { late, ..ReceiverFault::default() });
         }
     });

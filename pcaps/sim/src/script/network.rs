@@ -8,7 +8,6 @@ use crate::rng::Rng;
 use crate::ship::ATTACKER_INDEX;
 use crate::talk::modbus::{self, function};
 use crate::talker::modbus::Link;
-use crate::talker::plant::Plant;
 use crate::wire::link::{Arp, BROADCAST, Mac};
 use crate::wire::names;
 use crate::wire::net::{Host, MILLI, SECOND};
@@ -32,6 +31,7 @@ pub(super) fn zone_hop(scene: &Scene<'_>) -> Result<Play, SimError> {
     let server = scene.roster.host("me-gateway")?;
     let office = scene.roster.host("chief-pc")?;
     let hopped = Host { subnet: server.subnet, ..office };
+    let controller = scene.controller("me-gateway")?;
     let mut link = Link::new(hopped, 48_021, server, Rng::stream(scene.seed, "zone-hop", "link"));
     let arrive = Repeated::boxed(scene.from, 3 * SECOND, 3, move |_, net, at| {
         let hello = Arp { operation: 1, sender: (hopped.mac, hopped.ip), target: ([0; 6], server.ip) };
@@ -39,7 +39,7 @@ pub(super) fn zone_hop(scene: &Scene<'_>) -> Result<Play, SimError> {
     });
     let read = Repeated::boxed(scene.from + 10 * SECOND, 2 * SECOND, 20, move |world, net, at| {
         let request = modbus::pair(function::READ_HOLDING, 0, 20);
-        let answer = Plant::MainEngine.read(world, 1, function::READ_HOLDING, 0, 20);
+        let answer = controller.read(world, 1, function::READ_HOLDING, 0, 20);
         link.ask(net, at, 1, &request, &answer);
     });
     let parties = (scene.party(&office), scene.party(&server));
@@ -82,10 +82,15 @@ pub(super) fn ot_internet(scene: &Scene<'_>) -> Result<Play, SimError> {
 pub(super) fn sweep(scene: &Scene<'_>) -> Result<Play, SimError> {
     let (host, target) = (scene.roster.host("alarm-server")?, scene.roster.host("me-gateway")?);
     let mut rng = Rng::stream(scene.seed, "sweep", "ports");
+    let network = u32::from_be_bytes(scene.roster.network_of(scene.roster.zone_of(&host))?.network);
     let mut address = 29_u8;
     let look = Repeated::boxed(scene.from, SECOND / 4, 60, move |_, net, at| {
         address += 1;
-        let ask = Arp { operation: 1, sender: (host.mac, host.ip), target: ([0; 6], [10, 20, 2, address]) };
+        let ask = Arp {
+            operation: 1,
+            sender: (host.mac, host.ip),
+            target: ([0; 6], (network + u32::from(address)).to_be_bytes()),
+        };
         net.arp(at, &host, BROADCAST, &ask);
     });
     let mut port = 0_u16;
@@ -101,11 +106,11 @@ pub(super) fn sweep(scene: &Scene<'_>) -> Result<Play, SimError> {
 /// A laptop network card.
 const LAPTOP_MAC: Mac = [0x00, 0x1C, 0x42, 0x7E, 0x31, 0x0D];
 
-/// arp-mitm: a stranger tells alarm server and main engine gateway that it is the other, and passes their packets on; after
+/// arp-mitm: a stranger tells a master and its controller that it is the other, and passes their packets on; after
 /// twenty seconds it changes values in the answers.
 pub(super) fn arp_mitm(scene: &Scene<'_>) -> Result<Play, SimError> {
-    let (client, server) = (scene.roster.host("alarm-server")?, scene.roster.host("me-gateway")?);
-    let rogue = scene.roster.stranger("machinery", LAPTOP_MAC, [10, 20, 2, 88])?;
+    let (client, server) = (scene.roster.host("lan-master")?, scene.roster.host("lan-slave")?);
+    let rogue = scene.roster.stranger("lan", LAPTOP_MAC, scene.roster.free_address("lan", 88)?)?;
     let poison = Repeated::boxed(scene.from, 2 * SECOND, u32::MAX, move |_, net, at| {
         for (victim, claimed) in [(client, server), (server, client)] {
             let lie = Arp { operation: 2, sender: (rogue.mac, claimed.ip), target: (victim.mac, victim.ip) };
@@ -125,6 +130,7 @@ pub(super) fn arp_mitm(scene: &Scene<'_>) -> Result<Play, SimError> {
 /// window-overrun: a service laptop whose window closed ten minutes before the run still reads and writes the engine.
 pub(super) fn window_overrun(scene: &Scene<'_>) -> Result<Play, SimError> {
     let (client, server) = (scene.roster.host("eto-laptop")?, scene.roster.host("me-gateway")?);
+    let controller = scene.controller("me-gateway")?;
     let mut link = Link::new(client, 48_022, server, Rng::stream(scene.seed, "window-overrun", "link"));
     let mut count = 0_u16;
     let work = Repeated::boxed(scene.from, 5 * SECOND, u32::MAX, move |world, net, at| {
@@ -134,7 +140,7 @@ pub(super) fn window_overrun(scene: &Scene<'_>) -> Result<Play, SimError> {
             link.ask(net, at, 1, &request, &request);
         } else {
             let request = modbus::pair(function::READ_HOLDING, 40, 8);
-            let answer = Plant::MainEngine.read(world, 1, function::READ_HOLDING, 40, 8);
+            let answer = controller.read(world, 1, function::READ_HOLDING, 40, 8);
             link.ask(net, at, 1, &request, &answer);
         }
     });
@@ -143,9 +149,11 @@ pub(super) fn window_overrun(scene: &Scene<'_>) -> Result<Play, SimError> {
         format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
     };
     let closed = scene.from - 13 * 60 * SECOND;
+    let (zone, from, to) =
+        (scene.roster.zone_of(&server), scene.roster.own_name("eto-laptop"), scene.roster.own_name("me-gateway"));
     let policy = format!(
-        "\n[[window]]\nid = \"MW-7\"\nkind = \"service\"\nfrom = {}\nto = {}\nzones = [\"machinery\"]\nwho = \"engine maker's engineer\"\n\
-         approved_by = \"chief engineer\"\n\n[[exception]]\nid = \"EX-7\"\nfrom = [\"eto-laptop\"]\nto = [\"me-gateway\"]\napp = \"modbus\"\n\
+        "\n[[window]]\nid = \"MW-7\"\nkind = \"service\"\nfrom = {}\nto = {}\nzones = [\"{zone}\"]\nwho = \"engine maker's engineer\"\n\
+         approved_by = \"chief engineer\"\n\n[[exception]]\nid = \"EX-7\"\nfrom = [\"{from}\"]\nto = [\"{to}\"]\napp = \"modbus\"\n\
          op = [\"read\", \"write\"]\naddr = [\"40-47\"]\nwindow = \"MW-7\"\nowner = \"chief engineer\"\nreason = \"governor tuning\"\n",
         stamp(closed - 4 * 3_600 * SECOND),
         stamp(closed),

@@ -6,8 +6,10 @@ use super::{Play, Repeated, Scene, Script, attack};
 use crate::error::SimError;
 use crate::rng::Rng;
 use crate::ship::ATTACKER_INDEX;
-use crate::talk::{remote, smb};
+use crate::talk::remote;
 use crate::talker::Talker;
+pub(super) use crate::talker::service::open_share;
+use crate::talker::service::visit;
 use crate::wire::names;
 use crate::wire::net::{Host, MILLI, Net, SECOND};
 use crate::wire::session::{End, Session};
@@ -55,45 +57,6 @@ pub(super) fn look_up(
     let answer = address.map_or_else(|| names::dns_no_such_name(id, name), |ip| names::dns_answer(id, name, ip));
     net.udp(at + 610 * MILLI, (&resolver, 53), (host, port), &answer, true);
     at + 612 * MILLI
-}
-
-/// A TLS session with a host ashore: `sent` and `fetched` bytes of data.
-pub(super) fn visit(
-    net: &mut Net,
-    at: i64,
-    rng: &mut Rng,
-    ends: (Host, u16, Host),
-    name: &str,
-    (sent, fetched): (usize, usize),
-) -> i64 {
-    let (client, port, remote) = ends;
-    let mut tcp = Session::new((client, port), (remote, 443), rng.bits(), 600 * MILLI);
-    let at = tcp.open(net, at);
-    let id = rng.bytes(32);
-    let lines = [
-        (End::Client, tls::client_hello(rng, name, &id)),
-        (End::Server, tls::server_flight(rng, &id)),
-        (End::Client, tls::client_finished(rng)),
-        (End::Server, tls::application_data(rng, 250)),
-        (End::Client, tls::application_data(rng, sent)),
-        (End::Server, tls::application_data(rng, fetched)),
-    ];
-    let at = tcp.converse(net, at, &lines, 4 * MILLI);
-    tcp.close(net, at + 50 * MILLI)
-}
-
-/// One host opens a share of another and a pipe or file in it.
-pub(super) fn open_share(net: &mut Net, at: i64, rng: &mut Rng, ends: (Host, u16, Host), share: &str, file: &str) {
-    let (client, port, server) = ends;
-    let trip = if client.subnet == server.subnet { 400_000 } else { 900_000 };
-    let mut tcp = Session::new((client, port), (server, 445), rng.bits(), trip);
-    let mut at = tcp.open(net, at);
-    let [a, b, c, d] = server.ip;
-    let path = format!(r"\\{a}.{b}.{c}.{d}\{share}");
-    for [question, answer] in smb::conversation(rng, &path, share == "IPC$", file) {
-        at = tcp.exchange(net, at, &question, &answer, 3 * MILLI);
-    }
-    tcp.close(net, at + 100 * MILLI);
 }
 
 /// lateral: service control and administrative share of two PCs, the chart display and the alarm server.
@@ -229,7 +192,11 @@ fn exe_drop(scene: &Scene<'_>) -> Result<Play, SimError> {
         port += 1;
         let mut tcp = Session::new((client, port), (server, 8_080), rng.bits(), 2 * MILLI);
         let at = tcp.open(net, at);
-        let question = remote::http_get("10.20.10.11:8080", "/patch/update32.exe", "Microsoft BITS/7.8");
+        let question = remote::http_get(
+            &format!("{}:8080", std::net::Ipv4Addr::from(server.ip)),
+            "/patch/update32.exe",
+            "Microsoft BITS/7.8",
+        );
         let file = program(&mut rng, 48_000);
         let answer = remote::http_ok("SimpleHTTP/0.6", "application/x-msdos-program", &file);
         let at = tcp.exchange(net, at, &question, &answer, 9 * MILLI);

@@ -9,7 +9,6 @@ use crate::rng::Rng;
 use crate::ship::ATTACKER_INDEX;
 use crate::talk::modbus::{self, function};
 use crate::talker::modbus::Link;
-use crate::talker::plant::Plant;
 use crate::wire::names;
 use crate::wire::net::{Host, MILLI, SECOND};
 use crate::wire::session::{End, Session};
@@ -102,11 +101,12 @@ fn tunnel(scene: &Scene<'_>) -> Result<Play, SimError> {
 /// upload: 125 registers at a time, one block after the other, of the whole address space from 0 to 9,999.
 fn upload(scene: &Scene<'_>) -> Result<Play, SimError> {
     let (client, server) = (scene.roster.host("conning")?, scene.roster.host("me-gateway")?);
+    let controller = scene.controller("me-gateway")?;
     let mut link = Link::new(client, 48_630, server, Rng::stream(scene.seed, "upload", "link"));
     let mut address = 0;
     let read = Repeated::boxed(scene.from, 2 * SECOND, 80, move |world, net, at| {
         let request = modbus::pair(function::READ_HOLDING, address, 125);
-        let answer = Plant::MainEngine.read(world, 1, function::READ_HOLDING, address, 125);
+        let answer = controller.read(world, 1, function::READ_HOLDING, address, 125);
         link.ask(net, at, 1, &request, &answer);
         address += 125;
     });

@@ -7,7 +7,6 @@ use crate::error::SimError;
 use crate::rng::Rng;
 use crate::talk::modbus::{self, function};
 use crate::talker::modbus::Link;
-use crate::talker::plant::Plant;
 use crate::wire::net::SECOND;
 
 /// modbus-write: first a single register, then three at once, over a connection of its own. The limits keep what was written.
@@ -31,14 +30,15 @@ pub(super) fn modbus_write(scene: &Scene<'_>) -> Result<Play, SimError> {
         }
     });
     let from = scene.from;
+    let engine = scene.controller("me-gateway")?;
     let bend = Box::new(move |world: &mut crate::world::World| {
         // The first write is answered within a tenth of a second; polls after it read the new value.
         if world.now > from + SECOND {
-            world.effects.written.insert((Plant::MainEngine.host(), 1, 110), value);
+            world.effects.written.insert((engine.host, 1, 110), value);
         }
         if world.now > from + 21 * SECOND {
-            world.effects.written.insert((Plant::MainEngine.host(), 1, 111), 1_300);
-            world.effects.written.insert((Plant::MainEngine.host(), 1, 112), 6_500);
+            world.effects.written.insert((engine.host, 1, 111), 1_300);
+            world.effects.written.insert((engine.host, 1, 112), 6_500);
         }
     });
     let pair = (scene.party(&client), scene.party(&server));
@@ -50,12 +50,15 @@ pub(super) fn modbus_write(scene: &Scene<'_>) -> Result<Play, SimError> {
 /// modbus-range: reads the whole block instead of the part meant for the bridge.
 pub(super) fn modbus_range(scene: &Scene<'_>) -> Result<Play, SimError> {
     let (client, server) = (scene.roster.host("conning")?, scene.roster.host("me-gateway")?);
-    let address = scene.parameter("address", 0.0).clamp(0.0, 65_535.0) as u16;
+    let outside = f64::from(scene.ship.marks.outside);
+    let address = scene.parameters.get("address").copied().filter(|address| *address >= 0.0).unwrap_or(outside);
+    let address = address.clamp(0.0, 65_535.0) as u16;
+    let controller = scene.controller("me-gateway")?;
     let count = scene.parameter("count", 60.0).clamp(1.0, 125.0) as u16;
     let mut link = Link::new(client, 48_018, server, Rng::stream(scene.seed, "modbus-range", "link"));
     let read = Repeated::boxed(scene.from, 10 * SECOND, 6, move |world, net, at| {
         let request = modbus::pair(function::READ_HOLDING, address, count);
-        let answer = Plant::MainEngine.read(world, 1, function::READ_HOLDING, address, count);
+        let answer = controller.read(world, 1, function::READ_HOLDING, address, count);
         link.ask(net, at, 1, &request, &answer);
     });
     let expect =
@@ -74,6 +77,7 @@ pub(super) fn scan(scene: &Scene<'_>, style: f64) -> Result<Play, SimError> {
     let (client, server) = (scene.roster.host("conning")?, scene.roster.host("me-gateway")?);
     let slow = style == 1.0;
     let period = if slow { 20 * SECOND } else { SECOND / 5 };
+    let controller = scene.controller("me-gateway")?;
     let mut link = Link::new(client, 48_019, server, Rng::stream(scene.seed, "modbus-scan", "link"));
     if style == 2.0 {
         link.fragment(16);
@@ -86,7 +90,7 @@ pub(super) fn scan(scene: &Scene<'_>, style: f64) -> Result<Play, SimError> {
                 let request = modbus::pair(function::READ_HOLDING, 0, 1);
                 // Only unit 1 is there: a gateway says of the others that they failed to respond (exception 11).
                 let answer = match step {
-                    1 => Plant::MainEngine.read(world, 1, function::READ_HOLDING, 0, 1),
+                    1 => controller.read(world, 1, function::READ_HOLDING, 0, 1),
                     _ => vec![function::READ_HOLDING | 0x80, 11],
                 };
                 link.ask(net, at, step, &request, &answer);
@@ -98,7 +102,7 @@ pub(super) fn scan(scene: &Scene<'_>, style: f64) -> Result<Play, SimError> {
                 link.ask(net, at, 1, &[code, 0, 0, 0, 1], &[code | 0x80, 1]);
             }
             _ => {
-                let answer = modbus::identification(Plant::MainEngine.identification());
+                let answer = modbus::identification(controller.identification);
                 link.ask(net, at, 1, &modbus::read_identification(), &answer);
                 link.close(net);
             }
@@ -116,6 +120,7 @@ pub(super) fn scan(scene: &Scene<'_>, style: f64) -> Result<Play, SimError> {
 pub(super) fn modbus_dangerous(scene: &Scene<'_>) -> Result<Play, SimError> {
     let (client, server) = (scene.roster.host("alarm-server")?, scene.roster.host("genset-gateway")?);
     let mut link = Link::new(client, 48_020, server, Rng::stream(scene.seed, "modbus-dangerous", "link"));
+    let unit = scene.ship.marks.generator_unit;
     let mut step = 0_u8;
     let send = Repeated::boxed(scene.from, 10 * SECOND, 3, move |_, net, at| {
         step += 1;
@@ -126,7 +131,7 @@ pub(super) fn modbus_dangerous(scene: &Scene<'_>) -> Result<Play, SimError> {
         };
         // Diagnostics are echoed; the programming request is refused.
         let refused = [90 | 0x80, 1];
-        link.ask(net, at, 11, request, if step < 3 { request } else { &refused });
+        link.ask(net, at, unit, request, if step < 3 { request } else { &refused });
     });
     let found = scene
         .required(&["DW-3004"], "protocol", Severity::High, 15)
@@ -137,12 +142,13 @@ pub(super) fn modbus_dangerous(scene: &Scene<'_>) -> Result<Play, SimError> {
 
 /// setpoint: a value outside the limits of the line that allows the write.
 pub(super) fn setpoint(scene: &Scene<'_>) -> Result<Play, SimError> {
-    let (client, server) = (scene.roster.host("alarm-server")?, scene.roster.host("genset-gateway")?);
-    let value = scene.parameter("value", 7.0).clamp(0.0, 65_535.0) as u16;
+    let (mark, wrong) = scene.mark(scene.ship.marks.setpoint, "register that may be written within limits")?;
+    let (client, server) = (scene.roster.host(mark.client)?, scene.roster.host(mark.server)?);
+    let value = scene.parameters.get("value").copied().unwrap_or(f64::from(wrong)).clamp(0.0, 65_535.0) as u16;
     let mut link = Link::new(client, 48_023, server, Rng::stream(scene.seed, "setpoint", "link"));
     let write = Repeated::boxed(scene.from, 30 * SECOND, 3, move |_, net, at| {
-        let request = modbus::pair(function::WRITE_REGISTER, 500, value);
-        link.ask(net, at, 12, &request, &request);
+        let request = modbus::pair(function::WRITE_REGISTER, mark.address, value);
+        link.ask(net, at, mark.unit, &request, &request);
     });
     let found = scene
         .required(&["DW-4004"], "process", Severity::Medium, 15)
@@ -154,7 +160,8 @@ pub(super) fn setpoint(scene: &Scene<'_>) -> Result<Play, SimError> {
 pub(super) fn ballast_sea(scene: &Scene<'_>) -> Result<Play, SimError> {
     let (client, server) = (scene.roster.host("ballast-panel")?, scene.roster.host("ballast-plc")?);
     let mut link = Link::new(client, 48_024, server, Rng::stream(scene.seed, "ballast-sea", "link"));
-    let coils = [3_u16, 4, 9, 17];
+    let coils = scene.ship.marks.ballast_coils;
+    scene.mark(coils.first(), "ballast panel that may switch pumps in port")?;
     let mut step = 0;
     let open = Repeated::boxed(scene.from, 6 * SECOND, 4, move |_, net, at| {
         let coil = coils.get(step).copied().unwrap_or_default();
@@ -163,10 +170,11 @@ pub(super) fn ballast_sea(scene: &Scene<'_>) -> Result<Play, SimError> {
         link.ask(net, at, 1, &request, &request);
     });
     let from = scene.from;
+    let controller = scene.controller("ballast-plc")?;
     let bend = Box::new(move |world: &mut crate::world::World| {
         for (number, coil) in (0..).zip(coils) {
             if world.now > from + number * 6 * SECOND + SECOND / 2 {
-                world.effects.written.insert((Plant::Ballast.host(), 1, coil), 1);
+                world.effects.written.insert((controller.host, 1, *coil), 1);
             }
         }
     });

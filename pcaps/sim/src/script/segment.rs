@@ -114,7 +114,7 @@ fn rogue_dhcp(scene: &Scene<'_>) -> Result<Play, SimError> {
 
 /// mac-clone: packets of another system (time to live 128, its own count) between those of the alarm server, from the same card.
 fn mac_clone(scene: &Scene<'_>) -> Result<Play, SimError> {
-    let (host, server) = (scene.roster.host("alarm-server")?, scene.roster.host("me-gateway")?);
+    let (host, server) = (scene.roster.host("lan-master")?, scene.roster.host("lan-slave")?);
     let segment = host.subnet.unwrap_or_default();
     let mut rng = Rng::stream(scene.seed, "mac-clone", "packets");
     let mut id = 0x6000_u16;

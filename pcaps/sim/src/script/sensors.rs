@@ -64,7 +64,7 @@ fn replay(scene: &Scene<'_>) -> Result<Play, SimError> {
 /// jam: within 20 s every signal at every antenna loses `db` decibels; satellites drop out one after the other.
 fn jam(scene: &Scene<'_>) -> Result<Play, SimError> {
     let (full, from) = (scene.parameter("db", 15.0).clamp(0.0, 60.0), scene.from);
-    let bend = receivers(&[1, 2, 3, 4], move |world| {
+    let bend = receivers(&[1, 2, 3, 4, 5], move |world| {
         let share = ((world.now - from) as f64 / (20 * SECOND) as f64).min(1.0);
         ReceiverFault { jam_db: full * share, ..ReceiverFault::default() }
     });
@@ -75,7 +75,7 @@ fn jam(scene: &Scene<'_>) -> Result<Play, SimError> {
 
 /// fix-lost: no receiver has a fix; their clocks go on.
 fn fix_lost(scene: &Scene<'_>) -> Result<Play, SimError> {
-    let bend = receivers(&[1, 2, 3, 4], |_| ReceiverFault { lost: true, ..ReceiverFault::default() });
+    let bend = receivers(&[1, 2, 3, 4, 5], |_| ReceiverFault { lost: true, ..ReceiverFault::default() });
     let lost = scene.required(&["DW-5015"], "navigation", Severity::Medium, 90);
     let weak = scene.required(&["DW-5005"], "navigation", Severity::Medium, 90).optional();
     bent(bend, vec![lost, weak])

@@ -1,35 +1,19 @@
 //! The small cargo ship: 89 m, one bridge switch, one machinery switch, one office network behind the satellite router.
 
-use super::{ASHORE_INDEX, Crew, Fitting, HostPlan, MacPlan, NodePlan, Ship, SubnetPlan};
-use crate::error::SimError;
-use crate::rng::Rng;
+use super::plan::{
+    BridgePlan, GATEWAY, GYRO, GyroPlan, HousePlan, Mark, Marks, PC, PLC, PLC_B, PersonPlan, Place, RADAR, RECEIVER,
+    RECORDER, SERIAL, STATION, SWITCH, WORK, controller, host, leg, master, node, pc, phone, poll, product, subnet,
+};
+use super::{HostPlan, MacPlan, NodePlan, Ship, SubnetPlan};
 use crate::talk::ais::Identity;
 use crate::talk::modbus::function::{READ_COILS, READ_HOLDING, READ_INPUT};
-use crate::talk::n2k::{Name, Product};
-use crate::talker::bridge::{Autopilot, ChartDisplay, Gyro, Radar, Receiver, ReceiverPlan, Sensor, SensorTalker};
-use crate::talker::browser::{Browser, Habit, Site};
-use crate::talker::bus::Node;
-use crate::talker::housekeeping::{Clock, Membership, Neighbours, QuietHost, Switch};
-use crate::talker::modbus::{Master, MasterPlan, Poll, Writes};
-use crate::talker::outlet::{Carrier, Outlet, Wiring};
-use crate::talker::plant::Plant;
-use crate::talker::radio::Transponder;
-use crate::wire::net::{Host, MILLI, SECOND, Tap};
+use crate::talker::bridge::{ReceiverPlan, Sensor};
+use crate::talker::modbus::{MasterPlan, Value, Writes};
+use crate::talker::plant::{Controller, Plant};
+use crate::wire::net::{MILLI, Tap};
+use crate::world::machinery::Engine;
 use crate::world::motion::Leg;
 use crate::world::{Departure, Voyage};
-
-/// Prefixes that IEEE gave to makers of marine and industrial equipment.
-const RECEIVER: MacPlan = MacPlan::Vendor([0x00, 0xD0, 0x1D]);
-const RADAR: MacPlan = MacPlan::Vendor([0x00, 0x00, 0x27]);
-const GYRO: MacPlan = MacPlan::Block([0x00, 0x50, 0xC2, 0x88, 0x60]);
-const STATION: MacPlan = MacPlan::Vendor([0x00, 0x0B, 0xAB]);
-const SERIAL: MacPlan = MacPlan::Vendor([0x00, 0x90, 0xE8]);
-const PLC: MacPlan = MacPlan::Vendor([0x00, 0x30, 0xDE]);
-const PLC_B: MacPlan = MacPlan::Vendor([0x00, 0x80, 0xF4]);
-const SWITCH: MacPlan = MacPlan::Vendor([0x00, 0x80, 0x63]);
-const GATEWAY: MacPlan = MacPlan::Vendor([0x00, 0x07, 0x7C]);
-const RECORDER: MacPlan = MacPlan::Vendor([0x00, 0x11, 0xE4]);
-const PC: MacPlan = MacPlan::Vendor([0x3C, 0x52, 0x82]);
 
 const SUBNETS: &[SubnetPlan] = &[
     subnet("navigation", Tap::Bridge, 310, [10, 20, 1, 0], 24, "bridge-gateway"),
@@ -40,21 +24,6 @@ const SUBNETS: &[SubnetPlan] = &[
     subnet("office", Tap::Bridge, 410, [10, 20, 10, 0], 24, "office-router"),
     subnet("crew", Tap::Bridge, 450, [10, 20, 50, 0], 23, "crew-router"),
 ];
-
-const fn subnet(
-    zone: &'static str,
-    tap: Tap,
-    vlan: u16,
-    network: [u8; 4],
-    prefix: u8,
-    gateway: &'static str,
-) -> SubnetPlan {
-    SubnetPlan { zone, tap, vlan, network, prefix, gateway }
-}
-
-const fn host(id: &'static str, zone: &'static str, ip: [u8; 4], mac: MacPlan) -> HostPlan {
-    HostPlan { id, zone, ip, mac }
-}
 
 /// New hosts go at the end: a host's place decides the order of frames with equal time.
 const HOSTS: &[HostPlan] = &[
@@ -99,21 +68,6 @@ const HOSTS: &[HostPlan] = &[
     host("crew-6", "crew", [10, 20, 51, 6], MacPlan::Private),
 ];
 
-const fn node(
-    id: &'static str,
-    address: u8,
-    name: (u16, u32, u8, u8),
-    product: Product,
-    sends: &'static [u32],
-) -> NodePlan {
-    let (manufacturer, unique, function, class) = name;
-    NodePlan { id, address, name: Name { unique, manufacturer, function, class, instance: 0 }, product, sends }
-}
-
-const fn product(code: u16, model: &'static str, software: &'static str, serial: &'static str) -> Product {
-    Product { code, model, software, version: "A", serial, load: 2 }
-}
-
 const NODES: &[NodePlan] = &[
     node("wind-a", 35, (275, 440_001, 130, 85), product(4_101, "SIM WIND 10", "1.4.0", "W440001"), &[130_306]),
     node("sounder", 36, (275, 440_002, 135, 60), product(4_102, "SIM DEPTH 200", "2.0.1", "D440002"), &[128_267]),
@@ -154,10 +108,6 @@ const LEGS: &[Leg] = &[
     leg(75.0, 11.6, 40.0),
     leg(52.0, 11.2, 60.0),
 ];
-
-const fn leg(course: f64, speed_kn: f64, minutes: f64) -> Leg {
-    Leg { course, speed_kn, minutes }
-}
 
 /// From the fairway to the quay of an invented harbour: slower and slower, the last turns short.
 const ARRIVAL_LEGS: &[Leg] = &[
@@ -207,138 +157,106 @@ pub(crate) const SHIP: Ship = Ship {
     },
     subnets: SUBNETS,
     hosts: HOSTS,
-    // No ventilation network: the fire panel switches the fans. No jump host: the technical officer's laptop does service.
-    roles: &[("vent-controller", "fire-panel"), ("jump-host", "eto-laptop")],
+    roles: ROLES,
     nodes: NODES,
     departures: DEPARTURES,
-    crew,
+    engine: Engine::SMALL,
+    bridge: BRIDGE,
+    controllers: CONTROLLERS,
+    masters: MASTERS,
+    services: &[],
+    house: HOUSE,
+    people: PEOPLE,
+    marks: MARKS,
 };
 
-const fn poll(unit: u8, function: u8, address: u16, count: u16, period_ms: i64) -> Poll {
-    Poll { unit, function, address, count, period: period_ms * MILLI }
-}
+/// No ventilation network: the fire panel switches the fans. No jump host: the technical officer's laptop does service.
+const ROLES: &[(&str, &str)] = &[
+    ("vent-controller", "fire-panel"),
+    ("jump-host", "eto-laptop"),
+    ("lan", "machinery"),
+    ("lan-master", "alarm-server"),
+    ("lan-slave", "me-gateway"),
+    ("s7-client", "alarm-server"),
+    ("s7-controller", "me-gateway"),
+    ("bacnet-stranger", "alarm-server"),
+];
+
+const CONTROLLERS: &[Controller] = &[
+    controller("me-gateway", Plant::MainEngine, "Tern Marine Controls", "TMC-750", "V2.04"),
+    controller("genset-gateway", Plant::Generators { first_unit: 11 }, "Tern Marine Controls", "TMC-320", "V1.11"),
+    controller("ballast-plc", Plant::Ballast, "Quay Automation", "QA-16", "3.0.2"),
+];
 
 /// Who polls which controller; the limits are those of the policy.
-const MASTERS: &[(&str, MasterPlan)] = &[
-    (
-        "alarm-server",
-        MasterPlan {
-            name: "alarm-main-engine",
-            plant: Plant::MainEngine,
-            polls: &[poll(1, READ_HOLDING, 0, 100, 2_000), poll(1, READ_HOLDING, 100, 100, 2_000)],
-            writes: None,
-            identifies: true,
-        },
-    ),
-    (
-        "alarm-server",
-        MasterPlan {
-            name: "alarm-generators",
-            plant: Plant::Generators,
-            polls: &[
+const MASTERS: &[MasterPlan] = &[
+    MasterPlan {
+        identifies: true,
+        ..master(
+            "alarm-main-engine",
+            ("alarm-server", "me-gateway"),
+            &[poll(1, READ_HOLDING, 0, 100, 2_000), poll(1, READ_HOLDING, 100, 100, 2_000)],
+        )
+    },
+    MasterPlan {
+        writes: Some(Writes {
+            units: &[11, 12, 13],
+            addresses: &[500],
+            value: Value::Toggle,
+            is_coil: false,
+            mean_s: 900.0,
+        }),
+        ..master(
+            "alarm-generators",
+            ("alarm-server", "genset-gateway"),
+            &[
                 poll(11, READ_INPUT, 0, 64, 3_000),
                 poll(12, READ_INPUT, 0, 64, 3_000),
                 poll(13, READ_INPUT, 0, 64, 3_000),
             ],
-            writes: Some(Writes { units: &[11, 12, 13], address: 500, mean_s: 900.0 }),
-            identifies: false,
-        },
-    ),
-    (
-        "alarm-server",
-        MasterPlan {
-            name: "alarm-ballast",
-            plant: Plant::Ballast,
-            polls: &[poll(1, READ_HOLDING, 200, 32, 5_000)],
-            writes: None,
-            identifies: false,
-        },
-    ),
-    (
-        "conning",
-        MasterPlan {
-            name: "conning-main-engine",
-            plant: Plant::MainEngine,
-            polls: &[poll(1, READ_HOLDING, 100, 21, 2_000)],
-            writes: None,
-            identifies: false,
-        },
-    ),
-    (
-        "ballast-panel",
-        MasterPlan {
-            name: "panel-ballast",
-            plant: Plant::Ballast,
-            polls: &[
+        )
+    },
+    MasterPlan {
+        keeps_alive: true,
+        ..master("alarm-ballast", ("alarm-server", "ballast-plc"), &[poll(1, READ_HOLDING, 200, 32, 5_000)])
+    },
+    master("conning-main-engine", ("conning", "me-gateway"), &[poll(1, READ_HOLDING, 100, 21, 2_000)]),
+    MasterPlan {
+        keeps_alive: true,
+        ..master(
+            "panel-ballast",
+            ("ballast-panel", "ballast-plc"),
+            &[
                 poll(1, READ_COILS, 0, 24, 2_000),
                 poll(1, READ_HOLDING, 0, 64, 3_000),
                 poll(1, READ_HOLDING, 200, 16, 2_000),
             ],
-            writes: None,
-            identifies: false,
-        },
-    ),
+        )
+    },
 ];
 
-/// Everyone aboard who sends.
-fn crew(fitting: &Fitting<'_>) -> Result<Crew, SimError> {
-    let mut out = bridge(fitting)?;
-    let Fitting { roster, seed, start, .. } = *fitting;
-    for (client, plan) in MASTERS {
-        let (client, server) = (roster.host(client)?, roster.host(plan.plant.host())?);
-        out.push(Box::new(Master::new(plan, client, server, seed, start)));
-    }
-    housekeeping(fitting, &mut out)?;
-    people(fitting, &mut out)?;
-    for (number, plan) in (0..).zip(NODES) {
-        out.push(Box::new(Node::new(number, plan, seed, start)));
-    }
-    Ok(out)
-}
+const BRIDGE: BridgePlan = BridgePlan {
+    // The antennas of the two receivers are 14.0 m apart, as the policy says.
+    receivers: &[
+        (("gnss-1", "GP0001"), ReceiverPlan { number: 1, antenna: (0.0, 0.0, 24.0), talker: "GP", full: true }),
+        (("gnss-2", "GP0002"), ReceiverPlan { number: 2, antenna: (-12.6, 6.1, 22.5), talker: "GN", full: false }),
+    ],
+    gyros: &[GyroPlan { source: ("gyro", "HE0001"), number: 1, bias: 0.3, period: 500 * MILLI }],
+    sensors: &[
+        (Sensor::Log, ("log", "VD0001")),
+        (Sensor::EchoSounder, ("echo-sounder", "SD0001")),
+        (Sensor::Wind, ("wind", "WI0001")),
+    ],
+    transponder: ("ais", "AI0001"),
+    radar: ("radar-1", "RA0001"),
+    autopilot: ("autopilot", "AG0001"),
+    displays: &[("ecdis-1", "EI0001"), ("ecdis-2", "EI0002")],
+    serial_server: "serial-server",
+    listener: "ecdis-1",
+};
 
-/// The antennas of the two receivers are 14.0 m apart, as the policy says.
-const RECEIVERS: [(&str, &str, ReceiverPlan); 2] = [
-    ("gnss-1", "GP0001", ReceiverPlan { number: 1, antenna: (0.0, 0.0, 24.0), talker: "GP", full: true }),
-    ("gnss-2", "GP0002", ReceiverPlan { number: 2, antenna: (-12.6, 6.1, 22.5), talker: "GN", full: false }),
-];
-
-fn bridge(fitting: &Fitting<'_>) -> Result<Crew, SimError> {
-    let Fitting { roster, seed, start, carrier, pictures, voyage } = *fitting;
-    let (moored, alongside) = (matches!(voyage, Voyage::Anchor | Voyage::Berth), voyage == Voyage::Berth);
-    let wiring =
-        Wiring { seed, carrier, serial_server: roster.host("serial-server")?, listener: roster.host("ecdis-1")? };
-    let outlet = |id: &str, sfi: &str| Ok::<_, SimError>(Outlet::new(roster.host(id)?, sfi, &wiring));
-    let mut out: Crew = Vec::new();
-    for (id, sfi, plan) in RECEIVERS {
-        out.push(Box::new(Receiver::new(plan, id, outlet(id, sfi)?, seed, start)));
-    }
-    // Heading and rate of turn share one box and one identity, so one outlet counts the lines of both.
-    out.push(Box::new(Gyro::new(outlet("gyro", "HE0001")?, seed, start, 500 * MILLI)));
-    for (sensor, id, sfi) in [
-        (Sensor::Log, "log", "VD0001"),
-        (Sensor::EchoSounder, "echo-sounder", "SD0001"),
-        (Sensor::Wind, "wind", "WI0001"),
-    ] {
-        if sensor == Sensor::Wind || !alongside {
-            out.push(Box::new(SensorTalker::new(sensor, outlet(id, sfi)?, seed, start, SECOND)));
-        }
-    }
-    out.push(Box::new(Transponder::new(outlet("ais", "AI0001")?, SHIP.identity, seed, start)));
-    let pictures = pictures && carrier == Carrier::Groups;
-    if !alongside {
-        out.push(Box::new(Radar::new(roster.host("radar-1")?, outlet("radar-1", "RA0001")?, seed, start, pictures)));
-    }
-    if !moored {
-        out.push(Box::new(Autopilot::new(outlet("autopilot", "AG0001")?, seed, start)));
-    }
-    out.push(Box::new(ChartDisplay::new(outlet("ecdis-1", "EI0001")?, "ecdis-1", seed, start, !moored)));
-    out.push(Box::new(ChartDisplay::new(outlet("ecdis-2", "EI0002")?, "ecdis-2", seed, start, false)));
-    Ok(out)
-}
-
-fn housekeeping(fitting: &Fitting<'_>, out: &mut Crew) -> Result<(), SimError> {
-    let Fitting { roster, seed, start, .. } = *fitting;
-    let pairs = [
+const HOUSE: HousePlan = HousePlan {
+    neighbours: &[
         ("alarm-server", "me-gateway"),
         ("alarm-server", "genset-gateway"),
         ("alarm-server", "machinery-gateway"),
@@ -351,70 +269,42 @@ fn housekeeping(fitting: &Fitting<'_>, out: &mut Crew) -> Result<(), SimError> {
         ("recorder", "gnss-1"),
         ("bridge-switch", "recorder"),
         ("machinery-switch", "machinery-gateway"),
-    ];
-    let pair = |(a, b): &(&str, &str)| Ok((roster.host(a)?, roster.host(b)?));
-    let pairs = pairs.iter().map(pair).collect::<Result<Vec<_>, SimError>>()?;
-    out.push(Box::new(Neighbours::new(&pairs, seed, start)));
-    for (host, router, period) in
-        [("fire-panel", "safety-gateway", 60 * SECOND), ("antenna", "communication-gateway", 120 * SECOND)]
-    {
-        out.push(Box::new(QuietHost::new(roster.host(host)?, roster.host(router)?, host, seed, start, period)));
-    }
-    let text = "Managed Ethernet switch, 8 ports, L2P firmware 09.1.02";
-    let recorder = Some(roster.host("recorder")?);
-    out.push(Box::new(Switch::new(roster.host("bridge-switch")?, "bridge-switch", text, recorder, seed, start)));
-    out.push(Box::new(Switch::new(roster.host("machinery-switch")?, "machinery-switch", text, None, seed, start)));
-    let listeners = ["recorder", "ecdis-1", "ecdis-2", "conning"].map(|id| roster.host(id));
-    let listeners = listeners.into_iter().collect::<Result<Vec<_>, SimError>>()?;
-    out.push(Box::new(Membership::new(roster.host("bridge-gateway")?, listeners, seed, start)));
-    for id in ["ecdis-1", "ecdis-2", "recorder", "conning"] {
-        out.push(Box::new(Clock::new(roster.host(id)?, roster.host("gnss-1")?, id, seed, start)));
-    }
-    Ok(())
-}
+    ],
+    quiet: &[("fire-panel", "safety-gateway", 60), ("antenna", "communication-gateway", 120)],
+    switches: &[("bridge-switch", Some("recorder")), ("machinery-switch", None)],
+    querier: "bridge-gateway",
+    listeners: &["recorder", "ecdis-1", "ecdis-2", "conning"],
+    clocks: &["ecdis-1", "ecdis-2", "recorder", "conning"],
+    clock: "gnss-1",
+};
 
-/// Option lists by which Windows and phones ask for an address.
-const WINDOWS_WANTS: &[u8] = &[1, 3, 6, 15, 31, 33, 43, 44, 46, 47, 119, 121, 249, 252];
-const PHONE_WANTS: &[u8] = &[1, 3, 6, 15, 26, 28, 51, 58, 59, 43];
+const ANTENNA: &[(&str, Place)] = &[("antenna.ship.example", Place::Aboard("antenna"))];
 
-fn people(fitting: &Fitting<'_>, out: &mut Crew) -> Result<(), SimError> {
-    let Fitting { roster, seed, start, .. } = *fitting;
-    let site = |number: u32, name, ip| Site { name, host: Host::ashore(ASHORE_INDEX + number, ip), aboard: false };
-    let work = [
-        site(1, "mail.example-shipping.com", [198, 51, 100, 20]),
-        site(2, "weather.example.net", [203, 0, 113, 40]),
-        site(3, "class.example.org", [198, 51, 100, 77]),
-    ];
-    let play = [
-        site(4, "video.example.com", [203, 0, 113, 80]),
-        site(5, "chat.example.net", [203, 0, 113, 91]),
-        site(6, "news.example.org", [198, 51, 100, 140]),
-    ];
-    let resolver = Host::ashore(ASHORE_INDEX, [203, 0, 113, 53]);
-    let antenna = Site { name: "antenna.ship.example", host: roster.host("antenna")?, aboard: true };
-    for (name, mean_s, reads_antenna) in
-        [("master-pc", 150.0, true), ("chief-pc", 240.0, false), ("eto-laptop", 200.0, true)]
-    {
-        let habit =
-            Habit { name, vendor_class: "MSFT 5.0", wanted: WINDOWS_WANTS, windows: true, mean_s, fetch: 12_000.0 };
-        let mut sites = work.to_vec();
-        if reads_antenna {
-            sites.push(antenna);
-        }
-        let on = start + 4 * SECOND + Rng::stream(seed, name, "switch-on").nanos(20 * SECOND);
-        out.push(Box::new(Browser::new(habit, roster.host(name)?, resolver, sites, seed, on)));
-    }
-    for name in ["crew-1", "crew-2", "crew-3", "crew-4", "crew-5", "crew-6"] {
-        let habit = Habit {
-            name,
-            vendor_class: "android-dhcp-14",
-            wanted: PHONE_WANTS,
-            windows: false,
-            mean_s: 170.0,
-            fetch: 13_000.0,
-        };
-        let on = start + 2 * SECOND + Rng::stream(seed, name, "switch-on").nanos(70 * SECOND);
-        out.push(Box::new(Browser::new(habit, roster.host(name)?, resolver, play.to_vec(), seed, on)));
-    }
-    Ok(())
-}
+const PEOPLE: &[PersonPlan] = &[
+    pc("master-pc", 150.0, &[WORK, ANTENNA]),
+    pc("chief-pc", 240.0, &[WORK]),
+    pc("eto-laptop", 200.0, &[WORK, ANTENNA]),
+    phone("crew-1"),
+    phone("crew-2"),
+    phone("crew-3"),
+    phone("crew-4"),
+    phone("crew-5"),
+    phone("crew-6"),
+];
+
+/// Start and stop requests to the generators: 0 or 1, six a minute at most.
+const GENERATOR: Mark =
+    Mark { client: "alarm-server", server: "genset-gateway", unit: 12, address: 500, is_coil: false };
+
+const MARKS: Marks = Marks {
+    setpoint: Some((GENERATOR, 7)),
+    switched: Some((Mark { unit: 13, ..GENERATOR }, 6)),
+    generator_unit: 11,
+    bridge_block: (100, 20),
+    outside: 0,
+    ballast_coils: &[3, 4, 9, 17],
+    shares_charts: true,
+    standby: None,
+    machinery: &["alarm-server", "me-gateway", "genset-gateway", "ballast-plc", "ballast-panel", "machinery-switch"],
+    turnover: ("crew-router", 200, 1, 300),
+};

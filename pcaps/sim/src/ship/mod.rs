@@ -2,7 +2,11 @@
 //!
 //! A new ship is a new data file here plus its policy text; the talkers are shared.
 
-pub(crate) mod general_cargo;
+mod cruise_ship;
+mod general_cargo;
+mod lng_carrier;
+pub(crate) mod outfit;
+pub(crate) mod plan;
 
 use std::collections::BTreeMap;
 
@@ -11,10 +15,15 @@ use crate::rng;
 use crate::talk::ais::Identity;
 use crate::talk::n2k::{Name, Product};
 use crate::talker::Talker;
+use crate::talker::modbus::MasterPlan;
 use crate::talker::outlet::Carrier;
+use crate::talker::plant::Controller;
+use crate::talker::service::ServicePlan;
 use crate::wire::link::Mac;
 use crate::wire::net::{Host, Net, Subnet, Tap};
+use crate::world::machinery::Engine;
 use crate::world::{Departure, Voyage};
+use plan::{BridgePlan, HousePlan, Marks, PersonPlan};
 
 /// A network of a ship.
 #[derive(Debug, Clone, Copy)]
@@ -77,8 +86,14 @@ pub(crate) struct Ship {
     pub(crate) nodes: &'static [NodePlan],
     /// Where she is when a run begins, for each voyage she can make.
     pub(crate) departures: &'static [Departure],
-    /// Makes everyone who sends.
-    pub(crate) crew: fn(&Fitting<'_>) -> Result<Crew, SimError>,
+    pub(crate) engine: Engine,
+    pub(crate) bridge: BridgePlan,
+    pub(crate) controllers: &'static [Controller],
+    pub(crate) masters: &'static [MasterPlan],
+    pub(crate) services: &'static [ServicePlan],
+    pub(crate) house: HousePlan,
+    pub(crate) people: &'static [PersonPlan],
+    pub(crate) marks: Marks,
 }
 
 /// Everyone who sends.
@@ -99,6 +114,18 @@ pub(crate) struct Fitting<'a> {
 }
 
 impl Ship {
+    /// The controller that a host is.
+    pub(crate) fn controller(&self, host: &str) -> Result<Controller, SimError> {
+        let own = self.own_name(host);
+        let found = self.controllers.iter().find(|controller| controller.host == own);
+        found.copied().ok_or_else(|| SimError::NoHost(host.to_owned()))
+    }
+
+    /// What this ship calls a host or zone that a script knows by a common name.
+    pub(crate) fn own_name<'a>(&self, name: &'a str) -> &'a str {
+        self.roles.iter().find(|(role, _)| *role == name).map_or(name, |(_, own)| own)
+    }
+
     /// Where a voyage begins.
     pub(crate) fn departure(&self, voyage: Voyage) -> Result<&Departure, SimError> {
         let found = self.departures.iter().find(|departure| departure.voyage == voyage);
@@ -107,7 +134,7 @@ impl Ship {
 }
 
 /// Every ship there is.
-pub(crate) const SHIPS: &[&Ship] = &[&general_cargo::SHIP];
+pub(crate) const SHIPS: &[&Ship] = &[&general_cargo::SHIP, &lng_carrier::SHIP, &cruise_ship::SHIP];
 
 /// Finds a ship by name or short name.
 pub(crate) fn find(name: &str) -> Result<&'static Ship, SimError> {
@@ -178,12 +205,28 @@ impl Roster {
         self.hosts.iter().find(|(_, host)| host.ip == ip).map(|(id, _)| *id)
     }
 
-    /// An address of a zone that no host has, `number` above the network's own.
-    pub(crate) fn free_address(&self, zone: &str, number: u8) -> Result<[u8; 4], SimError> {
+    /// The network of a zone.
+    pub(crate) fn network_of(&self, zone: &str) -> Result<Subnet, SimError> {
         let zone = self.own_name(zone);
         let subnet = self.subnets.iter().find(|subnet| subnet.zone == zone);
-        let subnet = subnet.ok_or_else(|| SimError::NoHost(zone.to_owned()))?;
-        Ok((u32::from_be_bytes(subnet.network) + u32::from(number)).to_be_bytes())
+        subnet.copied().ok_or_else(|| SimError::NoHost(zone.to_owned()))
+    }
+
+    /// The zone that a host is plugged into.
+    pub(crate) fn zone_of(&self, host: &Host) -> &'static str {
+        host.subnet.and_then(|at| self.subnets.get(at)).map_or("outside", |subnet| subnet.zone)
+    }
+
+    /// An address of a zone that no host has: `number` above the network's own, or the next free one in networks too small for that.
+    pub(crate) fn free_address(&self, zone: &str, number: u8) -> Result<[u8; 4], SimError> {
+        let subnet = self.network_of(zone)?;
+        let size = 1_u32.checked_shl(32 - u32::from(subnet.prefix)).unwrap_or(u32::MAX);
+        let places = (0..size).map(|step| (u32::from(number) + step) % size);
+        let mut free = places.map(|place| (u32::from_be_bytes(subnet.network) + place).to_be_bytes()).filter(|ip| {
+            let is_host = *ip != subnet.network && *ip != subnet.broadcast();
+            is_host && self.name_of(*ip).is_none()
+        });
+        free.next().ok_or_else(|| SimError::NoHost(format!("a free address in {zone}")))
     }
 
     /// An unknown device plugged into a zone.
@@ -240,7 +283,7 @@ mod tests {
     #[test]
     fn the_policy_names_every_fixed_host() {
         for ship in SHIPS {
-            for host in ship.hosts.iter().filter(|host| host.zone != "crew") {
+            for host in ship.hosts.iter().filter(|host| !["crew", "passenger"].contains(&host.zone)) {
                 assert!(ship.policy.contains(&format!("id = \"{}\"", host.id)), "{} is missing in the policy", host.id);
             }
         }

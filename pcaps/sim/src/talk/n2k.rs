@@ -201,6 +201,13 @@ pub(crate) fn command_engine_speed(rpm: f64) -> Vec<u8> {
     out
 }
 
+/// 126208, command: sets the reference (field 4 of 130306) at the present priority.
+pub(crate) fn command_wind_reference(reference: i64) -> Vec<u8> {
+    let mut out = vec![1];
+    out.extend(fields(&[(130_306, 3), (0xF8, 1), (1, 1), (4, 1), (reference, 1)]));
+    out
+}
+
 /// 126464: the PGNs a device sends (`received` false) or listens to.
 pub(crate) fn pgn_list(received: bool, pgns: &[u32]) -> Vec<u8> {
     let mut out = vec![u8::from(received)];

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, VecDeque};
 use super::outlet::Outlet;
 use super::{Cadence, Talker};
 use crate::rng::{self, Rng};
+use crate::ship::plan::GyroPlan;
 use crate::talk::lwe::{self, Transfer};
 use crate::talk::nmea::{self, Fix, RadarTarget, Satellite};
 use crate::wire::net::{Host, MILLI, Net, SECOND};
 use crate::world::geodesy;
 use crate::world::traffic::Kind;
-use crate::world::{KNOT, ReceiverFault, World};
+use crate::world::{GyroFault, KNOT, ReceiverFault, World};
 
 /// How a receiver is fitted and what it sends.
 #[derive(Debug, Clone, Copy)]
@@ -223,36 +224,39 @@ impl Talker for SensorTalker {
     }
 }
 
-/// The gyro compass: heading at its own rate, rate of turn once a second.
+/// A gyro compass: heading at its own rate, rate of turn once a second.
 pub(crate) struct Gyro {
     outlet: Outlet,
     rng: Rng,
+    bias: f64,
+    /// What is wrong with gyros is wrong with the first one.
+    is_first: bool,
     heading: Cadence,
     turn: Cadence,
 }
 
 impl Gyro {
-    /// A gyro that sends its heading every `period`.
-    pub(crate) fn new(outlet: Outlet, seed: u64, start: i64, period: i64) -> Self {
-        let mut rng = Rng::stream(seed, "gyro", "sensor");
-        let heading = Cadence::new(start + rng.nanos(period), period);
+    /// A gyro that starts with the run.
+    pub(crate) fn new(plan: &GyroPlan, outlet: Outlet, seed: u64, start: i64) -> Self {
+        let mut rng = Rng::stream(seed, plan.source.0, "sensor");
+        let heading = Cadence::new(start + rng.nanos(plan.period), plan.period);
         let turn = Cadence::new(start + rng.nanos(SECOND), SECOND);
-        Self { outlet, rng, heading, turn }
+        Self { outlet, rng, bias: plan.bias, is_first: plan.number == 1, heading, turn }
     }
 }
 
 impl Talker for Gyro {
     fn tick(&mut self, world: &World, net: &mut Net) {
+        let fault = if self.is_first { world.effects.gyro } else { GyroFault::default() };
         while let Some(at) = self.heading.due(world.now) {
-            // A bias of 0.3 degrees is what a well-kept gyro has.
             let noise = self.rng.normal(0.05);
-            let fault = world.effects.gyro;
-            let heading = fault.frozen.unwrap_or(world.motion.heading + 0.3 + noise + fault.bias);
+            let heading = fault.frozen.unwrap_or(world.motion.heading + self.bias + noise + fault.bias);
             let line = nmea::sentence(&format!("HEHDT,{},T", nmea::angle(heading)));
             let at = at + self.rng.nanos(2 * MILLI);
             self.outlet.send(net, at, lwe::SATD, std::slice::from_ref(&line), false);
             if fault.doubled {
-                self.outlet.send(net, at + 90 * MILLI, lwe::SATD, &[line], false);
+                // Half an interval later for fast gyros, 90 ms for slow ones.
+                self.outlet.send(net, at + self.heading.part(90 * MILLI), lwe::SATD, &[line], false);
             }
         }
         while let Some(at) = self.turn.due(world.now) {

@@ -180,7 +180,7 @@ impl Node {
                 let oil = (engine.oil_bar * 1e5, engine.oil_c + 273.15);
                 // A litre of gas oil weighs 0.85 kg.
                 let fuel = engine.fuel_kg_h / 0.85;
-                let load = engine.power_kw / 1_800.0 * 100.0;
+                let load = engine.power_kw / engine.engine.rated_kw * 100.0;
                 n2k::engine_dynamic(oil, engine.coolant_c + 273.15, fuel, engine.run_seconds as i64, load)
             }
             127_508 => {

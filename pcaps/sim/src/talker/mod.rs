@@ -8,6 +8,7 @@ pub(crate) mod modbus;
 pub(crate) mod outlet;
 pub(crate) mod plant;
 pub(crate) mod radio;
+pub(crate) mod service;
 
 use crate::wire::net::Net;
 use crate::world::{STEP, World};
@@ -51,6 +52,11 @@ impl Cadence {
     /// Sets the next time.
     pub(crate) fn again(&mut self, at: i64) {
         self.next = at;
+    }
+
+    /// `wanted`, or half of the interval when that is less.
+    pub(crate) fn part(&self, wanted: i64) -> i64 {
+        wanted.min(self.period / 2)
     }
 
     /// Changes the interval.

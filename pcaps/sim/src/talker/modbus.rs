@@ -1,12 +1,12 @@
 //! A Modbus/TCP master: one connection to one controller, its poll list, and now and then a write that the policy allows.
 
-use super::plant::Plant;
+use super::plant::Controller;
 use super::{Cadence, Talker};
 use crate::rng::Rng;
 use crate::talk::modbus::{self, function};
 use crate::wire::net::{Host, MILLI, Net, SECOND};
 use crate::wire::session::{End, Session};
-use crate::world::World;
+use crate::world::{Voyage, World};
 
 /// One line of a poll list.
 #[derive(Debug, Clone, Copy)]
@@ -18,24 +18,38 @@ pub(crate) struct Poll {
     pub(crate) period: i64,
 }
 
-/// A write that comes at random times: start or stop request to one of some units.
+/// What a write carries.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Value {
+    /// 1 and 0 in turn.
+    Toggle,
+    /// Anything from the first to the second.
+    Between(u16, u16),
+}
+
+/// A write that comes at random times to one of some places of one of some units.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Writes {
     pub(crate) units: &'static [u8],
-    pub(crate) address: u16,
-    /// Mean time between writes, seconds.
+    pub(crate) addresses: &'static [u16],
+    pub(crate) value: Value,
+    pub(crate) is_coil: bool,
+    /// Mean time between writes at sea, seconds; in narrow waters they are five times as many.
     pub(crate) mean_s: f64,
 }
 
-/// Who polls what.
+/// Who polls what. A "poll" with a write function sends what the controller's registers hold: an order given again and again.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MasterPlan {
     pub(crate) name: &'static str,
-    pub(crate) plant: Plant,
+    pub(crate) client: &'static str,
+    pub(crate) server: &'static str,
     pub(crate) polls: &'static [Poll],
     pub(crate) writes: Option<Writes>,
     /// Asks for the identification once, when the connection is open.
     pub(crate) identifies: bool,
+    /// Probes the idle line, as controllers of some kinds do.
+    pub(crate) keeps_alive: bool,
 }
 
 /// A connection of a master to a controller: numbers its requests and waits for one answer before the next.
@@ -121,6 +135,7 @@ impl Link {
 /// A master at work.
 pub(crate) struct Master {
     plan: &'static MasterPlan,
+    controller: Controller,
     link: Link,
     polls: Vec<(Poll, Cadence)>,
     write: Option<Cadence>,
@@ -128,6 +143,8 @@ pub(crate) struct Master {
     identify: bool,
     rng: Rng,
     starts_next: bool,
+    /// One of the two ends goes dark with the machinery.
+    loses_power: bool,
     /// The other end had no power; answers it still refuses after its start.
     was_off: bool,
     busy: u8,
@@ -135,7 +152,13 @@ pub(crate) struct Master {
 
 impl Master {
     /// A master that connects within the first seconds of the run.
-    pub(crate) fn new(plan: &'static MasterPlan, client: Host, server: Host, seed: u64, start: i64) -> Self {
+    pub(crate) fn new(
+        plan: &'static MasterPlan,
+        controller: Controller,
+        (client, server, loses_power): (Host, Host, bool),
+        seed: u64,
+        start: i64,
+    ) -> Self {
         let mut rng = Rng::stream(seed, plan.name, "timing");
         let first = start + 3 * SECOND + rng.nanos(2 * SECOND);
         let polls = plan.polls.iter().map(|poll| (*poll, Cadence::new(first + rng.nanos(poll.period), poll.period)));
@@ -147,6 +170,7 @@ impl Master {
         let keep_alive = Cadence::new(first + 75 * SECOND, 75 * SECOND);
         Self {
             plan,
+            controller,
             link,
             polls,
             write,
@@ -154,36 +178,72 @@ impl Master {
             identify: plan.identifies,
             rng,
             starts_next: true,
+            loses_power,
             was_off: false,
             busy: 0,
         }
     }
 
     fn write(&mut self, net: &mut Net, at: i64, writes: &Writes) {
-        let value = u16::from(self.starts_next);
-        self.starts_next = !self.starts_next;
         let unit = self.rng.pick(writes.units);
-        let request = modbus::pair(function::WRITE_REGISTER, writes.address, value);
+        // A single place needs no draw.
+        let address = match writes.addresses {
+            [only] => *only,
+            several => self.rng.pick(several),
+        };
+        let value = match writes.value {
+            Value::Toggle => {
+                self.starts_next = !self.starts_next;
+                u16::from(!self.starts_next)
+            }
+            Value::Between(low, high) => low + self.rng.below(u64::from(high.saturating_sub(low)) + 1) as u16,
+        };
+        let request = if writes.is_coil {
+            modbus::pair(function::WRITE_COIL, address, if value == 0 { 0 } else { 0xFF00 })
+        } else {
+            modbus::pair(function::WRITE_REGISTER, address, value)
+        };
         self.link.ask(net, at, unit, &request, &request);
+    }
+
+    /// Request and answer of a line of the poll list.
+    fn exchange(&self, world: &World, poll: &Poll) -> (Vec<u8>, Vec<u8>) {
+        let Poll { unit, function, address, count, .. } = *poll;
+        match function {
+            function::WRITE_REGISTERS => {
+                let values: Vec<u16> =
+                    (address..address + count).map(|at| self.controller.register(world, unit, at)).collect();
+                (modbus::write_registers(address, &values), modbus::pair(function, address, count))
+            }
+            function::WRITE_REGISTER => {
+                let request = modbus::pair(function, address, self.controller.register(world, unit, address));
+                (request.clone(), request)
+            }
+            _ => {
+                let answer = self.controller.read(world, unit, function, address, count);
+                (modbus::pair(function, address, count), answer)
+            }
+        }
     }
 }
 
 impl Talker for Master {
     fn tick(&mut self, world: &World, net: &mut Net) {
-        if !world.effects.blackout && std::mem::take(&mut self.was_off) {
+        let is_off = world.effects.blackout && self.loses_power;
+        if !is_off && std::mem::take(&mut self.was_off) {
             self.link.reopen(world.now);
             self.busy = 4;
         }
-        self.was_off = world.effects.blackout;
+        self.was_off = is_off;
         for number in 0..self.polls.len() {
             let Some((poll, cadence)) = self.polls.get_mut(number) else { break };
-            let Some(at) = cadence.due(world.now).filter(|_| !world.effects.blackout) else { continue };
+            let Some(at) = cadence.due(world.now).filter(|_| !is_off) else { continue };
             let poll = *poll;
             if std::mem::take(&mut self.identify) {
-                let answer = modbus::identification(self.plan.plant.identification());
+                let answer = modbus::identification(self.controller.identification);
                 self.link.ask(net, at, poll.unit, &modbus::read_identification(), &answer);
             }
-            let request = modbus::pair(poll.function, poll.address, poll.count);
+            let (request, answer) = self.exchange(world, &poll);
             if self.busy > 0 {
                 // A controller that starts says it is busy (6), a gateway that its slave is not there yet (5 is "wait").
                 self.busy -= 1;
@@ -191,24 +251,24 @@ impl Talker for Master {
                 self.link.ask(net, at + jitter, poll.unit, &request, &[poll.function | 0x80, 5 + self.busy % 2]);
                 continue;
             }
-            let answer = self.plan.plant.read(world, poll.unit, poll.function, poll.address, poll.count);
             let jitter = self.rng.nanos(4 * MILLI);
             self.link.ask(net, at + jitter, poll.unit, &request, &answer);
         }
-        if world.effects.blackout {
+        if is_off {
             return;
         }
         if let (Some(writes), Some(at)) =
             (self.plan.writes, self.write.as_mut().and_then(|write| write.due_once(world.now)))
         {
             self.write(net, at, &writes);
-            let wait = 30.0 + self.rng.waiting(writes.mean_s);
+            let is_busy = matches!(world.motion.voyage, Voyage::Arrival | Voyage::Departure);
+            let wait = 30.0 + self.rng.waiting(if is_busy { writes.mean_s / 5.0 } else { writes.mean_s });
             if let Some(write) = &mut self.write {
                 write.again(at + (wait * 1e3) as i64 * MILLI);
             }
         }
-        // Only a list slower than a keep-alive interval would leave the line idle; controllers of this kind probe anyway.
-        if self.plan.plant == Plant::Ballast
+        // Only a list slower than a keep-alive interval would leave the line idle; some controllers are probed anyway.
+        if self.plan.keeps_alive
             && let Some(at) = self.keep_alive.due(world.now)
         {
             self.link.keep_alive(net, at);

@@ -1,4 +1,4 @@
-//! IPv6 (RFC 8200) with neighbour discovery (RFC 4861): only what a rogue router needs.
+//! IPv6 (RFC 8200) with neighbour discovery (RFC 4861) and echo (RFC 4443): what a rogue router needs, and two stations that look for each other.
 
 use super::link::Mac;
 
@@ -46,6 +46,28 @@ pub(crate) fn router_advertisement(router: Mac, prefix: [u8; 8]) -> Vec<u8> {
     message.extend_from_slice(&[25, 3, 0, 0, 0, 0, 0x0E, 0x10]);
     message.extend_from_slice(&source);
     icmp(source, ALL_NODES, &message)
+}
+
+/// The group in which the owner of an address listens for questions (RFC 4291, clause 2.7.1), and its card.
+pub(crate) fn solicited(address: [u8; 16]) -> ([u8; 16], Mac) {
+    let [.., a, b, c] = address;
+    ([0xFF, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xFF, a, b, c], [0x33, 0x33, 0xFF, a, b, c])
+}
+
+/// Who has `target`? Asked with the own card.
+pub(crate) fn solicitation((source, mac): ([u8; 16], Mac), target: [u8; 16], group: [u8; 16]) -> Vec<u8> {
+    icmp(source, group, &[&[135, 0, 0, 0, 0, 0, 0, 0][..], &target, &[1, 1], &mac].concat())
+}
+
+/// I have: solicited, and to be believed.
+pub(crate) fn advertisement((source, mac): ([u8; 16], Mac), to: [u8; 16]) -> Vec<u8> {
+    icmp(source, to, &[&[136, 0, 0, 0, 0x60, 0, 0, 0][..], &source, &[2, 1], &mac].concat())
+}
+
+/// Echo request (128) or reply (129).
+pub(crate) fn echo(kind: u8, (source, destination): ([u8; 16], [u8; 16]), number: u16) -> Vec<u8> {
+    let [a, b] = number.to_be_bytes();
+    icmp(source, destination, &[&[kind, 0, 0, 0, 0x51, 0x4D, a, b][..], b"abcdefghijklmnopqrstuvwabcdefghi"].concat())
 }
 
 #[cfg(test)]

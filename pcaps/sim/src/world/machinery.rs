@@ -16,6 +16,7 @@ pub(crate) struct Generator {
 /// What the engine room's instruments would show.
 #[derive(Debug, Clone)]
 pub(crate) struct Machinery {
+    pub(crate) engine: Engine,
     pub(crate) rpm: f64,
     pub(crate) power_kw: f64,
     pub(crate) fuel_kg_h: f64,
@@ -34,17 +35,36 @@ pub(crate) struct Machinery {
     rng: Rng,
 }
 
-/// Power in kilowatts per rpm cubed, in millionths: 1,450 kW at 84 rpm.
-const POWER_FACTOR: f64 = 2_446.0;
+/// How a main engine (or a driving motor) is sized.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Engine {
+    /// Revolutions a minute for each knot.
+    pub(crate) rpm_per_kn: f64,
+    /// Kilowatts per rpm cubed, in millionths.
+    pub(crate) power_factor: f64,
+    /// Full power, kilowatts.
+    pub(crate) rated_kw: f64,
+}
+
+impl Engine {
+    /// 1,450 kW at 84 rpm.
+    pub(crate) const SMALL: Self = Self { rpm_per_kn: 7.5, power_factor: 2_446.0, rated_kw: 1_800.0 };
+}
+
 /// Exhaust temperatures follow the power with this lag, seconds.
 const EXHAUST_LAG: f64 = 90.0;
 
+/// By what an engine's power is multiplied to stand where the small one's would at the same load.
+fn small(engine: Engine) -> f64 {
+    Engine::SMALL.rated_kw / engine.rated_kw
+}
+
 impl Machinery {
-    pub(super) fn new(seed: u64, speed_kn: f64) -> Self {
+    pub(super) fn new(seed: u64, speed_kn: f64, engine: Engine) -> Self {
         let mut rng = Rng::stream(seed, "world", "machinery");
-        let rpm = 7.5 * speed_kn;
-        let power_kw = POWER_FACTOR * rpm * rpm * rpm / 1e6;
-        let exhaust = if rpm > 5.0 { 255.0 + 0.055 * power_kw } else { 48.0 };
+        let rpm = engine.rpm_per_kn * speed_kn;
+        let power_kw = engine.power_factor * rpm * rpm * rpm / 1e6;
+        let exhaust = if rpm > 5.0 { 255.0 + 0.055 * power_kw * small(engine) } else { 48.0 };
         let set = |running| Generator {
             running,
             load_kw: 0.0,
@@ -53,6 +73,7 @@ impl Machinery {
             coolant_c: if running { 78.0 } else { 41.0 },
         };
         Self {
+            engine,
             rpm,
             power_kw,
             fuel_kg_h: 0.2 * power_kw,
@@ -72,19 +93,22 @@ impl Machinery {
     pub(super) fn step(&mut self, now: i64, speed_kn: f64) {
         // The governor holds the speed; what is left is the noise of the pick-up. A stopped engine makes none.
         let noise = self.rng.normal(0.03);
-        self.rpm += (7.5 * speed_kn - self.rpm) * STEP_SECONDS / 6.0 + if speed_kn > 0.0 { noise } else { 0.0 };
-        self.power_kw = POWER_FACTOR * self.rpm * self.rpm * self.rpm / 1e6;
+        self.rpm += (self.engine.rpm_per_kn * speed_kn - self.rpm) * STEP_SECONDS / 6.0
+            + if speed_kn > 0.0 { noise } else { 0.0 };
+        self.power_kw = self.engine.power_factor * self.rpm * self.rpm * self.rpm / 1e6;
         self.fuel_kg_h = 0.2 * self.power_kw;
+        // The curves below were drawn for the small engine.
+        let power_kw = self.power_kw * small(self.engine);
         let lag = STEP_SECONDS / EXHAUST_LAG;
-        let goal = if self.rpm > 5.0 { 255.0 + 0.055 * self.power_kw } else { 48.0 };
+        let goal = if self.rpm > 5.0 { 255.0 + 0.055 * power_kw } else { 48.0 };
         for (cylinder, spread) in self.exhaust_c.iter_mut().zip([-4.0, 3.0, 0.0, 6.0, -2.0, 1.0]) {
             *cylinder += (goal + spread - *cylinder) * lag + self.rng.normal(0.02);
         }
-        self.oil_c += (44.0 + 0.006 * self.power_kw - self.oil_c) * lag + self.rng.normal(0.004);
+        self.oil_c += (44.0 + 0.006 * power_kw - self.oil_c) * lag + self.rng.normal(0.004);
         let running = self.rpm > 5.0;
         self.oil_bar = if running { 3.4 + 0.012 * self.rpm - 0.005 * (self.oil_c - 50.0) } else { 0.0 };
-        self.coolant_c += (76.0 + 0.002 * self.power_kw - self.coolant_c) * lag + self.rng.normal(0.01);
-        self.scavenge_bar = 0.2 + self.power_kw / 1_600.0;
+        self.coolant_c += (76.0 + 0.002 * power_kw - self.coolant_c) * lag + self.rng.normal(0.01);
+        self.scavenge_bar = 0.2 + power_kw / 1_600.0;
         self.start_air_bar += (27.5 - self.start_air_bar) * lag + self.rng.normal(0.003);
         self.run_seconds += if running { STEP_SECONDS } else { 0.0 };
         self.share_load(now);

@@ -10,7 +10,7 @@ pub(crate) mod traffic;
 
 use std::collections::BTreeMap;
 
-use machinery::Machinery;
+use machinery::{Engine, Machinery};
 use motion::{Leg, Motion};
 use sky::Sky;
 use traffic::Traffic;
@@ -79,7 +79,8 @@ pub(crate) type Datum = (&'static str, f64, f64, f64);
 /// What an attack does to what sensors report.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Effects {
-    /// What is wrong with a receiver, by its number from 1; 3 is the one on the backbone, 4 the one inside the transponder.
+    /// What is wrong with a receiver, by its number from 1; 3 is the one on the backbone, 4 the one inside the transponder, 5 a third one
+    /// on the network.
     pub(crate) receivers: BTreeMap<u8, ReceiverFault>,
     /// What is wrong with the gyro.
     pub(crate) gyro: GyroFault,
@@ -148,9 +149,9 @@ pub(crate) struct World {
 
 impl World {
     /// The world at `start`, the ship already under way on her first leg.
-    pub(crate) fn new(seed: u64, start: i64, departure: &Departure) -> Self {
+    pub(crate) fn new(seed: u64, start: i64, departure: &Departure, engine: Engine) -> Self {
         let motion = Motion::new(seed, departure);
-        let machinery = Machinery::new(seed, motion.stw_kn);
+        let machinery = Machinery::new(seed, motion.stw_kn, engine);
         let traffic = Traffic::new(seed, departure.lat, departure.lon);
         Self { now: start, motion, machinery, sky: Sky::new(seed), traffic, effects: Effects::default() }
     }
@@ -195,7 +196,7 @@ mod tests {
 
     #[test]
     fn each_step_in_position_fits_the_speed_over_ground() {
-        let mut world = World::new(7, 0, &DEPARTURE);
+        let mut world = World::new(7, 0, &DEPARTURE, Engine::SMALL);
         for _ in 0..6_000 {
             let before = (world.motion.lat, world.motion.lon);
             world.step();
@@ -209,7 +210,7 @@ mod tests {
 
     #[test]
     fn heading_is_the_integral_of_the_rate_of_turn_and_settles_on_the_leg() {
-        let mut world = World::new(7, 0, &DEPARTURE);
+        let mut world = World::new(7, 0, &DEPARTURE, Engine::SMALL);
         let mut sum = world.motion.heading;
         for _ in 0..9_000 {
             world.step();
@@ -223,7 +224,7 @@ mod tests {
 
     #[test]
     fn engine_follows_the_speed() {
-        let mut world = World::new(7, 0, &DEPARTURE);
+        let mut world = World::new(7, 0, &DEPARTURE, Engine::SMALL);
         for _ in 0..3_000 {
             world.step();
         }
@@ -236,7 +237,7 @@ mod tests {
     fn at_anchor_and_at_berth_the_velocity_is_that_of_the_positions() {
         for (voyage, farthest, fastest) in [(Voyage::Anchor, 330.0, 0.5), (Voyage::Berth, 0.01, 0.01)] {
             let legs: &[Leg] = &[Leg { course: 210.0, speed_kn: 0.0, minutes: 1.0 }];
-            let mut world = World::new(7, 0, &Departure { voyage, legs, ..DEPARTURE });
+            let mut world = World::new(7, 0, &Departure { voyage, legs, ..DEPARTURE }, Engine::SMALL);
             let begin = (world.motion.lat, world.motion.lon);
             for _ in 0..18_000 {
                 let before = (world.motion.lat, world.motion.lon);
@@ -256,7 +257,7 @@ mod tests {
 
     #[test]
     fn antennas_keep_their_distance_while_the_ship_turns() {
-        let mut world = World::new(7, 0, &DEPARTURE);
+        let mut world = World::new(7, 0, &DEPARTURE, Engine::SMALL);
         for _ in 0..4_000 {
             world.step();
             let (a, b) = (world.point(0.0, 0.0), world.point(-12.6, 6.1));
