@@ -28,7 +28,9 @@ mod dw_3015_bus_command;
 mod dw_3016_3017_bus_traffic;
 mod dw_3019_3020_new_writer;
 mod dw_3021_rate;
+mod dw_4001_envelope;
 mod dw_4005_4007_writes;
+mod dw_4008_limit_changed;
 mod dw_5001_position_jump;
 mod dw_5002_receivers;
 mod dw_5003_dead_reckoning;
@@ -92,7 +94,9 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::<dw_3004_3008_commands::Commands>::default(),
         Box::<dw_3005_3006_3007_conversation::Conversation>::default(),
         Box::<dw_3019_3020_new_writer::NewWriter>::default(),
+        Box::<dw_4001_envelope::Envelope>::default(),
         Box::<dw_4005_4007_writes::Writes>::default(),
+        Box::<dw_4008_limit_changed::LimitChanged>::default(),
         Box::<dw_7002_lateral::Lateral>::default(),
         Box::<dw_7005_8002_names::Names>::default(),
         // what steers comes before what merely is not on the list
