@@ -1,7 +1,9 @@
 //! What a detection is made of: a card with words, bounded state, and a way to raise.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
+use dogwatch_intel::Intel;
 use dogwatch_model::{Asset, CaptureTime, Event, Mac, Severity, ShipState};
 
 use crate::findings::{Cause, FindingTable};
@@ -89,6 +91,9 @@ pub trait Detector: Send {
     fn tick(&mut self, _at: CaptureTime, _cx: &mut Context<'_>) {}
     /// The policy was changed, or a change was refused. Whatever a detector remembers of zones and answers is of the old policy.
     fn policy(&mut self, _seen: &PolicySeen<'_>, _cx: &mut Context<'_>) {}
+    /// What people imported from outside is there, or was read anew. What the detector wants is asked again afterwards: one that compares with
+    /// imports wants nothing before, so that nobody without imports pays for it.
+    fn imported(&mut self, _intel: &Arc<Intel>) {}
     /// What it learned and wants to know again after a restart or in the next analysis; bounded like its state.
     fn learned(&self) -> Option<serde_json::Value> {
         None

@@ -1,7 +1,9 @@
 //! The room where events meet detectors: each detector is shown only what it asked for, in a fixed order.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use dogwatch_intel::Intel;
 use dogwatch_model::{Act, CaptureTime, Event, Finding, Of, Position, Quantity, ShipState, Value};
 
 use crate::aggregates::Aggregates;
@@ -74,21 +76,15 @@ impl Rules {
     /// The given detectors, in this order.
     pub(crate) fn with(policy: Option<Policy>, mut detectors: Vec<Box<dyn Detector>>) -> Self {
         let defaults = detectors.iter_mut().map(|d| d.thresholds().iter().map(|t| *t.value).collect()).collect();
-        let wanting = |wants: &dyn Fn(Wants) -> bool| -> Vec<usize> {
-            let all = detectors.iter().enumerate();
-            all.filter(|(_, detector)| wants(detector.wants())).map(|(index, _)| index).collect()
-        };
-        let (flows, healths) = (wanting(&|w| w.flows), wanting(&|w| w.health));
-        let events = (0..=kinds::ALL).map(|seen| wanting(&|w| kinds::wanted(w) & seen != 0)).collect();
         let tracker = StateTracker::new(policy.as_ref().map(|policy| policy.state.clone()).unwrap_or_default());
         let aggregates = (!detectors.is_empty()).then(|| Aggregates::new(policy.as_ref()));
         let mut rules = Self {
             policy,
             detectors,
             defaults,
-            flows,
-            events,
-            healths,
+            flows: Vec::new(),
+            events: Vec::new(),
+            healths: Vec::new(),
             own_ship: OwnShip::default(),
             troubles: Troubles::default(),
             findings: FindingTable::default(),
@@ -100,8 +96,28 @@ impl Rules {
             last_tick: None,
             counters: RulesCounters::default(),
         };
+        rules.ask_wants();
         rules.set_thresholds();
         rules
+    }
+
+    /// Asks every detector what it wants to be shown.
+    fn ask_wants(&mut self) {
+        let wanting = |wants: &dyn Fn(Wants) -> bool| -> Vec<usize> {
+            let all = self.detectors.iter().enumerate();
+            all.filter(|(_, detector)| wants(detector.wants())).map(|(index, _)| index).collect()
+        };
+        let (flows, healths) = (wanting(&|w| w.flows), wanting(&|w| w.health));
+        let events = (0..=kinds::ALL).map(|seen| wanting(&|w| kinds::wanted(w) & seen != 0)).collect();
+        (self.flows, self.events, self.healths) = (flows, events, healths);
+    }
+
+    /// Gives the detectors what people imported.
+    pub fn import(&mut self, intel: &Arc<Intel>) {
+        for detector in &mut self.detectors {
+            detector.imported(intel);
+        }
+        self.ask_wants();
     }
 
     /// Gives every detector the figures the policy sets, and its own where the policy sets none. The policy was checked against the same list.

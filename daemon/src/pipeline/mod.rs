@@ -80,6 +80,11 @@ impl Pipeline {
         self.watch.rules.recall(baseline)
     }
 
+    /// Gives the rules what people brought aboard from outside.
+    pub fn import(&mut self, intel: &std::sync::Arc<dogwatch_intel::Intel>) {
+        self.watch.rules.import(intel);
+    }
+
     /// Another policy was read; with `policy` it takes over, without one the old one stays.
     pub fn policy_changed(&mut self, policy: Option<Policy>, seen: &PolicySeen<'_>) {
         self.watch.policy_changed(policy, seen);

@@ -176,6 +176,11 @@ impl Bench {
         }
     }
 
+    /// People imported this.
+    pub(crate) fn imports(&mut self, intel: dogwatch_intel::Intel) {
+        self.rules.import(&std::sync::Arc::new(intel));
+    }
+
     /// Another policy takes over, as a running monitor reads it.
     pub(crate) fn policy(&mut self, text: &str) {
         let policy = check(text, "test.toml", self.now).policy.unwrap();

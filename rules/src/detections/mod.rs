@@ -51,6 +51,7 @@ mod dw_6008_certificate;
 mod dw_7001_sweep;
 mod dw_7002_lateral;
 mod dw_7003_beacon;
+mod dw_7004_indicator;
 mod dw_7005_8002_names;
 mod dw_8001_8003_outflow;
 mod dw_9001_blind;
@@ -98,6 +99,7 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::<dw_4005_4007_writes::Writes>::default(),
         Box::<dw_4008_limit_changed::LimitChanged>::default(),
         Box::<dw_7002_lateral::Lateral>::default(),
+        Box::<dw_7004_indicator::KnownBad>::default(),
         Box::<dw_7005_8002_names::Names>::default(),
         // what steers comes before what merely is not on the list
         Box::<dw_5012_steering::Steering>::default(),
