@@ -38,6 +38,8 @@ pub struct Wants {
     pub measures: bool,
     /// Events with measurements of own ship.
     pub own_ship: bool,
+    /// Events with values of registers.
+    pub values: bool,
     /// Events with protocol breaches.
     pub oddities: bool,
     /// Health of the capture sources.

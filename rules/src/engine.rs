@@ -242,6 +242,7 @@ impl Rules {
                     self.own_ship(event.at, *of, *quantity, *value);
                     kinds::MEASURES | kinds::OWN_SHIP
                 }
+                Act::Values { .. } => kinds::VALUES,
                 Act::Odd(_) => kinds::ODDITIES,
             };
         }
@@ -440,7 +441,8 @@ mod kinds {
     pub(super) const MEASURES: usize = 8;
     pub(super) const OWN_SHIP: usize = 16;
     pub(super) const ODDITIES: usize = 32;
-    pub(super) const ALL: usize = 63;
+    pub(super) const VALUES: usize = 64;
+    pub(super) const ALL: usize = 127;
 
     /// The bits a detector wants.
     pub(super) const fn wanted(wants: Wants) -> usize {
@@ -450,6 +452,7 @@ mod kinds {
             | (if wants.measures { MEASURES } else { 0 })
             | (if wants.own_ship { OWN_SHIP } else { 0 })
             | (if wants.oddities { ODDITIES } else { 0 })
+            | (if wants.values { VALUES } else { 0 })
     }
 }
 

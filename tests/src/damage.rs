@@ -183,6 +183,9 @@ impl Observer for Look {
                         self.sum = self.sum.wrapping_add(text.len());
                     }
                 }
+                Act::Values { cells, .. } => {
+                    self.sum = self.sum.wrapping_add(cells.registers().count().wrapping_add(cells.bits().count()));
+                }
                 Act::Measures { .. } | Act::Odd(_) => {}
             }
         }

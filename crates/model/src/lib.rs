@@ -37,7 +37,7 @@ pub use finding::{
 pub use flow::{Direction, Flow, Initiator, SourceId, Transport, Vlans};
 pub use ids::{IdKind, fingerprint, stable_id};
 pub use irregular::Irregularity;
-pub use object::{Object, Table};
+pub use object::{Cells, Object, Table};
 pub use records::{
     AuditRecord, Change, CoverageInterval, Permit, RegisterEntry, RemoteSession, Snapshot, TestSession, TimeQuality,
     TimeSource, UploadBatch,

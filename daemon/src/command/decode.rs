@@ -214,7 +214,7 @@ pub fn write_event(out: &mut Vec<u8>, event: &Event<'_>) {
                 refused |= no;
             }
             Act::Publishes { object: of } => object = object.or(Some(of)),
-            Act::Says(_) | Act::Measures { .. } | Act::Odd(_) => {}
+            Act::Says(_) | Act::Measures { .. } | Act::Values { .. } | Act::Odd(_) => {}
         }
     }
     if let Some(verb) = verb {

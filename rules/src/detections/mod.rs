@@ -29,7 +29,9 @@ mod dw_3016_3017_bus_traffic;
 mod dw_3018_fragments;
 mod dw_3019_3020_new_writer;
 mod dw_3021_rate;
+mod dw_4001_envelope;
 mod dw_4005_4007_writes;
+mod dw_4008_limit_changed;
 mod dw_5001_position_jump;
 mod dw_5002_receivers;
 mod dw_5003_dead_reckoning;
@@ -95,7 +97,9 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::<dw_3005_3006_3007_conversation::Conversation>::default(),
         Box::<dw_3018_fragments::Fragmentation>::default(),
         Box::<dw_3019_3020_new_writer::NewWriter>::default(),
+        Box::<dw_4001_envelope::Envelope>::default(),
         Box::<dw_4005_4007_writes::Writes>::default(),
+        Box::<dw_4008_limit_changed::LimitChanged>::default(),
         Box::<dw_7002_lateral::Lateral>::default(),
         Box::<dw_7004_indicator::KnownBad>::default(),
         Box::<dw_7005_8002_names::Names>::default(),
