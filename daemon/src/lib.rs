@@ -8,6 +8,7 @@ pub mod capture;
 pub mod clock;
 pub mod command;
 pub mod console;
+pub mod imports;
 pub mod json;
 pub mod metrics;
 pub mod mirror;

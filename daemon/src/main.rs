@@ -25,6 +25,9 @@ enum Verb {
     /// The detections of this build
     #[command(subcommand)]
     Rules(command::rules::Verb),
+    /// Indicators brought aboard: what a file holds and what of it is left out
+    #[command(subcommand)]
+    Intel(command::intel::Verb),
     /// The way ashore
     #[command(subcommand)]
     Uplink(command::uplink::Verb),
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Verb::CheckConfig(options) => command::run::check(options, &mut out),
         Verb::Doctor(options) => command::doctor::run(options, &mut out),
         Verb::Rules(verb) => command::rules::run(verb, &mut out),
+        Verb::Intel(verb) => command::intel::run(verb, &mut out),
         Verb::Uplink(verb) => command::uplink::run(verb, &mut out),
         Verb::Policy(verb) => command::policy::run(verb, &mut out),
         Verb::State(options) => command::state::run(options, &mut out),

@@ -54,6 +54,8 @@ pub struct Settings {
     pub source: Vec<Source>,
     /// The zone policy.
     pub policy: Policy,
+    /// What people bring aboard from outside.
+    pub intel: Intel,
     /// What must survive a power cut.
     pub store: Store,
     /// The console aboard.
@@ -150,6 +152,14 @@ const fn yes() -> bool {
 pub struct Policy {
     /// The policy file; without one, only detections that need none are at work.
     pub file: Option<PathBuf>,
+}
+
+/// `[intel]`: what people bring aboard from outside. A bad file is told and left out; it never stops the monitor.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Intel {
+    /// Indicators of known evil: STIX 2.1 bundles and plain lists, read at start.
+    pub indicators: Vec<PathBuf>,
 }
 
 /// `[store]`: findings, queue, inventory.

@@ -1,14 +1,16 @@
 //! What a detection is made of: a card with words, bounded state, and a way to raise.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
+use dogwatch_intel::Intel;
 use dogwatch_model::{Asset, CaptureTime, Event, Mac, Severity, ShipState};
 
 use crate::findings::{Cause, FindingTable};
 use crate::learning::Learning;
 use crate::own_ship::{OwnShip, TalkerIx, Troubles};
 use crate::policy::Policy;
-use crate::seen::{FlowSeen, HealthSeen, Party, PolicySeen, Source, service};
+use crate::seen::{FlowSeen, HealthSeen, IrregularSeen, Party, PolicySeen, Source, service};
 
 /// The words of a detection that the catalogue does not hold.
 #[derive(Debug, Clone, Copy)]
@@ -36,10 +38,14 @@ pub struct Wants {
     pub measures: bool,
     /// Events with measurements of own ship.
     pub own_ship: bool,
+    /// Events with values of registers.
+    pub values: bool,
     /// Events with protocol breaches.
     pub oddities: bool,
     /// Health of the capture sources.
     pub health: bool,
+    /// Packets that are not as they should be.
+    pub irregular: bool,
 }
 
 /// A figure of a detection that the policy may set: `[detections.DW-5003] gap_m = 400`.
@@ -81,12 +87,17 @@ pub trait Detector: Send {
     fn flow(&mut self, _seen: &FlowSeen<'_>, _cx: &mut Context<'_>) {}
     /// Something was said; `from` said it.
     fn event(&mut self, _event: &Event<'_>, _from: &Party, _to: &Party, _cx: &mut Context<'_>) {}
+    /// A packet is not as it should be.
+    fn irregular(&mut self, _seen: &IrregularSeen<'_>, _cx: &mut Context<'_>) {}
     /// How well a capture source sees.
     fn health(&mut self, _seen: &HealthSeen<'_>, _cx: &mut Context<'_>) {}
     /// A second of capture time went by.
     fn tick(&mut self, _at: CaptureTime, _cx: &mut Context<'_>) {}
     /// The policy was changed, or a change was refused. Whatever a detector remembers of zones and answers is of the old policy.
     fn policy(&mut self, _seen: &PolicySeen<'_>, _cx: &mut Context<'_>) {}
+    /// What people imported from outside is there, or was read anew. What the detector wants is asked again afterwards: one that compares with
+    /// imports wants nothing before, so that nobody without imports pays for it.
+    fn imported(&mut self, _intel: &Arc<Intel>) {}
     /// What it learned and wants to know again after a restart or in the next analysis; bounded like its state.
     fn learned(&self) -> Option<serde_json::Value> {
         None

@@ -1,7 +1,9 @@
 //! The room where events meet detectors: each detector is shown only what it asked for, in a fixed order.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use dogwatch_intel::Intel;
 use dogwatch_model::{Act, CaptureTime, Event, Finding, Of, Position, Quantity, ShipState, Value};
 
 use crate::aggregates::Aggregates;
@@ -11,7 +13,7 @@ use crate::findings::FindingTable;
 use crate::learning::{Baseline, Learning};
 use crate::own_ship::{OwnShip, Troubles};
 use crate::policy::{Policy, StateTracker};
-use crate::seen::{FlowSeen, HealthSeen, Party, PolicySeen, Source};
+use crate::seen::{FlowSeen, HealthSeen, IrregularSeen, Party, PolicySeen, Source};
 
 /// How long the ship settles into a state she has changed to (catalogue: `grace.state_change_s`).
 const SETTLES: Duration = Duration::from_secs(900);
@@ -47,6 +49,7 @@ pub struct Rules {
     /// For every mixture of acts (a sum of the bits of [`kinds`]) the detectors that want any of it: each sees an event once, in their order.
     events: Vec<Vec<usize>>,
     healths: Vec<usize>,
+    irregulars: Vec<usize>,
     own_ship: OwnShip,
     troubles: Troubles,
     findings: FindingTable,
@@ -74,21 +77,16 @@ impl Rules {
     /// The given detectors, in this order.
     pub(crate) fn with(policy: Option<Policy>, mut detectors: Vec<Box<dyn Detector>>) -> Self {
         let defaults = detectors.iter_mut().map(|d| d.thresholds().iter().map(|t| *t.value).collect()).collect();
-        let wanting = |wants: &dyn Fn(Wants) -> bool| -> Vec<usize> {
-            let all = detectors.iter().enumerate();
-            all.filter(|(_, detector)| wants(detector.wants())).map(|(index, _)| index).collect()
-        };
-        let (flows, healths) = (wanting(&|w| w.flows), wanting(&|w| w.health));
-        let events = (0..=kinds::ALL).map(|seen| wanting(&|w| kinds::wanted(w) & seen != 0)).collect();
         let tracker = StateTracker::new(policy.as_ref().map(|policy| policy.state.clone()).unwrap_or_default());
         let aggregates = (!detectors.is_empty()).then(|| Aggregates::new(policy.as_ref()));
         let mut rules = Self {
             policy,
             detectors,
             defaults,
-            flows,
-            events,
-            healths,
+            flows: Vec::new(),
+            events: Vec::new(),
+            healths: Vec::new(),
+            irregulars: Vec::new(),
             own_ship: OwnShip::default(),
             troubles: Troubles::default(),
             findings: FindingTable::default(),
@@ -100,8 +98,29 @@ impl Rules {
             last_tick: None,
             counters: RulesCounters::default(),
         };
+        rules.ask_wants();
         rules.set_thresholds();
         rules
+    }
+
+    /// Asks every detector what it wants to be shown.
+    fn ask_wants(&mut self) {
+        let wanting = |wants: &dyn Fn(Wants) -> bool| -> Vec<usize> {
+            let all = self.detectors.iter().enumerate();
+            all.filter(|(_, detector)| wants(detector.wants())).map(|(index, _)| index).collect()
+        };
+        let (flows, healths) = (wanting(&|w| w.flows), wanting(&|w| w.health));
+        let irregulars = wanting(&|w| w.irregular);
+        let events = (0..=kinds::ALL).map(|seen| wanting(&|w| kinds::wanted(w) & seen != 0)).collect();
+        (self.flows, self.events, self.healths, self.irregulars) = (flows, events, healths, irregulars);
+    }
+
+    /// Gives the detectors what people imported.
+    pub fn import(&mut self, intel: &Arc<Intel>) {
+        for detector in &mut self.detectors {
+            detector.imported(intel);
+        }
+        self.ask_wants();
     }
 
     /// Gives every detector the figures the policy sets, and its own where the policy sets none. The policy was checked against the same list.
@@ -223,6 +242,7 @@ impl Rules {
                     self.own_ship(event.at, *of, *quantity, *value);
                     kinds::MEASURES | kinds::OWN_SHIP
                 }
+                Act::Values { .. } => kinds::VALUES,
                 Act::Odd(_) => kinds::ODDITIES,
             };
         }
@@ -252,6 +272,28 @@ impl Rules {
         {
             let raised = self.findings.take_raised();
             aggregates.event(event, from, to, source, self.policy.as_ref(), self.state, raised);
+        }
+    }
+
+    /// A packet is not as it should be.
+    pub fn irregular(&mut self, seen: &IrregularSeen<'_>, directory: &dyn Directory) {
+        let mut policy_raised = false;
+        for index in &self.irregulars {
+            let Some(detector) = self.detectors.get_mut(*index) else { continue };
+            let mut cx = Context {
+                policy: self.policy.as_ref(),
+                state: self.state,
+                settles: self.settles,
+                learning: self.learning,
+                directory,
+                findings: &mut self.findings,
+                source: seen.source,
+                policy_raised: &mut policy_raised,
+                ship: &self.own_ship,
+                talker: None,
+                troubles: &mut self.troubles,
+            };
+            detector.irregular(seen, &mut cx);
         }
     }
 
@@ -399,7 +441,8 @@ mod kinds {
     pub(super) const MEASURES: usize = 8;
     pub(super) const OWN_SHIP: usize = 16;
     pub(super) const ODDITIES: usize = 32;
-    pub(super) const ALL: usize = 63;
+    pub(super) const VALUES: usize = 64;
+    pub(super) const ALL: usize = 127;
 
     /// The bits a detector wants.
     pub(super) const fn wanted(wants: Wants) -> usize {
@@ -409,6 +452,7 @@ mod kinds {
             | (if wants.measures { MEASURES } else { 0 })
             | (if wants.own_ship { OWN_SHIP } else { 0 })
             | (if wants.oddities { ODDITIES } else { 0 })
+            | (if wants.values { VALUES } else { 0 })
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use crate::{CaptureTime, Fields, Flow, Mac, Object, Sfi};
+use crate::{CaptureTime, Cells, Fields, Flow, Mac, Object, Sfi, Table};
 
 /// One decoded message, as its dissector hands it over.
 #[derive(Clone, Copy)]
@@ -126,6 +126,17 @@ pub enum Act<'a> {
         quantity: Quantity,
         /// How much.
         value: Value,
+    },
+    /// Values of a table as they stand in the message: what a controller answered, or beside a request to write, what it is told to hold.
+    Values {
+        /// Unit (slave) id.
+        unit: u8,
+        /// Which table.
+        table: Table,
+        /// Zero-based protocol address of the first value.
+        first: u16,
+        /// The values, unread.
+        cells: Cells<'a>,
     },
     /// Recognised, but against the protocol's own rules. The name is stable; rules match it.
     Odd(&'static str),

@@ -29,6 +29,40 @@ impl Table {
     }
 }
 
+/// Values of a [`Table`] as bytes of the packet. Nothing is copied: whoever wants a value reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cells<'a> {
+    /// 16-bit values, the most significant byte first.
+    Registers(&'a [u8]),
+    /// Single bits, the least significant of the first byte first.
+    Bits {
+        /// The bits.
+        bytes: &'a [u8],
+        /// How many of them are values; what follows fills the last byte.
+        count: u16,
+    },
+}
+
+impl<'a> Cells<'a> {
+    /// The 16-bit values in order; none for bits.
+    pub fn registers(self) -> impl ExactSizeIterator<Item = u16> + 'a {
+        let bytes = match self {
+            Self::Registers(bytes) => bytes,
+            Self::Bits { .. } => &[],
+        };
+        bytes.as_chunks::<2>().0.iter().map(|pair| u16::from_be_bytes(*pair))
+    }
+
+    /// The bits in order; none for registers.
+    pub fn bits(self) -> impl Iterator<Item = bool> + 'a {
+        let (bytes, count) = match self {
+            Self::Bits { bytes, count } => (bytes, usize::from(count)),
+            Self::Registers(_) => (&[][..], 0),
+        };
+        bytes.iter().flat_map(|byte| (0..8).map(move |bit| byte & (1 << bit) != 0)).take(count)
+    }
+}
+
 /// What is read, written, published or looked up. Borrows from the packet.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Object<'a> {
@@ -92,6 +126,17 @@ impl fmt::Display for Object<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cells_are_read_where_they_lie() {
+        // The worked examples of the Modbus Application Protocol, clauses 6.3 (registers 108 to 110) and 6.1 (coils 20 to 38).
+        let registers = Cells::Registers(&[0x02, 0x2b, 0x00, 0x00, 0x00, 0x64]);
+        assert_eq!(registers.registers().collect::<Vec<_>>(), [555, 0, 100]);
+        let coils = Cells::Bits { bytes: &[0xcd, 0x6b, 0x05], count: 19 };
+        let bits: Vec<u8> = coils.bits().map(u8::from).collect();
+        assert_eq!(bits, [1, 0, 1, 1, 0, 0, 1, 1, 1, 1, 0, 1, 0, 1, 1, 0, 1, 0, 1]);
+        assert_eq!((registers.bits().count(), coils.registers().len()), (0, 0));
+    }
 
     #[test]
     fn text_forms() {

@@ -29,6 +29,9 @@ pub struct Options {
     /// Overrides the mode of the policy
     #[arg(long, value_name = "MODE")]
     mode: Option<ModeWord>,
+    /// Compares with the indicators of this file (STIX 2.1 or a plain list); may be given several times
+    #[arg(long, value_name = "FILE")]
+    indicators: Vec<PathBuf>,
     /// Starts from what an earlier analysis learned: its --out directory, or the baseline in it
     #[arg(long, value_name = "DIR")]
     baseline: Option<PathBuf>,
@@ -102,6 +105,11 @@ pub fn run(options: &Options, out: &mut dyn Write) -> anyhow::Result<Answer> {
     let forgets = options.policy.is_none() && options.out.is_none();
     let rules = RuleSettings { off: options.no_rules, forgets };
     let mut pipeline = Pipeline::new(policy, &rules);
+    if !options.indicators.is_empty() {
+        let intel = crate::imports::read(&options.indicators);
+        crate::imports::tell(&intel.files);
+        pipeline.import(&std::sync::Arc::new(intel));
+    }
     if let Some(folder) = &options.baseline {
         let unread = pipeline.recall(crate::baseline::read_folder(folder)?);
         if !unread.is_empty() {

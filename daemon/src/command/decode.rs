@@ -181,7 +181,16 @@ impl Observer for Rows<'_> {
         }
     }
 
-    fn parse_error(&mut self, _id: FlowId, _protocol: &'static str, _error: ParseError) {}
+    fn parse_error(
+        &mut self,
+        _id: FlowId,
+        _at: CaptureTime,
+        _frame: u64,
+        _flow: &Flow,
+        _protocol: &'static str,
+        _error: ParseError,
+    ) {
+    }
 }
 
 /// Writes one message as a JSON object.
@@ -205,7 +214,7 @@ pub fn write_event(out: &mut Vec<u8>, event: &Event<'_>) {
                 refused |= no;
             }
             Act::Publishes { object: of } => object = object.or(Some(of)),
-            Act::Says(_) | Act::Measures { .. } | Act::Odd(_) => {}
+            Act::Says(_) | Act::Measures { .. } | Act::Values { .. } | Act::Odd(_) => {}
         }
     }
     if let Some(verb) = verb {

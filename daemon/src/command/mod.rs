@@ -3,6 +3,7 @@
 pub mod analyze;
 pub mod decode;
 pub mod doctor;
+pub mod intel;
 pub mod policy;
 pub mod rules;
 pub mod run;

@@ -7,11 +7,11 @@ use dogwatch_dissectors::ParseError;
 use dogwatch_flow::{FlowId, FlowSummary, Observer, Traffic};
 use dogwatch_inventory::{AssetIx, Inventory};
 use dogwatch_model::{
-    Act, Asset, AssetChange, Attribute, CaptureTime, Event, FactValue, Flow, Mac, ProtocolRole, SourceId, Speaker,
-    Subject, Transport,
+    Act, Asset, AssetChange, Attribute, CaptureTime, Event, FactValue, Flow, Irregularity, Mac, ProtocolRole, SourceId,
+    Speaker, Subject, Transport,
 };
 use dogwatch_rules::policy::{End, Ends, Placement, Policy};
-use dogwatch_rules::{Account, FlowSeen, FlowStage, Party, PolicySeen, Rules, Source, Volume};
+use dogwatch_rules::{Account, FlowSeen, FlowStage, IrregularSeen, Party, PolicySeen, Rules, Source, Volume};
 
 use super::connections::{Connections, Moved};
 use super::counts::{ErrorCount, MessageCounts, count_error};
@@ -308,12 +308,14 @@ impl Watch {
         }
         let before = *before;
         let (was_a, was_b) = if is_turned { (before.b, before.a) } else { (before.a, before.b) };
-        let (mut a, mut b) = self.parties(flow, was_a.row.map(AssetIx), was_b.row.map(AssetIx));
-        for (end, was) in [(&mut a, was_a), (&mut b, was_b)] {
-            if end.end.mac.is_none() {
-                end.end.mac = was.end.mac;
+        // what an answer told of a card decides, too, whether its end lies behind a router
+        let mut known = *flow;
+        for (card, was) in [(&mut known.src_mac, was_a), (&mut known.dst_mac, was_b)] {
+            if card.is_none() {
+                *card = was.end.mac;
             }
         }
+        let (a, b) = self.parties(&known, was_a.row.map(AssetIx), was_b.row.map(AssetIx));
         let told = if is_turned { before.told.turned() } else { before.told };
         if let Some(slot) = self.flows.get_mut(id.slot()) {
             *slot = Some(FlowState { flow: *flow, a, b, told, ..before });
@@ -435,9 +437,16 @@ impl Observer for Watch {
         let is_forward = is_same_side(flow, &state.flow);
         let end = if is_forward { &mut state.a } else { &mut state.b };
         end.row = row;
-        // a cooked capture names the card of the sender only: whose the other end is shows when it answers
+        // a cooked capture names the card of the sender only: whose the other end is shows when it answers, and when that card is a router's
+        // the end lies behind it
         if end.end.mac.is_none() {
-            end.end.mac = flow.src_mac;
+            let mut kept = state.flow;
+            *(if is_forward { &mut kept.src_mac } else { &mut kept.dst_mac }) = flow.src_mac;
+            let (row_a, row_b) = (state.a.row, state.b.row);
+            let (a, b) = self.parties(&kept, row_a.map(AssetIx), row_b.map(AssetIx));
+            if let Some(state) = self.flows.get_mut(id.slot()).and_then(Option::as_mut) {
+                (state.a, state.b) = (a, b);
+            }
         }
     }
 
@@ -517,7 +526,38 @@ impl Observer for Watch {
         rules.event(event, from, to, source, &Rows(inventory));
     }
 
-    fn parse_error(&mut self, _id: FlowId, protocol: &'static str, error: ParseError) {
+    fn parse_error(
+        &mut self,
+        id: FlowId,
+        at: CaptureTime,
+        frame: u64,
+        flow: &Flow,
+        protocol: &'static str,
+        error: ParseError,
+    ) {
         count_error(&mut self.errors, protocol, error.kind());
+        self.irregular(Some(id), at, frame, flow, Irregularity::Unreadable);
+    }
+
+    fn irregular(&mut self, id: Option<FlowId>, at: CaptureTime, frame: u64, flow: &Flow, what: Irregularity) {
+        let state = id.and_then(|id| self.flows.get(id.slot())).and_then(Option::as_ref);
+        if state.is_some_and(|state| state.is_twin) {
+            return;
+        }
+        let (from, to, protocol) = match state {
+            Some(state) => {
+                let is_forward = (flow.src_port, flow.src) == (state.flow.src_port, state.flow.src);
+                let (from, to) = if is_forward { (state.a, state.b) } else { (state.b, state.a) };
+                (from, to, state.protocol)
+            }
+            None => {
+                let (a, b) = (self.row_of(flow.src_mac, flow.src), self.row_of(flow.dst_mac, flow.dst));
+                let (from, to) = self.parties(flow, a, b.filter(|_| !flow.is_to_group()));
+                (from, to, None)
+            }
+        };
+        let source = source_of(&self.sources, &self.selectors, flow);
+        let seen = IrregularSeen { at, frame, source, flow, from, to, protocol, what };
+        self.rules.irregular(&seen, &Rows(&self.inventory));
     }
 }

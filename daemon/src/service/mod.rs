@@ -50,6 +50,11 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
     let (store, report) = open_store(settings)?;
     let store: SharedStore = Arc::new(std::sync::Mutex::new(store));
     let mut pipeline = crate::pipeline::Pipeline::new(policy, &RuleSettings::default());
+    if !settings.intel.indicators.is_empty() {
+        let intel = crate::imports::read(&settings.intel.indicators);
+        crate::imports::tell(&intel.files);
+        pipeline.import(&Arc::new(intel));
+    }
     let (assets, findings) = kept(&store)?;
     board.update(|picture| {
         picture.findings =

@@ -40,6 +40,9 @@ impl Look {
                     }
                 }
                 Act::Measures { .. } => {}
+                Act::Values { cells, .. } => {
+                    self.sum = self.sum.wrapping_add(cells.registers().count().wrapping_add(cells.bits().count()));
+                }
                 Act::Odd(name) => assert!(!name.is_empty()),
             }
         }

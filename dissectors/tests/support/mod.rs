@@ -22,6 +22,8 @@ pub(crate) struct Seen {
     pub(crate) kind: String,
     /// Acts in short text: `request read holding 0-1 unit 1`, `says model=X (method)`, `odd name`.
     pub(crate) acts: Vec<String>,
+    /// Values of registers in short text.
+    pub(crate) values: Vec<String>,
     /// Fields.
     pub(crate) fields: Value,
 }
@@ -53,7 +55,8 @@ impl Sink for Recorder {
         self.seen.push(Seen {
             protocol: message.protocol,
             kind: message.kind.to_owned(),
-            acts: message.acts.iter().map(act_text).collect(),
+            acts: message.acts.iter().filter(|act| !is_values(act)).map(act_text).collect(),
+            values: message.acts.iter().filter(|act| is_values(act)).map(act_text).collect(),
             fields: fields.finish(),
         });
     }
@@ -61,6 +64,11 @@ impl Sink for Recorder {
     fn error(&mut self, _protocol: &'static str, error: ParseError) {
         self.errors.push(error);
     }
+}
+
+/// Whether an act carries values of registers: they are kept apart, for most tests ask who does what.
+fn is_values(act: &Act<'_>) -> bool {
+    matches!(act, Act::Values { .. })
 }
 
 /// One act in short text.
@@ -94,6 +102,11 @@ pub(crate) fn act_text(act: &Act<'_>) -> String {
             format!("says {about}{}={value} ({})", attribute.as_str().unwrap(), fact.method)
         }
         Act::Measures { quantity, value, .. } => format!("measures {quantity:?} {value:?}"),
+        Act::Values { unit, table, first, cells } => {
+            let registers: Vec<u16> = cells.registers().collect();
+            let bits: Vec<u8> = cells.bits().map(u8::from).collect();
+            format!("values {} {first} unit {unit} {registers:?} {bits:?}", table.as_str())
+        }
         Act::Odd(name) => format!("odd {name}"),
     }
 }

@@ -64,6 +64,8 @@ pub(crate) struct Run {
     degrader: Degrader,
     /// What the script does to the capture, from the attack on.
     attacked: Degrader,
+    /// Frames each host had handed in when the attack began: what is on its way still arrives.
+    on_its_way: Option<Vec<u64>>,
     /// Text of the policy that fits this run.
     pub(crate) policy: String,
 }
@@ -123,6 +125,7 @@ impl Run {
             both_views,
             degrader: Degrader::new(options.faults, options.seed),
             attacked,
+            on_its_way: None,
             policy,
         };
         Ok((run, labels))
@@ -134,6 +137,7 @@ impl Run {
             return None;
         }
         if self.world.now >= self.attack_from {
+            self.on_its_way.get_or_insert_with(|| self.net.handed_in());
             if let Some(bend) = &mut self.play.bend {
                 bend(&mut self.world);
             }
@@ -147,8 +151,11 @@ impl Run {
         let until = (self.world.now + STEP).min(self.end);
         self.world.step();
         let mut frames = self.net.take_until(until);
+        let on_its_way = self.on_its_way.as_deref().unwrap_or_default();
         frames.retain(|frame| {
-            let silent = self.play.silent.iter().any(|(host, until)| *host == frame.host && frame.at < *until);
+            let sent_before = on_its_way.get(frame.host as usize).is_some_and(|count| frame.count <= *count);
+            let silent =
+                !sent_before && self.play.silent.iter().any(|(host, until)| *host == frame.host && frame.at < *until);
             let dark = silent || self.play.blind == Some(frame.tap);
             !(dark && frame.at >= self.attack_from) && (self.both_views || !frame.far_view)
         });

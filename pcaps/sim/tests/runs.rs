@@ -76,13 +76,29 @@ fn short_scripts() -> Vec<ScriptInfo> {
 
 #[test]
 fn attacks_change_nothing_before_their_window_and_something_after() {
+    for (ship, ..) in dogwatch_sim::ships() {
+        attacks_keep_the_beginning(ship);
+    }
+}
+
+/// The records of the networks and of the bus, when there is one.
+fn both(dir: &Path, script: &str) -> [Vec<Record>; 2] {
+    ["", ".n2k"].map(|part| {
+        let path = dir.join(format!("{script}{part}.pcap"));
+        if path.exists() { records(path) } else { Vec::new() }
+    })
+}
+
+fn attacks_keep_the_beginning(ship: &str) {
     let dir = tempfile::tempdir().unwrap();
     let mut normal: BTreeMap<&str, [Vec<Record>; 2]> = BTreeMap::new();
-    for script in short_scripts().iter().filter(|script| script.attack) {
+    let playable = |script: &&ScriptInfo| script.attack && dogwatch_sim::can_play(ship, script.name).unwrap();
+    for script in short_scripts().iter().filter(playable) {
         let play = |name: &str, duration_s| {
             // Pictures are a third of the bytes and no attack touches them.
-            run(&RunOptions { duration_s, pictures: false, ..options(name) }, &files(dir.path())).unwrap();
-            ["", ".n2k"].map(|part| records(dir.path().join(format!("{name}{part}.pcap"))))
+            let options = RunOptions { ship: ship.to_owned(), duration_s, pictures: false, ..options(name) };
+            run(&options, &files(dir.path())).unwrap();
+            both(dir.path(), name)
         };
         let normal = normal.entry(script.normal).or_insert_with(|| play(script.normal, 1_150));
         let (needs_s, lead_s) = script.needs_s;
@@ -97,12 +113,14 @@ fn attacks_change_nothing_before_their_window_and_something_after() {
         for (normal, attacked) in normal.iter().zip(&attacked) {
             let before = |all: &[Record]| all.partition_point(|(at, _)| *at < from);
             let (count, same) = (before(normal), before(attacked));
-            assert!(count > 3_000 && count == same, "{}: {count} frames before, then {same}", script.name);
-            assert!(normal[..count] == attacked[..same], "{} changes something before its window", script.name);
+            assert!(count == same, "{ship}, {}: {count} frames before, then {same}", script.name);
+            assert!(normal[..count] == attacked[..same], "{ship}, {} changes something before its window", script.name);
             let end = attacked.len().min(normal.len());
             differs |= normal[count..end] != attacked[same..end];
         }
-        assert!(differs, "{} changes nothing at all", script.name);
+        let before = normal[0].partition_point(|(at, _)| *at < from);
+        assert!(before > 3_000, "{ship}, {}: {before} frames before the attack are no normal life", script.name);
+        assert!(differs, "{ship}, {} changes nothing at all", script.name);
     }
 }
 
@@ -152,6 +170,61 @@ fn a_trunk_mirror_shows_packets_between_zones_on_both_sides_and_the_policy_knows
     let policy = std::fs::read_to_string(dir.path().join("sea-day.policy.toml")).unwrap();
     let policy: toml::Table = toml::from_str(&policy).unwrap();
     assert!(policy["zone"].as_array().unwrap().iter().all(|zone| zone.get("vlan").is_some()));
+}
+
+/// IEC 61162-1, clause 7.2.4: exclusive or of what stands between the first character and the star.
+fn sum_of(text: &[u8]) -> u8 {
+    text.iter().fold(0, |sum, byte| sum ^ byte)
+}
+
+#[test]
+fn every_sentence_and_tag_block_of_normal_life_has_a_right_checksum() {
+    let dir = tempfile::tempdir().unwrap();
+    for (ship, ..) in dogwatch_sim::ships() {
+        run(&RunOptions { ship: ship.to_owned(), pictures: false, ..options("sea-day") }, &files(dir.path())).unwrap();
+        let (mut sentences, mut tags) = (0, 0);
+        for (_, bytes) in records(dir.path().join("sea-day.pcap")) {
+            let Some(text) = bytes.get(42..).and_then(|data| data.strip_prefix(b"UdPbC\0")) else { continue };
+            for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+                let line = line.strip_suffix(b"\r").unwrap();
+                let parts: Vec<&[u8]> = line.split(|byte| *byte == b'\\').collect();
+                let [nothing, tag, sentence] = parts[..] else { panic!("{}", String::from_utf8_lossy(line)) };
+                assert!(nothing.is_empty() && matches!(sentence[0], b'$' | b'!'));
+                for (what, count) in [(tag, &mut tags), (&sentence[1..], &mut sentences)] {
+                    let star = what.iter().rposition(|byte| *byte == b'*').unwrap();
+                    let told = u8::from_str_radix(std::str::from_utf8(&what[star + 1..]).unwrap(), 16).unwrap();
+                    assert_eq!(told, sum_of(&what[..star]), "{ship}: {}", String::from_utf8_lossy(line));
+                    *count += 1;
+                }
+            }
+        }
+        assert!(sentences > 5_000 && tags == sentences, "{ship}: {sentences} sentences, {tags} TAG blocks");
+    }
+}
+
+#[test]
+fn half_an_hour_of_the_cargo_ship_stays_under_twenty_megabytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let written = run(&RunOptions { duration_s: 1_800, ..options("sea-day") }, &files(dir.path())).unwrap();
+    let bytes: u64 = written.captures.iter().map(|(_, _, bytes)| bytes).sum();
+    assert!((5_000_000..20_000_000).contains(&bytes), "{bytes} bytes");
+}
+
+#[test]
+fn the_fast_gyros_of_the_lng_carrier_send_ten_headings_a_second() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = RunOptions { ship: "lng".to_owned(), duration_s: 60, pictures: false, ..options("sea-day") };
+    run(&options, &files(dir.path())).unwrap();
+    let all = records(dir.path().join("sea-day.pcap"));
+    for gyro in ["HE0001", "HE0002", "HE0003"] {
+        let tag = format!("s:{gyro},");
+        let is_heading = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes);
+            text.contains(&tag) && text.contains("$HEHDT,")
+        };
+        let count = all.iter().filter(|(_, bytes)| is_heading(bytes)).count();
+        assert!((598..=601).contains(&count), "{gyro}: {count} headings in a minute");
+    }
 }
 
 #[test]

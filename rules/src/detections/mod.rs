@@ -26,9 +26,12 @@ mod dw_3013_3022_bridge_orders;
 mod dw_3014_address_taken;
 mod dw_3015_bus_command;
 mod dw_3016_3017_bus_traffic;
+mod dw_3018_fragments;
 mod dw_3019_3020_new_writer;
 mod dw_3021_rate;
+mod dw_4001_envelope;
 mod dw_4005_4007_writes;
+mod dw_4008_limit_changed;
 mod dw_5001_position_jump;
 mod dw_5002_receivers;
 mod dw_5003_dead_reckoning;
@@ -49,6 +52,7 @@ mod dw_6008_certificate;
 mod dw_7001_sweep;
 mod dw_7002_lateral;
 mod dw_7003_beacon;
+mod dw_7004_indicator;
 mod dw_7005_8002_names;
 mod dw_8001_8003_outflow;
 mod dw_9001_blind;
@@ -91,9 +95,13 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::<dw_3002_3003_8004_exploring::Exploring>::default(),
         Box::<dw_3004_3008_commands::Commands>::default(),
         Box::<dw_3005_3006_3007_conversation::Conversation>::default(),
+        Box::<dw_3018_fragments::Fragmentation>::default(),
         Box::<dw_3019_3020_new_writer::NewWriter>::default(),
+        Box::<dw_4001_envelope::Envelope>::default(),
         Box::<dw_4005_4007_writes::Writes>::default(),
+        Box::<dw_4008_limit_changed::LimitChanged>::default(),
         Box::<dw_7002_lateral::Lateral>::default(),
+        Box::<dw_7004_indicator::KnownBad>::default(),
         Box::<dw_7005_8002_names::Names>::default(),
         // what steers comes before what merely is not on the list
         Box::<dw_5012_steering::Steering>::default(),

@@ -33,6 +33,7 @@ mod parse_detections;
 mod parse_navigation;
 mod parse_zones;
 mod place;
+mod points;
 mod prefix;
 mod proposal;
 mod propose;
@@ -57,6 +58,7 @@ pub use limits::{Expiring, ExpiringKind};
 pub use navigation::{N2kRefusal, N2kVerdict, NmeaAsk, NmeaRefusal, NmeaVerdict};
 pub use parse_detections::ThresholdSet;
 pub use place::{How, Placed, Placement};
+pub use points::{PointPlan, PointTag, PointType};
 pub use prefix::{Prefix, is_public};
 pub use propose::{LinePlace, Proposal, Suspect};
 pub use question::Question;
@@ -133,6 +135,7 @@ pub struct Policy {
     pub accepts: Vec<Accept>,
     /// Figures of detections.
     pub thresholds: Vec<ThresholdSet>,
+    points: points::Points,
     outside: ZoneIx,
     placer: place::Placer,
     rules: judge::Rules,
@@ -168,6 +171,22 @@ impl Policy {
     #[must_use]
     pub fn window(&self, window: WindowIx) -> Option<&Window> {
         self.windows.get(window.index())
+    }
+
+    /// The declared points, by controller and address.
+    #[must_use]
+    pub fn points(&self) -> &[PointPlan] {
+        self.points.all()
+    }
+
+    /// The declared points of a unit's table that begin within `count` registers from `first`, each with its position in [`Policy::points`].
+    pub fn points_within(
+        &self,
+        unit: (AssetIx, u8, dogwatch_model::Table),
+        first: u16,
+        count: u16,
+    ) -> impl Iterator<Item = (usize, &PointPlan)> {
+        self.points.within(unit, first, count)
     }
 
     /// The zone of everything ashore.

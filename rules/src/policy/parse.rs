@@ -11,7 +11,7 @@ use super::reader::{At, Section, clipped};
 use super::types::{AssetIx, EndSet, LineIx, Usage, VesselPlan, WindowIx, ZoneIx};
 use super::words::{Mode, STATES, state_word};
 use super::{Checked, Policy, StateRule, StateRules, StateSource};
-use super::{check, judge, navigation, parse_conduits, parse_detections, parse_navigation, parse_zones, place};
+use super::{check, judge, navigation, parse_conduits, parse_detections, parse_navigation, parse_zones, place, points};
 
 /// A policy is written by hand or proposed from some weeks of traffic; more than this is a mistake.
 const LONGEST_FILE: usize = 4 * 1024 * 1024;
@@ -29,6 +29,7 @@ const TOP: &[&str] = &[
     "zone",
     "asset",
     "group",
+    "point",
     "conduit",
     "nmea",
     "n2k",
@@ -142,6 +143,7 @@ fn read(report: &mut Report<'_>, root: &dyn TableLike) -> (Policy, Spans) {
         windows: Vec::new(),
         accepts: Vec::new(),
         thresholds: Vec::new(),
+        points: points::points(report, &top, &names),
         outside,
         placer: place::Placer::default(),
         rules: judge::Rules::default(),

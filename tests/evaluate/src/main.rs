@@ -2,7 +2,8 @@
 //! `dogwatch analyze` runs, and writes what was found, how soon, and what was found that should not be.
 //!
 //! It judges by the labels beside each capture and by nothing else. The pipeline is called as a library, not as a program, because
-//! findings on disk do not say when they were told. Bytes that wait for the link are not measured here.
+//! findings on disk do not say when they were told. Bytes for the link are those of
+//! signed bundles made of what was found, not of a daemon that ran for a day.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a measuring program: it prints")]
 
 mod catalogue;
@@ -59,11 +60,16 @@ fn jobs(cli: &Cli, seeds: &[u64]) -> Vec<Job> {
     let wanted = |name: &str| cli.script.as_deref().is_none_or(|only| only == name);
     let normal = scripts.iter().filter(|script| !script.attack).count().max(1);
     let each = (cli.days * 1_440.0 / f64::from(cli.minutes) / normal as f64).ceil().max(1.0) as usize;
-    let pick = |number: usize| {
+    // the next ship in turn that has what the script needs
+    let ship_for = |number: usize, script: &str| {
+        let turn = (0..ships.len()).filter_map(|step| ships.get((number + step) % ships.len()).copied());
+        turn.into_iter().find(|ship| dogwatch_sim::can_play(ship, script).unwrap_or(false)).unwrap_or("cargo")
+    };
+    let pick = |number: usize, script: &str| {
         let seed = seeds.get(number % seeds.len().max(1)).copied().unwrap_or(51);
         let [plain, ..] = SHAPES;
         let shape = SHAPES.get(number % SHAPES.len()).copied().unwrap_or(plain);
-        (seed, ships.get(number % ships.len().max(1)).copied().unwrap_or("cargo"), shape)
+        (seed, ship_for(number, script), shape)
     };
     let mut out = Vec::new();
     let mut number = 0;
@@ -72,7 +78,7 @@ fn jobs(cli: &Cli, seeds: &[u64]) -> Vec<Job> {
         let times = if script.attack { cli.attacks as usize } else { each };
         // what takes hours is played once
         for _ in 0..if needs_s > 3_600 { 1 } else { times } {
-            let (seed, ship, shape) = pick(number);
+            let (seed, ship, shape) = pick(number, script.name);
             number += 1;
             let duration_s = if script.attack { lead_s.max(180) + needs_s + 10 } else { cli.minutes * 60 };
             out.push(Job { script: script.name, attack: script.attack, ship, seed, shape, duration_s });

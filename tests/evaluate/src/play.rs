@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use dogwatch_model::Severity;
+use dogwatch_bundle::{Meta, Record, SigningKey, Tables, encode};
+use dogwatch_model::{CaptureTime, Severity, TimeSource};
 use dogwatch_sim::{Format, Link};
 use dogwatch_tests::analysis::{analyse, policy};
 use dogwatch_tests::scenario::Plan;
@@ -53,6 +54,32 @@ pub(crate) struct Outcome {
     pub(crate) messages: u64,
     pub(crate) errors: u64,
     pub(crate) frames: u64,
+    /// Bytes of flows whose protocol was not recognised, and of all flows.
+    pub(crate) unread_bytes: u64,
+    pub(crate) bytes: u64,
+    /// Bytes of the signed bundles with its findings, and with its devices as the shore hears of them first.
+    pub(crate) finding_bytes: usize,
+    pub(crate) asset_bytes: usize,
+}
+
+/// Records in one bundle; a full queue is sent in several.
+const BUNDLED: usize = 200;
+
+/// Bytes of the signed bundles that carry `records`, tables defined on the way as for a shore that knows nothing.
+fn bundled(records: Vec<Record>, at: CaptureTime) -> anyhow::Result<usize> {
+    let (key, mut tables) = (SigningKey::from_seed(&[7; 32])?, Tables::new(1));
+    // as they come out of the queue
+    let queued = records.iter().map(|record| Ok(Record::from_bytes(&record.to_bytes()?)?));
+    let records: Vec<(u64, Record)> = (1..).zip(queued.collect::<anyhow::Result<Vec<_>>>()?).collect();
+    let created_ms = u64::try_from(at.0 / 1_000_000).unwrap_or_default();
+    let meta = Meta { epoch: 1, created_ms, clock: TimeSource::default(), previous: [0; 8] };
+    let mut sum = 0;
+    for part in records.chunks(BUNDLED) {
+        let bundle = encode(part, &meta, &mut tables, &key)?;
+        tables.confirm(&bundle.defined);
+        sum += bundle.bytes.len();
+    }
+    Ok(sum)
 }
 
 pub(crate) fn play(job: &Job) -> anyhow::Result<Outcome> {
@@ -87,6 +114,14 @@ pub(crate) fn play(job: &Job) -> anyhow::Result<Outcome> {
         }
     });
     let from = labels.attack.map_or(labels.run.to, |attack| attack.from);
+    let findings = all.iter().map(|finding| Record::Finding(Box::new((*finding).clone()))).collect();
+    let assets = analysed.pipeline.inventory().assets().map(|asset| Record::Asset(Box::new(asset.clone()))).collect();
+    let (mut bytes, mut unread_bytes) = (0, 0);
+    for connection in analysed.pipeline.connections() {
+        let moved = connection.bytes_ab + connection.bytes_ba;
+        bytes += moved;
+        unread_bytes += if connection.app_protocol == "unclassified" { moved } else { 0 };
+    }
     let messages: BTreeMap<_, _> = analysed.pipeline.messages().sorted();
     Ok(Outcome {
         job: job.clone(),
@@ -96,5 +131,9 @@ pub(crate) fn play(job: &Job) -> anyhow::Result<Outcome> {
         messages: messages.values().sum(),
         errors: analysed.pipeline.parse_errors().iter().map(|error| error.count).sum(),
         frames: scenario.frames,
+        unread_bytes,
+        bytes,
+        finding_bytes: bundled(findings, labels.run.to)?,
+        asset_bytes: bundled(assets, labels.run.to)?,
     })
 }

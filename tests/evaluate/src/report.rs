@@ -56,6 +56,7 @@ pub(crate) fn table(outcomes: &[Outcome], waves: &BTreeMap<String, u8>, command:
     summary(&mut out, outcomes, waves);
     by_detection(&mut out, outcomes, waves);
     by_script(&mut out, outcomes);
+    by_finding(&mut out, outcomes);
     missed(&mut out, outcomes, waves);
     out
 }
@@ -102,6 +103,15 @@ fn summary(out: &mut String, outcomes: &[Outcome], waves: &BTreeMap<String, u8>)
     let _ = writeln!(out, "| findings of `chain`, each run | {} | 12 |", chain.join(", "));
     let share = errors as f64 / (messages + errors).max(1) as f64 * 100.0;
     let _ = writeln!(out, "| messages that could not be read (attacks included) | {share:.3} % of {messages} | |");
+    let (bytes, unread) = outcomes.iter().fold((0, 0), |sum, it| (sum.0 + it.bytes, sum.1 + it.unread_bytes));
+    let share = unread as f64 / bytes.max(1) as f64 * 100.0;
+    let _ =
+        writeln!(out, "| bytes in flows of no recognised protocol (attacks included) | {share:.3} % of {bytes} | |");
+    let normal: Vec<&Outcome> = outcomes.iter().filter(|outcome| !outcome.job.attack).collect();
+    let upload = normal.iter().map(|outcome| outcome.finding_bytes).sum::<usize>() as f64;
+    let first = normal.iter().map(|outcome| outcome.asset_bytes).sum::<usize>() / normal.len().max(1);
+    let _ = writeln!(out, "| bytes for the link per vessel-day of normal life, findings | {} | |", per_day(upload));
+    let _ = writeln!(out, "| bytes for the link once, the devices of a ship | {first} | |");
     let _ = writeln!(out, "| runs, frames | {}, {frames} | |\n", outcomes.len());
 }
 
@@ -142,6 +152,29 @@ fn by_script(out: &mut String, outcomes: &[Outcome]) {
             findings.iter().map(|((id, severity), count)| format!("{id} {severity} {count}")).collect();
         let _ =
             writeln!(out, "| {script} | {runs} | {} |", if text.is_empty() { "-".to_owned() } else { text.join(", ") });
+    }
+    out.push('\n');
+}
+
+/// What was told how often, in normal life by ship and in runs with an attack; whatever its severity.
+fn by_finding(out: &mut String, outcomes: &[Outcome]) {
+    let ships: Vec<&str> = dogwatch_sim::ships().iter().map(|(name, ..)| *name).collect();
+    let mut rows: BTreeMap<&str, (u32, BTreeMap<&str, u32>)> = BTreeMap::new();
+    for outcome in outcomes {
+        for (id, ..) in &outcome.findings {
+            let row = rows.entry(id).or_default();
+            if outcome.job.attack {
+                row.0 += 1;
+            } else {
+                *row.1.entry(outcome.job.ship).or_default() += 1;
+            }
+        }
+    }
+    let _ = writeln!(out, "| told | in attacks | {} |\n|---|---|{}", ships.join(" | "), "---|".repeat(ships.len()));
+    for (id, (attacks, normal)) in rows {
+        let cells: Vec<String> =
+            ships.iter().map(|ship| normal.get(ship).copied().unwrap_or_default().to_string()).collect();
+        let _ = writeln!(out, "| {id} | {attacks} | {} |", cells.join(" | "));
     }
     out.push('\n');
 }

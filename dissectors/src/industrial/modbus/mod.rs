@@ -15,8 +15,8 @@ mod rtu;
 mod umas;
 
 use dogwatch_model::{
-    Act, Attribute, Direction, Fact, FactValue, FieldValue, FieldVisitor, Fields, Initiator, NoFields, Object, Subject,
-    Table, Verb,
+    Act, Attribute, Cells, Direction, Fact, FactValue, FieldValue, FieldVisitor, Fields, Initiator, NoFields, Object,
+    Subject, Table, Verb,
 };
 
 use self::function::{EXCEPTION, MEI_DEVICE_ID};
@@ -193,6 +193,11 @@ impl Modbus {
             };
             acts.push(Act::Request { verb: Verb::Write, object });
         }
+        let place = match adu.function {
+            23 => pdu.write_address.map(|first| (Table::Holding, first)),
+            _ => block.map(|(table, first, _)| (table, first)),
+        };
+        push_values(&mut acts, adu, place, &pdu);
         if let Some(name) = odd_function(adu.function, verb) {
             acts.push(Act::Odd(name));
         }
@@ -250,6 +255,10 @@ impl Modbus {
         }
         if function == 23 {
             acts.push(Act::Reply { verb: Verb::Write, object: Object::Device { unit: Some(adu.unit) }, refused });
+        }
+        // Only of an answer whose request was seen is it known where its values stand; what a write changed stood in its request.
+        if let (1..=4 | 23, Some((table, first, _))) = (function, asked.and_then(|open| open.block)) {
+            push_values(&mut acts, adu, Some((table, first)), &pdu);
         }
         // After a gap, or while only one direction is mirrored, missing requests are ours to blame, not the device's.
         if self.paired && asked.is_none() {
@@ -356,6 +365,26 @@ fn file_name(function: u8, values: Values<'_>) -> Text<32> {
     }
     let (file, record) = (u16::from_be_bytes([*f0, *f1]), u16::from_be_bytes([*r0, *r1]));
     Text::of(format_args!("file {file} record {record}"))
+}
+
+/// Adds the values of a table that a PDU carries; a PDU at odds with its own lengths carries none.
+fn push_values<'a>(acts: &mut Few<'a>, adu: &Adu<'a>, place: Option<(Table, u16)>, pdu: &Pdu<'a>) {
+    if pdu.odd.is_some() {
+        return;
+    }
+    let Some((table, first)) = place else { return };
+    let cells = match pdu.values {
+        Values::Registers(bytes) => Cells::Registers(bytes),
+        Values::Bits { bytes, count: Some(count) } => Cells::Bits { bytes, count },
+        // The two bytes of a single register end its request; a coil's are 0xFF00 or 0, of which the first tells.
+        Values::One(_) => match (adu.function, adu.body) {
+            (6, [_, _, value @ ..]) => Cells::Registers(value),
+            (5, [_, _, value @ ..]) => Cells::Bits { bytes: value, count: 1 },
+            _ => return,
+        },
+        Values::Bits { count: None, .. } | Values::None | Values::Raw(_) => return,
+    };
+    acts.push(Act::Values { unit: adu.unit, table, first, cells });
 }
 
 /// What is odd about a function code by itself.

@@ -85,6 +85,39 @@ fn a_reply_carries_what_was_asked() {
 }
 
 #[test]
+fn values_are_told_with_their_place() {
+    // The worked examples of the Modbus Application Protocol V1.1b3, clauses 6.1, 6.3, 6.5, 6.6, 6.11, 6.12 and 6.17.
+    let seen = talk(&[
+        (ToServer, unit(1, 1, &[1, 0, 19, 0, 19])),
+        (ToClient, unit(1, 1, &[1, 3, 0xcd, 0x6b, 0x05])),
+        (ToServer, unit(2, 1, &[3, 0, 107, 0, 3])),
+        (ToClient, unit(2, 1, &[3, 6, 2, 0x2b, 0, 0, 0, 100])),
+        (ToServer, unit(3, 1, &[5, 0, 172, 0xff, 0])),
+        (ToServer, unit(4, 1, &[6, 0, 1, 0, 3])),
+        (ToServer, unit(5, 1, &[15, 0, 19, 0, 10, 2, 0xcd, 1])),
+        (ToServer, unit(6, 1, &[16, 0, 1, 0, 2, 4, 0, 10, 1, 2])),
+        (ToServer, unit(7, 1, &[23, 0, 3, 0, 1, 0, 14, 0, 1, 2, 0, 255])),
+        (ToClient, unit(7, 1, &[23, 2, 0, 254])),
+    ]);
+    let values: Vec<&str> = seen.iter().flat_map(|seen| &seen.values).map(String::as_str).collect();
+    assert_eq!(
+        values,
+        [
+            "values coil 19 unit 1 [] [1, 0, 1, 1, 0, 0, 1, 1, 1, 1, 0, 1, 0, 1, 1, 0, 1, 0, 1]",
+            "values holding 107 unit 1 [555, 0, 100] []",
+            "values coil 172 unit 1 [] [1]",
+            "values holding 1 unit 1 [3] []",
+            "values coil 19 unit 1 [] [1, 0, 1, 1, 0, 0, 1, 1, 1, 0]",
+            "values holding 1 unit 1 [10, 258] []",
+            "values holding 14 unit 1 [255] []",
+            "values holding 3 unit 1 [254] []",
+        ]
+    );
+    let unpaired = talk(&[(ToClient, unit(1, 1, &[3, 2, 0, 5]))]);
+    assert!(unpaired[0].values.is_empty(), "nobody knows of which register");
+}
+
+#[test]
 fn refusals_and_replies_that_do_not_fit() {
     let seen = talk(&[
         (ToServer, unit(1, 1, &[6, 0, 12, 0, 99])),

@@ -65,6 +65,7 @@ pub(crate) struct Service {
     free_at: i64,
     /// One of the two ends goes dark with the machinery.
     loses_power: bool,
+    was_off: bool,
 }
 
 impl Service {
@@ -88,7 +89,20 @@ impl Service {
         let port = 49_200 + rng.below(8_000) as u16;
         let trip = round_trip(&client, &server);
         let session = Session::new((client, port), (server, port_of(plan.work)), rng.bits(), trip);
-        Ok(Self { plan, client, server, cadence, session, opened: false, port, round: 0, rng, free_at: 0, loses_power })
+        Ok(Self {
+            plan,
+            client,
+            server,
+            cadence,
+            session,
+            opened: false,
+            port,
+            round: 0,
+            rng,
+            free_at: 0,
+            loses_power,
+            was_off: false,
+        })
     }
 
     /// Opens the connection when it is not, and says whether it was opened now and when one may speak.
@@ -236,9 +250,16 @@ impl Service {
 
 impl Talker for Service {
     fn tick(&mut self, world: &World, net: &mut Net) {
+        let is_dark = world.effects.blackout && self.loses_power;
+        if !is_dark && std::mem::replace(&mut self.was_off, is_dark) {
+            // What was open before is forgotten: another connection, from the next port.
+            self.session.renew(self.rng.bits());
+            self.opened = false;
+            self.free_at = world.now + SECOND;
+        }
+        self.was_off = is_dark;
         let Some(at) = self.cadence.due(world.now) else { return };
-        let is_off =
-            (world.effects.blackout && self.loses_power) || (self.server.subnet.is_none() && world.effects.link_down);
+        let is_off = is_dark || (self.server.subnet.is_none() && world.effects.link_down);
         if is_off || at < self.free_at {
             return;
         }

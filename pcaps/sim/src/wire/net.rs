@@ -136,6 +136,11 @@ impl Net {
         out
     }
 
+    /// How many frames each host has handed in so far, by its index.
+    pub(crate) fn handed_in(&self) -> Vec<u64> {
+        self.counts.clone()
+    }
+
     /// The next running number of a host's frames.
     fn count(&mut self, host: u32) -> u64 {
         let at = host as usize;

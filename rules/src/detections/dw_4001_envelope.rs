@@ -1,0 +1,181 @@
+//! DW-4001: a value that a controller reports stays outside the limits that the plan declares for it.
+//!
+//! Deliberately not done yet: envelopes learned from what is seen; values that the plan does not declare are not judged. A value is judged at the
+//! times it is read, so a limit passed for less than two readings goes unseen.
+
+use dogwatch_model::{Act, CaptureTime, Cells, Event, Severity, Table};
+
+use super::remembered::Remembered;
+use crate::detector::{Card, Context, Detector, Raise, Threshold, Wants};
+use crate::policy::{AssetIx, Mode, PointPlan, Policy};
+use crate::seen::{Party, PolicySeen};
+
+/// Seconds a value must stay outside (catalogue: `hold_s`).
+const HOLD_S: f64 = 10.0;
+/// A value unread for this long begins anew.
+const STALE_S: f64 = 120.0;
+/// Values outside their limits that are remembered.
+const REMEMBERED: usize = 4_096;
+
+const OUTSIDE: Card = Card {
+    id: "DW-4001",
+    why: "A value outside its limits is a machine in trouble, a broken sensor, or a number that somebody put there.",
+    e26: &["4.3.1"],
+};
+
+/// A value outside its limits.
+struct Out {
+    since: CaptureTime,
+    last: CaptureTime,
+}
+
+/// See the file's head.
+pub(super) struct Envelope {
+    /// By place, because positions in the plan change with it.
+    outside: Remembered<(AssetIx, u8, Table, u16), Out>,
+    hold_s: f64,
+}
+
+impl Default for Envelope {
+    fn default() -> Self {
+        Self { outside: Remembered::new(REMEMBERED), hold_s: HOLD_S }
+    }
+}
+
+impl Detector for Envelope {
+    fn cards(&self) -> &'static [&'static Card] {
+        &[&OUTSIDE]
+    }
+
+    fn wants(&self) -> Wants {
+        Wants { values: true, ..Wants::default() }
+    }
+
+    fn thresholds(&mut self) -> Vec<Threshold<'_>> {
+        vec![Threshold::new("DW-4001", "hold_s", &mut self.hold_s, 0.0..=3_600.0)]
+    }
+
+    fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {
+        let (Some(policy), Some(asset)) = (cx.policy, from.end.asset) else { return };
+        // what is written is an order, what is answered is how it is
+        if policy.points().is_empty() || !event.message.acts.iter().any(|act| matches!(act, Act::Reply { .. })) {
+            return;
+        }
+        for act in event.message.acts {
+            let Act::Values { unit, table, first, cells: cells @ Cells::Registers(bytes) } = *act else { continue };
+            let count = u16::try_from(bytes.len() / 2).unwrap_or(u16::MAX);
+            for (_, point) in policy.points_within((asset, unit, table), first, count) {
+                if (point.low.is_some() || point.high.is_some())
+                    && let Some(value) = point.read(first, cells)
+                {
+                    self.judge(event, (from, to), (policy, point), value, cx);
+                }
+            }
+        }
+    }
+
+    fn policy(&mut self, seen: &PolicySeen<'_>, _cx: &mut Context<'_>) {
+        if seen.refused.is_none() {
+            self.outside = Remembered::new(REMEMBERED);
+        }
+    }
+}
+
+impl Envelope {
+    fn judge(
+        &mut self,
+        event: &Event<'_>,
+        (from, to): (&Party, &Party),
+        (policy, point): (&Policy, &PointPlan),
+        value: f64,
+        cx: &mut Context<'_>,
+    ) {
+        let (place, at) = ((point.asset, point.unit, point.table, point.addr), event.at);
+        if !point.is_outside(value) {
+            if let Some(out) = self.outside.touch(place, at) {
+                (out.since, out.last) = (CaptureTime::default(), CaptureTime::default());
+            }
+            return;
+        }
+        let out = self.outside.touch_or(place, at, || Out { since: at, last: at });
+        if at.since(out.last).as_secs_f64() > STALE_S {
+            out.since = at;
+        }
+        out.last = at;
+        let zone = from.end.zone;
+        if at.since(out.since).as_secs_f64() < self.hold_s
+            || policy.mode_of(zone) == Mode::Learn
+            || zone.is_some_and(|zone| policy.window_open(zone, at).is_some())
+        {
+            return;
+        }
+        let whose = cx.call(from);
+        cx.raise(format!("{place:?}").as_bytes(), &OUTSIDE, at, || Raise {
+            severity: Some(Severity::High),
+            confidence: 0.9,
+            to: Some(*to),
+            summary: format!("\"{}\" of {whose} is {value:.1}, outside its limits ({})", point.name, point.limits()),
+            fields: vec![
+                ("value".to_owned(), value.to_string()),
+                ("object".to_owned(), format!("{} {} unit {}", point.table.as_str(), point.addr, point.unit)),
+            ],
+            expected: point.limits(),
+            ..Raise::of_event(&OUTSIDE, event, from)
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detections::bench::{Bench, SHIP, flow};
+    use dogwatch_model::{Object, Speaker, Transport, Verb};
+
+    const POINT: &str =
+        "[[point]]\nname = \"Exhaust 3\"\nasset = \"plc\"\naddr = 5\nscale = 0.1\nlow = 20\nhigh = 450\n";
+
+    fn told(values: &[(f64, u16)], act: Act<'_>) -> Vec<String> {
+        let mut bench = Bench::new(Some(&format!("{SHIP}{POINT}")), Box::<Envelope>::default());
+        for (second, value) in values {
+            bench.at(*second);
+            let bytes = [[0, 0], value.to_be_bytes()].concat();
+            let cells = Cells::Registers(&bytes);
+            let values = Act::Values { unit: 1, table: Table::Holding, first: 4, cells };
+            bench.says(
+                "modbus",
+                Speaker::Sender,
+                &flow("10.0.2.21", "10.0.2.10", 40_000, Transport::Tcp),
+                &[act, values],
+            );
+        }
+        bench.findings().into_iter().map(|finding| format!("{:?} {}", finding.severity, finding.summary)).collect()
+    }
+
+    fn read(values: &[(f64, u16)]) -> Vec<String> {
+        told(values, Act::Reply { verb: Verb::Read, object: Object::Device { unit: None }, refused: false })
+    }
+
+    #[test]
+    fn a_value_that_stays_outside() {
+        let polled = |value: u16| (0..10).map(|n| (f64::from(n) * 2.0, value)).collect::<Vec<_>>();
+        let hot = read(&polled(6_400));
+        assert!(hot.len() == 1 && hot[0].starts_with("High ") && hot[0].contains("640.0"), "{hot:?}");
+        assert_eq!(read(&polled(100)).len(), 1, "below the lower limit");
+        assert!(read(&polled(4_500)).is_empty(), "at the limit");
+    }
+
+    #[test]
+    fn not_long_enough_or_not_at_once() {
+        assert!(read(&[(0.0, 6_400), (2.0, 6_400), (9.0, 6_400)]).is_empty());
+        let spikes: Vec<_> = (0..30).map(|n| (f64::from(n) * 2.0, if n % 3 == 0 { 3_000 } else { 6_400 })).collect();
+        assert!(read(&spikes).is_empty(), "it comes back each time");
+        assert!(read(&[(0.0, 6_400), (600.0, 6_400)]).is_empty(), "nobody looked between");
+    }
+
+    #[test]
+    fn what_is_written_is_not_yet_so() {
+        let order = Act::Request { verb: Verb::Write, object: Object::Device { unit: None } };
+        let polled: Vec<_> = (0..10).map(|n| (f64::from(n) * 2.0, 6_400)).collect();
+        assert!(told(&polled, order).is_empty());
+    }
+}
