@@ -230,7 +230,7 @@ impl Silent {
             }
             let together: Vec<Quiet> =
                 quiet.iter().filter(|other| other.fell_silent_at(one.last, one.pause)).copied().collect();
-            if together.len() < TOGETHER {
+            if together.len() < TOGETHER && !self.is_all_of_their_zones(&together, cx) {
                 self.tell_device(at, one.row, cx);
                 continue;
             }
@@ -260,6 +260,19 @@ impl Silent {
             })
         };
         self.devices.iter().enumerate().filter_map(of_device).collect()
+    }
+
+    /// Whether two or more are everybody who is expected to talk in their zones.
+    fn is_all_of_their_zones(&self, together: &[Quiet], cx: &Context<'_>) -> bool {
+        let state = index(cx.state);
+        let is_beside_them = |device: &Device| {
+            let zone = zone_of(cx, &device.party);
+            together.iter().any(|one| one.zone == zone)
+                && is_expected(cx, &device.party)
+                && device.habits.get(state).is_some_and(|habit| habit.limit().is_some())
+        };
+        let expected = self.devices.iter().flatten().filter(|device| is_beside_them(device)).count();
+        together.len() > 1 && expected == together.len()
     }
 
     fn is_told(&self, row: usize) -> bool {
@@ -392,6 +405,13 @@ mod tests {
     #[test]
     fn two_devices_are_two() {
         assert_eq!(told(&["10.0.2.22", "10.0.2.23", "10.0.1.5", "10.0.1.6"]).len(), 2);
+    }
+
+    #[test]
+    fn two_devices_that_are_all_of_a_zone_are_one() {
+        let told = told(&["10.0.2.10", "10.0.2.21", "10.0.2.22", "10.0.2.23"]);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].1.starts_with("2 devices (bridge)"), "{told:?}");
     }
 
     #[test]
