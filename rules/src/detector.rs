@@ -10,7 +10,7 @@ use crate::findings::{Cause, FindingTable};
 use crate::learning::Learning;
 use crate::own_ship::{OwnShip, TalkerIx, Troubles};
 use crate::policy::Policy;
-use crate::seen::{FlowSeen, HealthSeen, Party, PolicySeen, Source, service};
+use crate::seen::{FlowSeen, HealthSeen, IrregularSeen, Party, PolicySeen, Source, service};
 
 /// The words of a detection that the catalogue does not hold.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +44,8 @@ pub struct Wants {
     pub oddities: bool,
     /// Health of the capture sources.
     pub health: bool,
+    /// Packets that are not as they should be.
+    pub irregular: bool,
 }
 
 /// A figure of a detection that the policy may set: `[detections.DW-5003] gap_m = 400`.
@@ -85,6 +87,8 @@ pub trait Detector: Send {
     fn flow(&mut self, _seen: &FlowSeen<'_>, _cx: &mut Context<'_>) {}
     /// Something was said; `from` said it.
     fn event(&mut self, _event: &Event<'_>, _from: &Party, _to: &Party, _cx: &mut Context<'_>) {}
+    /// A packet is not as it should be.
+    fn irregular(&mut self, _seen: &IrregularSeen<'_>, _cx: &mut Context<'_>) {}
     /// How well a capture source sees.
     fn health(&mut self, _seen: &HealthSeen<'_>, _cx: &mut Context<'_>) {}
     /// A second of capture time went by.

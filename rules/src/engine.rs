@@ -13,7 +13,7 @@ use crate::findings::FindingTable;
 use crate::learning::{Baseline, Learning};
 use crate::own_ship::{OwnShip, Troubles};
 use crate::policy::{Policy, StateTracker};
-use crate::seen::{FlowSeen, HealthSeen, Party, PolicySeen, Source};
+use crate::seen::{FlowSeen, HealthSeen, IrregularSeen, Party, PolicySeen, Source};
 
 /// How long the ship settles into a state she has changed to (catalogue: `grace.state_change_s`).
 const SETTLES: Duration = Duration::from_secs(900);
@@ -49,6 +49,7 @@ pub struct Rules {
     /// For every mixture of acts (a sum of the bits of [`kinds`]) the detectors that want any of it: each sees an event once, in their order.
     events: Vec<Vec<usize>>,
     healths: Vec<usize>,
+    irregulars: Vec<usize>,
     own_ship: OwnShip,
     troubles: Troubles,
     findings: FindingTable,
@@ -85,6 +86,7 @@ impl Rules {
             flows: Vec::new(),
             events: Vec::new(),
             healths: Vec::new(),
+            irregulars: Vec::new(),
             own_ship: OwnShip::default(),
             troubles: Troubles::default(),
             findings: FindingTable::default(),
@@ -108,8 +110,9 @@ impl Rules {
             all.filter(|(_, detector)| wants(detector.wants())).map(|(index, _)| index).collect()
         };
         let (flows, healths) = (wanting(&|w| w.flows), wanting(&|w| w.health));
+        let irregulars = wanting(&|w| w.irregular);
         let events = (0..=kinds::ALL).map(|seen| wanting(&|w| kinds::wanted(w) & seen != 0)).collect();
-        (self.flows, self.events, self.healths) = (flows, events, healths);
+        (self.flows, self.events, self.healths, self.irregulars) = (flows, events, healths, irregulars);
     }
 
     /// Gives the detectors what people imported.
@@ -269,6 +272,28 @@ impl Rules {
         {
             let raised = self.findings.take_raised();
             aggregates.event(event, from, to, source, self.policy.as_ref(), self.state, raised);
+        }
+    }
+
+    /// A packet is not as it should be.
+    pub fn irregular(&mut self, seen: &IrregularSeen<'_>, directory: &dyn Directory) {
+        let mut policy_raised = false;
+        for index in &self.irregulars {
+            let Some(detector) = self.detectors.get_mut(*index) else { continue };
+            let mut cx = Context {
+                policy: self.policy.as_ref(),
+                state: self.state,
+                settles: self.settles,
+                learning: self.learning,
+                directory,
+                findings: &mut self.findings,
+                source: seen.source,
+                policy_raised: &mut policy_raised,
+                ship: &self.own_ship,
+                talker: None,
+                troubles: &mut self.troubles,
+            };
+            detector.irregular(seen, &mut cx);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
-use dogwatch_model::{CaptureTime, Flow, Mac, Sfi, Speaker, Transport};
+use dogwatch_model::{CaptureTime, Flow, Irregularity, Mac, Sfi, Speaker, Transport};
 
 use crate::policy::{End, ZoneIx};
 
@@ -191,6 +191,27 @@ pub(crate) fn service(protocol: Option<&str>, flow: &Flow) -> String {
     }
 }
 
+/// A packet that is not as it should be, below what its protocol says.
+#[derive(Debug, Clone, Copy)]
+pub struct IrregularSeen<'a> {
+    /// When.
+    pub at: CaptureTime,
+    /// Frame number within its source.
+    pub frame: u64,
+    /// The capture source.
+    pub source: Source<'a>,
+    /// The addresses, seen from the sender of this packet; a fragment may not tell its ports.
+    pub flow: &'a Flow,
+    /// Who sent it.
+    pub from: Party,
+    /// To whom.
+    pub to: Party,
+    /// Recognised protocol of its flow.
+    pub protocol: Option<&'static str>,
+    /// What is wrong.
+    pub what: Irregularity,
+}
+
 /// How well one capture source sees, told about once a second of capture time.
 #[derive(Debug, Clone, Copy)]
 pub struct HealthSeen<'a> {
@@ -204,10 +225,10 @@ pub struct HealthSeen<'a> {
     pub dropped: u64,
     /// Whether the interface is up.
     pub up: bool,
-    /// TCP bytes that were acknowledged but never seen, since it was opened.
-    pub unseen_bytes: u64,
-    /// TCP bytes seen since it was opened.
-    pub seen_bytes: u64,
+    /// TCP segments with data that were acknowledged but never seen, since it was opened.
+    pub unseen_segments: u64,
+    /// TCP segments with data seen since it was opened, of the streams that are followed.
+    pub seen_segments: u64,
 }
 
 /// A policy file was read while the monitor runs.

@@ -13,7 +13,7 @@ use dogwatch::capture::file::CaptureFile;
 use dogwatch::pipeline::Pipeline;
 use dogwatch_dissectors::{PROTOCOLS, ParseError};
 use dogwatch_flow::{Engine, FlowId, Frame, Limits, LinkType, Observer};
-use dogwatch_model::{Act, CaptureTime, Event, FactValue, FieldValue, FieldVisitor, SourceId};
+use dogwatch_model::{Act, CaptureTime, Event, FactValue, FieldValue, FieldVisitor, Flow, SourceId};
 use dogwatch_rules::Settings;
 
 /// Longest line taken from a log.
@@ -192,7 +192,15 @@ impl Observer for Look {
         std::hint::black_box(self.sum);
     }
 
-    fn parse_error(&mut self, _id: FlowId, _protocol: &'static str, error: ParseError) {
+    fn parse_error(
+        &mut self,
+        _id: FlowId,
+        _at: CaptureTime,
+        _frame: u64,
+        _flow: &Flow,
+        _protocol: &'static str,
+        error: ParseError,
+    ) {
         self.sum = self.sum.wrapping_add(error.to_string().len());
     }
 }

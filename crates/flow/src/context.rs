@@ -38,7 +38,7 @@ impl<O: Observer> Sink for Out<'_, O> {
     }
 
     fn error(&mut self, protocol: &'static str, error: ParseError) {
-        self.observer.parse_error(self.id, protocol, error);
+        self.observer.parse_error(self.id, self.at, self.frame, self.flow, protocol, error);
     }
 }
 

@@ -69,6 +69,12 @@ counters! {
     tcp_retransmissions,
     /// Bytes seen again in segments that also brought new ones, or in held ones; the first copy stays.
     tcp_overlapping_bytes,
+    /// TCP segments with data, of streams that are followed.
+    tcp_data_segments,
+    /// TCP segments that were acknowledged but never seen: the capture lost them.
+    tcp_unseen_segments,
+    /// TCP segments that came again with other bytes.
+    tcp_altered,
     /// TCP segments far outside the window, taken for noise.
     tcp_strays,
     /// TCP segments that came early and were held.

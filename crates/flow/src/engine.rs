@@ -42,6 +42,16 @@ pub struct Engine {
 struct Clock {
     now: CaptureTime,
     ticked: CaptureTime,
+    segments: Segments,
+}
+
+/// TCP segments with data of one source, in streams that are followed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Segments {
+    /// Those that were seen.
+    pub seen: u64,
+    /// Those that were acknowledged but never seen.
+    pub unseen: u64,
 }
 
 impl Engine {
@@ -64,6 +74,12 @@ impl Engine {
     #[must_use]
     pub const fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// TCP segments of a source.
+    #[must_use]
+    pub fn segments(&self, source: SourceId) -> Segments {
+        self.clocks.get(usize::from(source.0)).map_or_else(Segments::default, |clock| clock.segments)
     }
 
     /// Every live flow, added up, by slot.
@@ -156,7 +172,16 @@ impl Engine {
                 None => return,
             },
         };
+        let before = (self.counters.tcp_data_segments, self.counters.tcp_unseen_segments);
         self.read(slot, side, unit, observer);
+        if unit.segment.is_some()
+            && let Some(clock) = self.clocks.get_mut(usize::from(unit.flow.source.0))
+        {
+            let segments = &mut clock.segments;
+            let (seen, unseen) = (self.counters.tcp_data_segments, self.counters.tcp_unseen_segments);
+            segments.seen = segments.seen.wrapping_add(seen.wrapping_sub(before.0));
+            segments.unseen = segments.unseen.wrapping_add(unseen.wrapping_sub(before.1));
+        }
         self.table.touch(slot);
         let (dissected, quiet_longest) = self.table.dissected();
         if dissected > self.limits.dissectors {
@@ -264,7 +289,7 @@ impl Engine {
     fn clock<O: Observer>(&mut self, source: SourceId, at: CaptureTime, observer: &mut O) {
         let index = usize::from(source.0);
         if self.clocks.len() <= index {
-            let unused = Clock { now: at, ticked: at };
+            let unused = Clock { now: at, ticked: at, segments: Segments::default() };
             self.clocks.resize(index.saturating_add(1), unused);
         }
         let Some(clock) = self.clocks.get_mut(index) else { return };

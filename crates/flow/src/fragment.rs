@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use dogwatch_model::{CaptureTime, SourceId, Vlans};
+use dogwatch_model::{CaptureTime, Irregularity, SourceId, Vlans};
 
 use crate::network::Part;
 use crate::observer::Traffic;
@@ -13,6 +13,10 @@ use crate::{Counters, Limits};
 
 /// An IP datagram cannot be longer than this.
 const MAX_DATAGRAM: u32 = 65_535;
+/// Fragments but the last one smaller than this have no good reason: every link carries 576 bytes (RFC 791), serial ones of old 296.
+const TINY: usize = 256;
+/// A TCP header without options.
+const TCP_HEADER: usize = 20;
 
 /// What the fragments of one datagram share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +50,17 @@ struct Datagram {
     traffic: Traffic,
 }
 
+/// What a fragment came to.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    /// The datagram, when this was the last fragment missing.
+    pub(crate) whole: Option<Whole>,
+    /// What is wrong with the fragment.
+    pub(crate) irregular: Option<Irregularity>,
+    /// The first bytes of the datagram, as far as they are there: the ports.
+    pub(crate) head: Option<[u8; 4]>,
+}
+
 /// All datagrams waiting for fragments, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct Fragments {
@@ -67,11 +82,11 @@ impl Fragments {
         wire_bytes: u64,
         limits: &Limits,
         counters: &mut Counters,
-    ) -> Option<Whole> {
+    ) -> Taken {
         counters.fragments = counters.fragments.wrapping_add(1);
         self.expire(key.source, at, limits, counters);
         let index = self.find_or_start(key, protocol, at, limits, counters);
-        let datagram = self.waiting.get_mut(index)?;
+        let Some(datagram) = self.waiting.get_mut(index) else { return Taken::default() };
         datagram.traffic.packets = datagram.traffic.packets.saturating_add(1);
         datagram.traffic.bytes = datagram.traffic.bytes.saturating_add(wire_bytes);
         if part.offset == 0 && datagram.ranges.first().is_none_or(|range| range.0 > 0) {
@@ -79,19 +94,23 @@ impl Fragments {
             datagram.protocol = protocol;
         }
         let before = datagram.bytes.capacity();
+        let irregular = datagram.irregular(part, payload);
         if datagram.add(part, payload, limits, counters).is_err() {
             counters.fragments_bad = counters.fragments_bad.wrapping_add(1);
         }
         self.bytes = self.bytes.saturating_sub(before).saturating_add(datagram.bytes.capacity());
+        let head = datagram.head();
         if datagram.is_whole() {
-            let done = self.remove(index)?;
-            counters.fragments_reassembled = counters.fragments_reassembled.wrapping_add(1);
-            return Some(Whole { protocol: done.protocol, bytes: done.bytes, traffic: done.traffic });
+            let whole = self.remove(index).map(|done| {
+                counters.fragments_reassembled = counters.fragments_reassembled.wrapping_add(1);
+                Whole { protocol: done.protocol, bytes: done.bytes, traffic: done.traffic }
+            });
+            return Taken { whole, irregular, head };
         }
         while self.bytes > limits.fragment_bytes && !self.waiting.is_empty() {
             self.drop_oldest(counters);
         }
-        None
+        Taken { whole: None, irregular, head }
     }
 
     /// Takes the buffer of a datagram that was read, to be used for the next.
@@ -156,6 +175,29 @@ struct Misfit;
 impl Datagram {
     fn is_whole(&self) -> bool {
         self.total.is_some_and(|total| self.ranges == [(0, total)])
+    }
+
+    /// What is wrong with a fragment, before it is added. A copy of one that is there, as a mirror of two ports shows it, is not.
+    fn irregular(&self, part: Part, payload: &[u8]) -> Option<Irregularity> {
+        let end = part.offset.saturating_add(u32::try_from(payload.len()).unwrap_or(u32::MAX));
+        let mut touched = self.ranges.iter().filter(|(from, to)| *from < end && part.offset < *to);
+        if let Some((from, to)) = touched.next() {
+            let there = self.bytes.get(part.offset as usize..end as usize);
+            let is_copy = *from <= part.offset && end <= *to && there == Some(payload);
+            return if is_copy { None } else { Some(Irregularity::OverlappingFragment) };
+        }
+        let is_tcp = self.protocol == 6;
+        let header = payload.get(12).map_or(TCP_HEADER, |word| usize::from(word >> 4).saturating_mul(4));
+        if is_tcp && part.more && part.offset == 0 && payload.len() < header.max(TCP_HEADER) {
+            return Some(Irregularity::HeaderInPieces);
+        }
+        (part.more && payload.len() < TINY).then_some(Irregularity::TinyFragment)
+    }
+
+    /// Its first four bytes, once they are there.
+    fn head(&self) -> Option<[u8; 4]> {
+        let is_there = self.ranges.first().is_some_and(|(from, to)| *from == 0 && *to >= 4);
+        self.bytes.first_chunk().filter(|_| is_there).copied()
     }
 
     fn add(&mut self, part: Part, payload: &[u8], limits: &Limits, counters: &mut Counters) -> Result<(), Misfit> {

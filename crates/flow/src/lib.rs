@@ -28,13 +28,14 @@ mod profile;
 mod reader;
 mod rest;
 mod side;
+mod sight;
 mod stream;
 mod table;
 mod tcp;
 mod tunnel;
 
 pub use counters::Counters;
-pub use engine::Engine;
+pub use engine::{Engine, Segments};
 pub use frame::{Frame, LinkType};
 pub use limits::Limits;
 pub use observer::{Ending, FlowId, FlowSummary, Observer, TcpState, Traffic};

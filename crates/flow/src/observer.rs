@@ -1,7 +1,7 @@
 //! What comes out of the engine, and to whom.
 
 use dogwatch_dissectors::ParseError;
-use dogwatch_model::{CaptureTime, Event, Flow};
+use dogwatch_model::{CaptureTime, Event, Flow, Irregularity};
 
 use crate::Profile;
 
@@ -136,8 +136,22 @@ pub trait Observer {
         let _ = (id, summary);
     }
 
-    /// A dissector could not read something and went on.
-    fn parse_error(&mut self, id: FlowId, protocol: &'static str, error: ParseError) {
-        let _ = (id, protocol, error);
+    /// A dissector could not read something and went on; `at` and `frame` are those of the packet that brought the last of it.
+    /// `flow` is seen from its sender.
+    fn parse_error(
+        &mut self,
+        id: FlowId,
+        at: CaptureTime,
+        frame: u64,
+        flow: &Flow,
+        protocol: &'static str,
+        error: ParseError,
+    ) {
+        let _ = (id, at, frame, flow, protocol, error);
+    }
+
+    /// A packet is not as it should be; `flow` is seen from its sender. Fragments have no flow yet: their ports are 0 until the first one was seen.
+    fn irregular(&mut self, id: Option<FlowId>, at: CaptureTime, frame: u64, flow: &Flow, what: Irregularity) {
+        let _ = (id, at, frame, flow, what);
     }
 }

@@ -106,8 +106,20 @@ impl Engine {
             protocol: if is_v6 { 0 } else { packet.protocol },
         };
         let (at, wire, limits, counters) = (origin.at, origin.traffic.bytes, &self.limits, &mut self.counters);
-        let whole = self.fragments.take(key, packet.protocol, part, packet.payload, at, wire, limits, counters);
-        let Some(whole) = whole else { return };
+        let taken = self.fragments.take(key, packet.protocol, part, packet.payload, at, wire, limits, counters);
+        if let Some(what) = taken.irregular {
+            let transport = match packet.protocol {
+                6 => Transport::Tcp,
+                17 => Transport::Udp,
+                other => Transport::Ip(other),
+            };
+            let [a, b, c, d] = taken.head.filter(|_| matches!(packet.protocol, 6 | 17)).unwrap_or_default();
+            let (src_port, dst_port) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+            let (src, dst) = (Some(packet.src), Some(packet.dst));
+            let flow = Flow { src, dst, ttl: packet.ttl, src_port, dst_port, ..origin.flow(transport) };
+            observer.irregular(None, origin.at, origin.frame, &flow, what);
+        }
+        let Some(whole) = taken.whole else { return };
         let (protocol, payload, is_well) = network::behind_extensions(is_v6, whole.protocol, &whole.bytes);
         if !is_well {
             self.counters.bad_ip_header = self.counters.bad_ip_header.wrapping_add(1);

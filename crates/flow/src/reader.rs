@@ -4,7 +4,7 @@
 //! bytes go from the frame to the dissector without a copy.
 
 use dogwatch_dissectors::{Chunk, Dissector, Progress};
-use dogwatch_model::{Direction, Flow, Initiator};
+use dogwatch_model::{Direction, Flow, Initiator, Irregularity};
 
 use crate::catalogue::{Index, Look, Verdict};
 use crate::context::{Context, Out, reversed};
@@ -162,6 +162,9 @@ impl Reader {
                 (cx.at, cx.frame) = (stamp.at, stamp.frame);
                 self.stream(rests, side, Piece::Bytes(bytes), counters, cx);
                 (cx.at, cx.frame) = now;
+            }
+            Piece::Altered => {
+                cx.observer.irregular(Some(cx.id), cx.at, cx.frame, cx.flow, Irregularity::Altered);
             }
             Piece::Bytes([]) => {}
             Piece::Bytes(bytes) if self.is_reading() => self.read(rests, side, bytes, counters, cx),

@@ -7,10 +7,13 @@ use std::collections::VecDeque;
 
 use dogwatch_model::CaptureTime;
 
+use crate::sight::Sights;
 use crate::{Counters, Limits};
 
 /// Segments further away than this are noise, unless a second one continues the first. Windows beyond a few MiB make no sense on ship's networks.
 const FAR: u32 = 4 * 1024 * 1024;
+/// Data of a full segment on Ethernet.
+const FULL_SEGMENT: u32 = 1_460;
 /// What keeping a segment costs beyond its bytes.
 const SEGMENT_COST: usize = 64;
 
@@ -23,6 +26,8 @@ pub(crate) enum Piece<'a> {
     Waited(&'a [u8], Stamp),
     /// This many bytes are lost.
     Gap(u32),
+    /// A segment seen before came again with other bytes; the first copy stays.
+    Altered,
 }
 
 /// Which frame brought bytes, and when.
@@ -69,6 +74,8 @@ pub(crate) struct Half {
     hole_since: CaptureTime,
     /// Where a segment far outside the window ended: one that continues there shows that the stream really is there now.
     stray_end: Option<u32>,
+    /// What the latest segments held.
+    sights: Sights,
 }
 
 impl Half {
@@ -102,6 +109,11 @@ impl Half {
             return;
         }
         self.start(data.seq);
+        counters.tcp_data_segments = counters.tcp_data_segments.wrapping_add(1);
+        if data.missing == 0 && self.sights.note(data.seq, data.bytes) {
+            counters.tcp_altered = counters.tcp_altered.wrapping_add(1);
+            out(Piece::Altered, counters);
+        }
         if self.held.is_empty() && data.seq == self.next {
             self.next = self.next.wrapping_add(length(data.bytes));
             self.stray_end = None;
@@ -137,6 +149,7 @@ impl Half {
         }
         self.acked = Some(ack);
         while self.is_hole_acked() {
+            self.count_unseen(counters);
             self.skip_hole(counters, &mut out);
         }
     }
@@ -255,8 +268,12 @@ impl Half {
             if at < self.hole_since {
                 self.hole_since = at;
             }
-            if !is_full && !self.is_hole_acked() && at.since(self.hole_since) < limits.hole_timeout {
+            let is_acked = self.is_hole_acked();
+            if !is_full && !is_acked && at.since(self.hole_since) < limits.hole_timeout {
                 break;
+            }
+            if is_acked {
+                self.count_unseen(counters);
             }
             self.skip_hole(counters, out);
         }
@@ -267,6 +284,13 @@ impl Half {
             (Some(acked), Some(first)) => !is_behind(acked.wrapping_sub(first.seq)),
             _ => false,
         }
+    }
+
+    /// The receiver had what fills the hole: the capture lost it. A large hole counts for as many segments as it takes.
+    fn count_unseen(&self, counters: &mut Counters) {
+        let missing = self.held.front().map_or(0, |first| first.seq.wrapping_sub(self.next));
+        let segments = u64::from(missing.div_ceil(FULL_SEGMENT));
+        counters.tcp_unseen_segments = counters.tcp_unseen_segments.wrapping_add(segments);
     }
 
     fn skip_hole(&mut self, counters: &mut Counters, out: &mut impl FnMut(Piece<'_>, &mut Counters)) {

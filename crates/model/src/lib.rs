@@ -15,6 +15,7 @@ mod fields;
 mod finding;
 mod flow;
 mod ids;
+mod irregular;
 mod object;
 mod records;
 mod time;
@@ -35,6 +36,7 @@ pub use finding::{
 };
 pub use flow::{Direction, Flow, Initiator, SourceId, Transport, Vlans};
 pub use ids::{IdKind, fingerprint, stable_id};
+pub use irregular::Irregularity;
 pub use object::{Cells, Object, Table};
 pub use records::{
     AuditRecord, Change, CoverageInterval, Permit, RegisterEntry, RemoteSession, Snapshot, TestSession, TimeQuality,

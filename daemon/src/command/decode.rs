@@ -181,7 +181,16 @@ impl Observer for Rows<'_> {
         }
     }
 
-    fn parse_error(&mut self, _id: FlowId, _protocol: &'static str, _error: ParseError) {}
+    fn parse_error(
+        &mut self,
+        _id: FlowId,
+        _at: CaptureTime,
+        _frame: u64,
+        _flow: &Flow,
+        _protocol: &'static str,
+        _error: ParseError,
+    ) {
+    }
 }
 
 /// Writes one message as a JSON object.

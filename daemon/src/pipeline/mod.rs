@@ -141,19 +141,19 @@ impl Pipeline {
         let start = CaptureTime::from_parts(at.seconds(), 0);
         self.second = (start, start.plus(std::time::Duration::from_secs(1)));
         self.watch.place_changed();
-        let counters = *self.engine.counters();
         for (index, source) in self.sources.iter().enumerate() {
             let label = self.watch.sources().get(index).map(|info| info.label.clone());
             // a source that has not opened its mouth yet is the doctor's matter
             let Some(label) = label.filter(|_| source.first.is_some()) else { continue };
+            let segments = self.engine.segments(SourceId(u16::try_from(index).unwrap_or(u16::MAX)));
             let seen = HealthSeen {
                 at,
                 source: &label,
                 frames: source.frames,
                 dropped: source.dropped,
                 up: source.up,
-                unseen_bytes: counters.stream_lost_bytes,
-                seen_bytes: counters.bytes,
+                unseen_segments: segments.unseen,
+                seen_segments: segments.seen,
             };
             let directory = directory::Rows(&self.watch.inventory);
             self.watch.rules.health(&seen, &directory);

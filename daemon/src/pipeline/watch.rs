@@ -7,11 +7,11 @@ use dogwatch_dissectors::ParseError;
 use dogwatch_flow::{FlowId, FlowSummary, Observer, Traffic};
 use dogwatch_inventory::{AssetIx, Inventory};
 use dogwatch_model::{
-    Act, Asset, AssetChange, Attribute, CaptureTime, Event, FactValue, Flow, Mac, ProtocolRole, SourceId, Speaker,
-    Subject, Transport,
+    Act, Asset, AssetChange, Attribute, CaptureTime, Event, FactValue, Flow, Irregularity, Mac, ProtocolRole, SourceId,
+    Speaker, Subject, Transport,
 };
 use dogwatch_rules::policy::{End, Ends, Placement, Policy};
-use dogwatch_rules::{Account, FlowSeen, FlowStage, Party, PolicySeen, Rules, Source, Volume};
+use dogwatch_rules::{Account, FlowSeen, FlowStage, IrregularSeen, Party, PolicySeen, Rules, Source, Volume};
 
 use super::connections::{Connections, Moved};
 use super::counts::{ErrorCount, MessageCounts, count_error};
@@ -517,7 +517,38 @@ impl Observer for Watch {
         rules.event(event, from, to, source, &Rows(inventory));
     }
 
-    fn parse_error(&mut self, _id: FlowId, protocol: &'static str, error: ParseError) {
+    fn parse_error(
+        &mut self,
+        id: FlowId,
+        at: CaptureTime,
+        frame: u64,
+        flow: &Flow,
+        protocol: &'static str,
+        error: ParseError,
+    ) {
         count_error(&mut self.errors, protocol, error.kind());
+        self.irregular(Some(id), at, frame, flow, Irregularity::Unreadable);
+    }
+
+    fn irregular(&mut self, id: Option<FlowId>, at: CaptureTime, frame: u64, flow: &Flow, what: Irregularity) {
+        let state = id.and_then(|id| self.flows.get(id.slot())).and_then(Option::as_ref);
+        if state.is_some_and(|state| state.is_twin) {
+            return;
+        }
+        let (from, to, protocol) = match state {
+            Some(state) => {
+                let is_forward = (flow.src_port, flow.src) == (state.flow.src_port, state.flow.src);
+                let (from, to) = if is_forward { (state.a, state.b) } else { (state.b, state.a) };
+                (from, to, state.protocol)
+            }
+            None => {
+                let (a, b) = (self.row_of(flow.src_mac, flow.src), self.row_of(flow.dst_mac, flow.dst));
+                let (from, to) = self.parties(flow, a, b.filter(|_| !flow.is_to_group()));
+                (from, to, None)
+            }
+        };
+        let source = source_of(&self.sources, &self.selectors, flow);
+        let seen = IrregularSeen { at, frame, source, flow, from, to, protocol, what };
+        self.rules.irregular(&seen, &Rows(&self.inventory));
     }
 }

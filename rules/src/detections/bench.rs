@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use dogwatch_model::{
-    Act, Asset, CaptureTime, Event, Fact, FactValue, Finding, Flow, Initiator, Interface, Mac, Message, NoFields,
-    Object, Of, Quantity, SourceId, Speaker, Subject, Transport, Value, Vlans,
+    Act, Asset, CaptureTime, Event, Fact, FactValue, Finding, Flow, Initiator, Interface, Irregularity, Mac, Message,
+    NoFields, Object, Of, Quantity, SourceId, Speaker, Subject, Transport, Value, Vlans,
 };
 
 use crate::detector::{Detector, Directory};
@@ -384,8 +384,24 @@ impl Bench {
 
     /// Counters of a capture source.
     pub(crate) fn health(&mut self, source: &str, frames: u64, dropped: u64, up: bool) {
-        let seen = HealthSeen { at: self.now, source, frames, dropped, up, unseen_bytes: 0, seen_bytes: 0 };
+        let seen = HealthSeen { at: self.now, source, frames, dropped, up, unseen_segments: 0, seen_segments: 0 };
         self.rules.health(&seen, &self.directory);
+    }
+
+    /// Counters of a capture source that loses no frames itself, with TCP segments it saw and did not see.
+    pub(crate) fn segments(&mut self, source: &str, frames: u64, seen_segments: u64, unseen_segments: u64) {
+        let seen = HealthSeen { at: self.now, source, frames, dropped: 0, up: true, unseen_segments, seen_segments };
+        self.rules.health(&seen, &self.directory);
+    }
+
+    /// A packet that is not as it should be, its ends placed as the daemon does.
+    pub(crate) fn irregular(&mut self, flow: &Flow, protocol: Option<&'static str>, what: Irregularity) {
+        self.frame += 1;
+        let from = self.party(flow.src, flow.src_mac, flow.src_port, Speaker::Sender);
+        let to = self.party(flow.dst, flow.dst_mac, flow.dst_port, Speaker::Sender);
+        let (at, frame, source) = (self.now, self.frame, self.source);
+        let seen = crate::seen::IrregularSeen { at, frame, source, flow, from, to, protocol, what };
+        self.rules.irregular(&seen, &self.directory);
     }
 
     /// What was raised.

@@ -1,17 +1,17 @@
 //! DW-3005, DW-3006 and DW-3007: a conversation with a controller that is not as it should be.
 //!
 //! DW-3005: messages against the rules of their protocol, or another protocol on a controller's port. DW-3006: far more refusals than usual. DW-3007:
-//! answers that fit no request, or that come from another network card than the answers before them.
+//! answers that fit no request, that come from another network card than the answers before them, or copies of messages with other bytes.
 
 use std::time::Duration;
 
-use dogwatch_model::{Act, CaptureTime, Event, Mac, Severity};
+use dogwatch_model::{Act, CaptureTime, Event, Irregularity, Mac, Severity};
 
 use super::remembered::Remembered;
 use super::zones::is_ot;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::policy::AppName;
-use crate::seen::{FlowSeen, FlowStage, Identity, Party};
+use crate::seen::{FlowSeen, FlowStage, Identity, IrregularSeen, Party, service};
 
 /// Breaches within the window (catalogue: `min`, `window_s`).
 const BREACHES: u32 = 3;
@@ -110,7 +110,7 @@ impl Detector for Conversation {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: true, requests: true, oddities: true, ..Wants::default() }
+        Wants { flows: true, requests: true, oddities: true, irregular: true, ..Wants::default() }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
@@ -151,6 +151,20 @@ impl Detector for Conversation {
         }
     }
 
+    /// A copy of a segment with other bytes: what one sent is not what the other got.
+    fn irregular(&mut self, seen: &IrregularSeen<'_>, cx: &mut Context<'_>) {
+        let is_industrial = seen.protocol.and_then(AppName::of_protocol).is_some_and(AppName::is_industrial);
+        if seen.what != Irregularity::Altered || !is_industrial {
+            return;
+        }
+        let pair = (seen.from.identity(), seen.to.identity());
+        if self.misfits.touch_or(pair, seen.at, Counter::default).add(seen.at) >= MISFITS {
+            let what = format!("messages with other bytes than were sent, from {}", seen.flow.src_mac);
+            let service = service(seen.protocol, seen.flow);
+            raise_misfit((seen.at, seen.frame), service, &seen.from, &seen.to, what, cx);
+        }
+    }
+
     fn learned(&self) -> Option<serde_json::Value> {
         serde_json::to_value(self.refusals.entries()).ok()
     }
@@ -186,7 +200,9 @@ impl Conversation {
         let pair = (from.identity(), to.identity());
         let count = self.misfits.touch_or(pair, event.at, Counter::default).add(event.at);
         if count >= MISFITS {
-            raise_misfit(event, from, to, format!("answers that fit no request ({name})"), cx);
+            let service = service(Some(event.message.protocol), event.flow);
+            let what = format!("answers that fit no request ({name})");
+            raise_misfit((event.at, event.frame), service, from, to, what, cx);
         }
     }
 
@@ -212,7 +228,9 @@ impl Conversation {
         let is_declared = from.end.ip.is_some_and(|ip| super::dw_1002_ip_takeover::is_declared_pair(ip, mac, cx));
         let is_gateway = cx.policy.is_some_and(|policy| policy.is_gateway_mac(mac) || policy.is_gateway_mac(before));
         if !is_declared && !is_gateway {
-            raise_misfit(event, from, to, format!("answers of one connection from {mac} after {before}"), cx);
+            let service = service(Some(event.message.protocol), event.flow);
+            let what = format!("answers of one connection from {mac} after {before}");
+            raise_misfit((event.at, event.frame), service, from, to, what, cx);
         }
     }
 
@@ -249,15 +267,22 @@ impl Conversation {
     }
 }
 
-fn raise_misfit(event: &Event<'_>, from: &Party, to: &Party, what: String, cx: &mut Context<'_>) {
+fn raise_misfit(
+    seen: (CaptureTime, u64),
+    service: String,
+    from: &Party,
+    to: &Party,
+    what: String,
+    cx: &mut Context<'_>,
+) {
     let (who, whom) = (cx.call(from), cx.call(to));
     let key = format!("{:?}|{:?}", from.identity(), to.identity());
-    cx.raise(key.as_bytes(), &MISFIT, event.at, || Raise {
+    cx.raise(key.as_bytes(), &MISFIT, seen.0, || Raise {
         to: Some(*to),
         summary: format!("In the name of {who}, {whom} gets {what}"),
         fields: vec![("what".to_owned(), what.clone())],
         expected: "one answer to each request, from one card".to_owned(),
-        ..Raise::of_event(&MISFIT, event, from)
+        ..Raise::bare(&MISFIT, seen, *from, service)
     });
 }
 
@@ -311,6 +336,20 @@ mod tests {
         bench.says("modbus", Speaker::Sender, &own, &[REPLY]);
         assert!(bench.ids().is_empty());
         bench.says("modbus", Speaker::Sender, &forged, &[REPLY]);
+        assert_eq!(bench.ids(), ["DW-3007"]);
+    }
+
+    #[test]
+    fn copies_with_other_bytes() {
+        let mut bench = bench();
+        let flow = flow("10.0.2.21", "10.0.2.10", 40_000, Transport::Tcp);
+        bench.at(200.0);
+        bench.irregular(&flow, Some("http"), Irregularity::Altered);
+        bench.irregular(&flow, Some("http"), Irregularity::Altered);
+        bench.irregular(&flow, Some("modbus"), Irregularity::Unreadable);
+        bench.irregular(&flow, Some("modbus"), Irregularity::Altered);
+        assert!(bench.ids().is_empty(), "one alone may be chance");
+        bench.irregular(&flow, Some("modbus"), Irregularity::Altered);
         assert_eq!(bench.ids(), ["DW-3007"]);
     }
 

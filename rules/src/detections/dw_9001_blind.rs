@@ -14,7 +14,7 @@ use crate::seen::{FlowSeen, FlowStage, HealthSeen, Party};
 
 /// Share of frames lost over [`WINDOW`] that is too much.
 const DROP_SHARE: f64 = 0.005;
-/// Share of TCP bytes acknowledged but never seen that is too much.
+/// Share of TCP segments acknowledged but never seen that is too much.
 const UNSEEN_SHARE: f64 = 0.01;
 /// Over what time losses are judged.
 const WINDOW: Duration = Duration::from_secs(60);
@@ -24,8 +24,8 @@ const SILENT: Duration = Duration::from_secs(120);
 const HABIT: u32 = 4;
 /// How long something must have talked before its silence means anything.
 const WAS_BUSY: Duration = Duration::from_secs(120);
-/// Bytes below which a share says nothing.
-const MIN_BYTES: u64 = 100_000;
+/// TCP segments below which a share says nothing.
+const MIN_SEGMENTS: u64 = 300;
 /// Frames below which a share says nothing.
 const MIN_FRAMES: u64 = 1_000;
 /// Sources and zones told apart; no ship has more mirror ports.
@@ -122,9 +122,10 @@ impl Detector for Blind {
         }
         let mut reasons = Vec::new();
         match source.window {
-            Some((since, frames, dropped, unseen, bytes)) if seen.at.since(since) >= WINDOW => {
+            Some((since, frames, dropped, unseen, segments)) if seen.at.since(since) >= WINDOW => {
                 let (frames, dropped) = (seen.frames.saturating_sub(frames), seen.dropped.saturating_sub(dropped));
-                let (unseen, bytes) = (seen.unseen_bytes.saturating_sub(unseen), seen.seen_bytes.saturating_sub(bytes));
+                let unseen = seen.unseen_segments.saturating_sub(unseen);
+                let segments = seen.seen_segments.saturating_sub(segments);
                 if let Some(share) = share_above(dropped, frames, MIN_FRAMES, DROP_SHARE) {
                     reasons.push((
                         "dropped",
@@ -135,7 +136,7 @@ impl Detector for Blind {
                         ),
                     ));
                 }
-                if let Some(share) = share_above(unseen, bytes, MIN_BYTES, UNSEEN_SHARE) {
+                if let Some(share) = share_above(unseen, segments, MIN_SEGMENTS, UNSEEN_SHARE) {
                     reasons.push((
                         "unseen",
                         format!(
@@ -145,9 +146,11 @@ impl Detector for Blind {
                         ),
                     ));
                 }
-                source.window = Some((seen.at, seen.frames, seen.dropped, seen.unseen_bytes, seen.seen_bytes));
+                source.window = Some((seen.at, seen.frames, seen.dropped, seen.unseen_segments, seen.seen_segments));
             }
-            None => source.window = Some((seen.at, seen.frames, seen.dropped, seen.unseen_bytes, seen.seen_bytes)),
+            None => {
+                source.window = Some((seen.at, seen.frames, seen.dropped, seen.unseen_segments, seen.seen_segments));
+            }
             Some(_) => {}
         }
         let was_busy = source.last_heard.since(source.first) >= WAS_BUSY;
@@ -272,6 +275,22 @@ mod tests {
         let told = run(400, |s| (u64::from(s.min(200)) * 50, 0, true));
         assert_eq!(told.len(), 1);
         assert!(told[0].contains("silent"), "{told:?}");
+    }
+
+    #[test]
+    fn segments_that_were_acknowledged_but_never_seen() {
+        let told = |unseen_of_a_hundred: u64| {
+            let mut bench = Bench::new(None, Box::<Blind>::default());
+            for second in 0..130_u64 {
+                bench.at(second as f64);
+                bench.segments("mir0", second * 50, second * 10, second * unseen_of_a_hundred / 10);
+            }
+            bench.findings().iter().map(|finding| finding.summary.clone()).collect::<Vec<_>>()
+        };
+        assert!(told(0).is_empty());
+        let told = told(4);
+        assert_eq!(told.len(), 1);
+        assert!(told[0].contains("3.8 %"), "4 unseen beside 100 seen: {told:?}");
     }
 
     #[test]

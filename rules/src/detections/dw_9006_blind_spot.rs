@@ -1,22 +1,23 @@
 //! DW-9006: in a zone of machinery or navigation much of the traffic cannot be read: no decoder knows it, or what it says is broken.
 //!
-//! Counted in packets of the zone's own devices over ten minutes. What was unreadable while learning is known, up to three times as much.
+//! Counted in packets of the zone's own devices over ten minutes, and over one for what breaks suddenly. What was unreadable while learning is known, up to three times as much.
 
 use std::time::Duration;
 
-use dogwatch_model::{Act, CaptureTime, Event, Severity};
+use dogwatch_model::{Act, CaptureTime, Event, Irregularity, Severity};
 
 use super::zones::is_ot;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::policy::{Mode, ZoneIx};
-use crate::seen::{FlowSeen, FlowStage, Party, PolicySeen};
+use crate::seen::{FlowSeen, FlowStage, IrregularSeen, Party, PolicySeen};
 
 /// Share of packets (catalogue: `share`), times the share while learning, over what time, and how many packets are needed.
 const SHARE: f64 = 0.2;
 const FACTOR: f64 = 3.0;
 const WINDOW: Duration = Duration::from_secs(600);
 const PACKETS: u64 = 500;
-/// Broken messages within a window that are told before it ends.
+/// A shorter look for what breaks suddenly, and the broken messages it needs: packets are told of up to ten seconds late.
+const SHORT: Duration = Duration::from_secs(60);
 const BROKEN: u64 = 200;
 
 const CARD: Card = Card {
@@ -25,11 +26,38 @@ const CARD: Card = Card {
     e26: &["4.3.1"],
 };
 
-#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
-struct Zone {
+/// What was counted since a time.
+#[derive(Debug, Clone, Copy, Default)]
+struct Look {
     since: CaptureTime,
     packets: u64,
     unreadable: u64,
+}
+
+impl Look {
+    const fn add(&mut self, packets: u64, unreadable: u64) {
+        self.packets = self.packets.saturating_add(packets);
+        self.unreadable = self.unreadable.saturating_add(unreadable);
+    }
+
+    /// The share that cannot be read, once `window` is over and enough was seen; then it is counted anew.
+    fn share(&mut self, at: CaptureTime, window: Duration, least: u64) -> Option<f64> {
+        if at.since(self.since) < window {
+            return None;
+        }
+        let over = std::mem::replace(self, Self { since: at, packets: 0, unreadable: 0 });
+        #[expect(clippy::cast_precision_loss, reason = "a share in percent")]
+        let share = over.unreadable as f64 / over.packets.max(1) as f64;
+        (over.packets >= PACKETS && over.unreadable >= least).then_some(share)
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Zone {
+    long: Look,
+    short: Look,
+    /// The latest packet that was unreadable: a dissector may have several complaints about one.
+    latest: u64,
     /// The largest share while learning.
     known: f64,
 }
@@ -46,7 +74,7 @@ impl Detector for BlindSpot {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: true, oddities: true, ..Wants::default() }
+        Wants { flows: true, oddities: true, irregular: true, ..Wants::default() }
     }
 
     fn policy(&mut self, seen: &PolicySeen<'_>, _cx: &mut Context<'_>) {
@@ -70,6 +98,12 @@ impl Detector for BlindSpot {
             self.count((event.at, event.frame), from, 0, 1, cx);
         }
     }
+
+    fn irregular(&mut self, seen: &IrregularSeen<'_>, cx: &mut Context<'_>) {
+        if seen.what == Irregularity::Unreadable && is_ot(cx.policy, &seen.from) {
+            self.count((seen.at, seen.frame), &seen.from, 0, 1, cx);
+        }
+    }
 }
 
 impl BlindSpot {
@@ -86,27 +120,19 @@ impl BlindSpot {
             return;
         }
         let Some(zone) = self.zone(ix, at) else { return };
-        zone.packets = zone.packets.saturating_add(packets);
-        zone.unreadable = zone.unreadable.saturating_add(unreadable);
-        let is_over = at.since(zone.since) >= WINDOW;
-        let is_early = zone.unreadable >= BROKEN && zone.packets >= PACKETS;
-        if !(is_over || is_early) {
+        if packets == 0 && std::mem::replace(&mut zone.latest, frame) == frame {
             return;
         }
-        #[expect(clippy::cast_precision_loss, reason = "a share in percent")]
-        let share = zone.unreadable as f64 / (zone.packets.max(1)) as f64;
-        let (enough, known) = (zone.packets >= PACKETS, zone.known);
-        if is_over {
-            *zone = Zone { since: at, packets: 0, unreadable: 0, known };
-        }
-        let is_learning = cx.is_learning(at, party, party);
-        if is_learning {
-            if let Some(zone) = self.zone(ix, at) {
-                zone.known = zone.known.max(share);
-            }
+        zone.long.add(packets, unreadable);
+        zone.short.add(packets, unreadable);
+        let (long, short) = (zone.long.share(at, WINDOW, 0), zone.short.share(at, SHORT, BROKEN));
+        let Some(share) = long.into_iter().chain(short).reduce(f64::max) else { return };
+        let known = zone.known;
+        if cx.is_learning(at, party, party) {
+            zone.known = known.max(share);
             return;
         }
-        if !enough || share <= SHARE.max(known * FACTOR) {
+        if share <= SHARE.max(known * FACTOR) {
             return;
         }
         let name = policy.zone_id(Some(ix)).to_owned();
@@ -122,7 +148,8 @@ impl BlindSpot {
     fn zone(&mut self, ix: ZoneIx, at: CaptureTime) -> Option<&mut Zone> {
         let index = ix.index();
         if self.zones.len() <= index && index < 4_096 {
-            self.zones.resize(index.saturating_add(1), Zone { since: at, ..Zone::default() });
+            let look = Look { since: at, packets: 0, unreadable: 0 };
+            self.zones.resize(index.saturating_add(1), Zone { long: look, short: look, ..Zone::default() });
         }
         self.zones.get_mut(index)
     }
@@ -145,6 +172,31 @@ mod tests {
             bench.told(&flow(from, "10.0.2.21", 4_000, Transport::Udp), protocol, FlowStage::Progress, 20, account);
         }
         bench.findings().len()
+    }
+
+    fn broken(per_second: u32) -> usize {
+        let mut bench = Bench::new(Some(SHIP), Box::<BlindSpot>::default());
+        let line = flow("10.0.1.10", "239.192.0.4", 60_004, Transport::Udp);
+        bench.at(0.0);
+        for second in 0..300_u32 {
+            bench.at(f64::from(second));
+            if second % 10 == 0 {
+                let sent = Volume { packets: u64::from(second) * 30, bytes: 0 };
+                let account = Account { sent, ..Account::default() };
+                bench.told(&line, Some("iec61162-450"), FlowStage::Progress, 300, account);
+            }
+            for _ in 0..if second < 140 { 0 } else { per_second } {
+                bench.irregular(&line, Some("iec61162-450"), Irregularity::Unreadable);
+            }
+        }
+        bench.findings().len()
+    }
+
+    #[test]
+    fn messages_that_are_broken() {
+        // 30 packets a second
+        assert_eq!(broken(10), 1);
+        assert_eq!(broken(5), 0, "a sixth is not much yet");
     }
 
     #[test]

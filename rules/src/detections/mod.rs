@@ -26,6 +26,7 @@ mod dw_3013_3022_bridge_orders;
 mod dw_3014_address_taken;
 mod dw_3015_bus_command;
 mod dw_3016_3017_bus_traffic;
+mod dw_3018_fragments;
 mod dw_3019_3020_new_writer;
 mod dw_3021_rate;
 mod dw_4001_envelope;
@@ -94,6 +95,7 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::<dw_3002_3003_8004_exploring::Exploring>::default(),
         Box::<dw_3004_3008_commands::Commands>::default(),
         Box::<dw_3005_3006_3007_conversation::Conversation>::default(),
+        Box::<dw_3018_fragments::Fragmentation>::default(),
         Box::<dw_3019_3020_new_writer::NewWriter>::default(),
         Box::<dw_4001_envelope::Envelope>::default(),
         Box::<dw_4005_4007_writes::Writes>::default(),

@@ -2,7 +2,7 @@
 
 use dogwatch_dissectors::Protocol;
 use dogwatch_flow::{Engine, Limits};
-use dogwatch_model::Transport;
+use dogwatch_model::{Irregularity, Transport};
 use proptest::prelude::*;
 
 use crate::support::build::{CLIENT, Feed, SERVER, ipv4_part, ipv6, ipv6_part, udp};
@@ -236,4 +236,51 @@ proptest! {
         // An atomic packet (nothing to cut) is not a fragment and comes out each time, which the same count describes.
         prop_assert_eq!(feed.observer.said(), vec![want.as_str(); wholes]);
     }
+}
+
+/// What is found wrong with raw IP frames, fed in this order.
+fn wrong(link: u32, frames: &[Vec<u8>]) -> Vec<(u64, Irregularity, u16)> {
+    let mut log = Log::default();
+    let mut feed = Feed::new(Engine::new(Limits::default(), TAPE), &mut log);
+    for frame in frames {
+        feed.link(link, frame);
+    }
+    log.irregular
+}
+
+#[test]
+fn ordinary_pieces_and_copies_of_them_are_daily_life() {
+    let datagram = udp(4000, 4001, &[7; 3_000]);
+    for (link, frames) in
+        [(228, v4_parts(7, &datagram, &[1_480, 2_960])), (229, v6_parts(7, &datagram, &[1_448, 2_896]))]
+    {
+        let doubled: Vec<_> = frames.iter().flat_map(|frame| [frame.clone(), frame.clone()]).collect();
+        assert_eq!(wrong(link, &doubled), [], "the last piece may be small");
+    }
+}
+
+#[test]
+fn tiny_and_overlapping_pieces() {
+    let datagram = udp(4000, 4001, &[7; 1_000]);
+    for (link, frames) in [(228, v4_parts(7, &datagram, &[16, 520])), (229, v6_parts(7, &datagram, &[16, 520]))] {
+        assert_eq!(wrong(link, &frames), [(1, Irregularity::TinyFragment, 4001)]);
+    }
+    let other = udp(4000, 4001, &[8; 1_000]);
+    let part = |bytes: &[u8], from: u16, to: u16| {
+        ipv4_part(CLIENT, SERVER, 17, 7, from, true, &bytes[usize::from(from)..usize::from(to)])
+    };
+    let twice = [part(&datagram, 0, 512), part(&datagram, 256, 768)];
+    assert_eq!(wrong(228, &twice), [(2, Irregularity::OverlappingFragment, 4001)], "another cut");
+    let changed = [part(&datagram, 0, 512), part(&other, 0, 512)];
+    assert_eq!(wrong(228, &changed), [(2, Irregularity::OverlappingFragment, 4001)], "other bytes");
+}
+
+#[test]
+fn a_tcp_header_in_two_pieces() {
+    // ports 40000 and 502, sequence and acknowledgement numbers, header of 20 bytes, PSH and ACK (RFC 9293, 3.1)
+    let mut segment = vec![0x9C, 0x40, 0x01, 0xF6, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x18, 0x20, 0, 0, 0, 0, 0];
+    segment.extend_from_slice(&[9; 600]);
+    let frames = [(0, 8), (8, 620)]
+        .map(|(from, to)| ipv4_part(CLIENT, SERVER, 6, 7, u16::try_from(from).unwrap(), to < 620, &segment[from..to]));
+    assert_eq!(wrong(228, &frames), [(1, Irregularity::HeaderInPieces, 502)]);
 }

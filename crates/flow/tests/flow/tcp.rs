@@ -2,7 +2,7 @@
 
 use dogwatch_dissectors::{Carrier, Hint, Protocol};
 use dogwatch_flow::{Engine, Limits};
-use dogwatch_model::{Direction, Initiator};
+use dogwatch_model::{Direction, Initiator, Irregularity};
 use proptest::prelude::*;
 
 use crate::support::build::{ACK, By, FIN, Feed, RST, SYN};
@@ -420,4 +420,26 @@ proptest! {
         prop_assert_eq!(feed.counter("stream_lost_bytes"), lost as u64);
         prop_assert_eq!(heard(&log, Direction::ToServer), want);
     }
+}
+
+#[test]
+fn a_copy_with_other_bytes_is_told_and_a_repetition_is_not() {
+    let (log, counters) =
+        play(100, &[(0, b"xa\n"), (0, b"xa\n"), (3, b"x level 40\n"), (3, b"x level 90\n"), (3, b"x lev")]);
+    assert_eq!(log.said(), [">xa", ">x level 40"], "the first copy stays");
+    assert_eq!(log.irregular, [(7, Irregularity::Altered, 7777)]);
+    assert_eq!(counters.tcp_altered, 1);
+}
+
+#[test]
+fn segments_the_receiver_had_and_the_capture_had_not() {
+    let mut log = Log::default();
+    let mut feed = Feed::new(engine(), &mut log);
+    feed.handshake(100, 900);
+    feed.tcp(By::Client, 101, 901, ACK, b"xa\n");
+    // what goes to 107 is never seen, and yet the server acknowledges it
+    feed.tcp(By::Server, 901, 107, ACK, b"xr\n");
+    feed.tcp(By::Client, 107, 904, ACK, b"xc\n");
+    feed.tcp(By::Server, 904, 110, ACK, b"xs\n");
+    assert_eq!(feed.engine.segments(dogwatch_model::SourceId(0)), dogwatch_flow::Segments { seen: 4, unseen: 1 });
 }

@@ -2,7 +2,7 @@
 
 use dogwatch_dissectors::{Carrier, Chunk, Dissector, Hint, Limits, ParseError, Probe, Progress, Protocol, Sink};
 use dogwatch_flow::{FlowId, FlowSummary, Observer};
-use dogwatch_model::{CaptureTime, Direction, Event, Flow, Initiator, Message, NoFields, Speaker};
+use dogwatch_model::{CaptureTime, Direction, Event, Flow, Initiator, Irregularity, Message, NoFields, Speaker};
 
 /// One call, in a form that is easy to compare.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub(crate) struct Log {
     pub(crate) flows: Vec<Flow>,
     pub(crate) ended: Vec<FlowSummary>,
     pub(crate) frames: Vec<u64>,
+    /// Frame, what is wrong with it, port it goes to.
+    pub(crate) irregular: Vec<(u64, Irregularity, u16)>,
 }
 
 impl Log {
@@ -77,8 +79,12 @@ impl Observer for Log {
         self.ended.push(*summary);
     }
 
-    fn parse_error(&mut self, _: FlowId, protocol: &'static str, _: ParseError) {
+    fn parse_error(&mut self, _: FlowId, _: CaptureTime, _: u64, _: &Flow, protocol: &'static str, _: ParseError) {
         self.calls.push(Call::Error(protocol));
+    }
+
+    fn irregular(&mut self, _: Option<FlowId>, _: CaptureTime, frame: u64, flow: &Flow, what: Irregularity) {
+        self.irregular.push((frame, what, flow.dst_port));
     }
 }
 
