@@ -162,16 +162,17 @@ fn normal_life_of_every_ship_fits_her_plan() {
             if !dogwatch_sim::can_play(ship, script.name).unwrap() {
                 continue;
             }
-            for vlan in [false, true] {
+            for (vlan, link) in [(false, Link::Ethernet), (true, Link::Ethernet), (false, Link::Sll2)] {
                 let mut plan = Plan::new(script.name, 51, 31, folder.path()).unwrap();
-                (plan.run.ship, plan.run.vlan, plan.run.pictures) = (ship.to_owned(), vlan, false);
+                (plan.run.ship, plan.run.vlan, plan.run.pictures, plan.files.link) =
+                    (ship.to_owned(), vlan, false, link);
                 let scenario = plan.play().unwrap();
                 let analysed = analyse(&scenario.captures, Some(policy(&scenario.policy).unwrap())).unwrap();
                 for finding in analysed.findings() {
                     let is_of_plan = ["DW-2", "DW-301"].iter().any(|family| finding.rule_id.starts_with(family));
                     if is_of_plan || finding.severity >= Severity::High {
                         wrong.push(format!(
-                            "{ship} {} vlan={vlan}: {} {}",
+                            "{ship} {} vlan={vlan} {link:?}: {} {}",
                             script.name, finding.rule_id, finding.summary
                         ));
                     }

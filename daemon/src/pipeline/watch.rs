@@ -308,12 +308,14 @@ impl Watch {
         }
         let before = *before;
         let (was_a, was_b) = if is_turned { (before.b, before.a) } else { (before.a, before.b) };
-        let (mut a, mut b) = self.parties(flow, was_a.row.map(AssetIx), was_b.row.map(AssetIx));
-        for (end, was) in [(&mut a, was_a), (&mut b, was_b)] {
-            if end.end.mac.is_none() {
-                end.end.mac = was.end.mac;
+        // what an answer told of a card decides, too, whether its end lies behind a router
+        let mut known = *flow;
+        for (card, was) in [(&mut known.src_mac, was_a), (&mut known.dst_mac, was_b)] {
+            if card.is_none() {
+                *card = was.end.mac;
             }
         }
+        let (a, b) = self.parties(&known, was_a.row.map(AssetIx), was_b.row.map(AssetIx));
         let told = if is_turned { before.told.turned() } else { before.told };
         if let Some(slot) = self.flows.get_mut(id.slot()) {
             *slot = Some(FlowState { flow: *flow, a, b, told, ..before });
@@ -435,9 +437,16 @@ impl Observer for Watch {
         let is_forward = is_same_side(flow, &state.flow);
         let end = if is_forward { &mut state.a } else { &mut state.b };
         end.row = row;
-        // a cooked capture names the card of the sender only: whose the other end is shows when it answers
+        // a cooked capture names the card of the sender only: whose the other end is shows when it answers, and when that card is a router's
+        // the end lies behind it
         if end.end.mac.is_none() {
-            end.end.mac = flow.src_mac;
+            let mut kept = state.flow;
+            *(if is_forward { &mut kept.src_mac } else { &mut kept.dst_mac }) = flow.src_mac;
+            let (row_a, row_b) = (state.a.row, state.b.row);
+            let (a, b) = self.parties(&kept, row_a.map(AssetIx), row_b.map(AssetIx));
+            if let Some(state) = self.flows.get_mut(id.slot()).and_then(Option::as_mut) {
+                (state.a, state.b) = (a, b);
+            }
         }
     }
 
