@@ -1,7 +1,9 @@
 //! DW-3014: a device on an NMEA 2000 bus takes the address of another.
 //!
 //! By ISO 11783-5 the lower NAME wins an address and the loser moves or falls silent, so a made-up NAME can push any sensor or the autopilot off
-//! the bus. Normal arbitration at power-up is over within seconds; a claim for an address that its holder has used for longer is not that.
+//! the bus. Normal arbitration at power-up is over within seconds; a claim for an address that its holder has used for longer is not that. A claim
+//! of a higher NAME loses: a device that was pushed off looks for a free address that way. It counts only when it insists, or when the holder does
+//! not defend itself and the claimer speaks in its place.
 
 use std::time::Duration;
 
@@ -16,6 +18,9 @@ use crate::seen::{Party, service};
 const BUS_START: Duration = Duration::from_secs(10);
 /// A holder that was silent for longer has left.
 const HOLDS: Duration = Duration::from_secs(120);
+/// Claims within this time by one that ought to give way (catalogue: `claims`, `window_s`).
+const INSISTS: u32 = 3;
+const INSISTING: Duration = Duration::from_secs(5);
 /// Addresses remembered (256 per bus).
 const REMEMBERED: usize = 8 * 256;
 
@@ -31,6 +36,35 @@ struct Holder {
     name: u64,
     since: CaptureTime,
     last: CaptureTime,
+    /// A higher NAME that claims the address, too.
+    rival: Option<Rival>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Rival {
+    name: u64,
+    since: CaptureTime,
+    claims: u32,
+}
+
+impl Holder {
+    const fn new(name: u64, at: CaptureTime) -> Self {
+        Self { name, since: at, last: at, rival: None }
+    }
+
+    /// Whether one with a higher NAME, which has to give way, gets the address all the same.
+    fn yields_to(&mut self, name: u64, claims: bool, at: CaptureTime) -> bool {
+        let known = self.rival.filter(|rival| rival.name == name);
+        if !claims {
+            // it speaks from the address, and the holder never defended it
+            return known.is_some_and(|rival| self.last <= rival.since && at.since(rival.since) > INSISTING);
+        }
+        let known = known.filter(|rival| at.since(rival.since) <= INSISTING);
+        let rival = known.unwrap_or(Rival { name, since: at, claims: 0 });
+        let rival = Rival { claims: rival.claims.saturating_add(1), ..rival };
+        self.rival = Some(rival);
+        rival.claims >= INSISTS
+    }
 }
 
 /// See the file's head.
@@ -70,16 +104,20 @@ impl Detector for AddressTaken {
         match self.holders.touch(key, event.at) {
             Some(holder) if holder.name == name => holder.last = event.at,
             Some(holder) => {
+                let is_alive = event.at.since(holder.last) <= HOLDS;
+                let has_to_yield = is_alive && name > holder.name;
+                if has_to_yield && !holder.yields_to(name, claims, event.at) {
+                    return;
+                }
                 let before = *holder;
-                *holder = Holder { name, since: event.at, last: event.at };
-                let is_alive = event.at.since(before.last) <= HOLDS;
+                *holder = Holder::new(name, event.at);
                 let is_start = self.started.get(&bus).is_some_and(|started| event.at.since(*started) <= BUS_START);
                 let is_settled = before.last.since(before.since) > BUS_START;
-                if claims && is_alive && is_settled && !is_start {
+                if (claims || has_to_yield) && is_alive && is_settled && !is_start {
                     raise(event, from, name, address, before.name, cx);
                 }
             }
-            None => self.holders.put(key, event.at, Holder { name, since: event.at, last: event.at }),
+            None => self.holders.put(key, event.at, Holder::new(name, event.at)),
         }
     }
 }
@@ -155,7 +193,19 @@ mod tests {
 
     #[test]
     fn a_settled_address_is_taken() {
-        assert_eq!(bus(&[(0.0, 1, 35), (30.0, 1, 35), (60.0, 1, 35), (61.0, 2, 35), (61.1, 2, 35)]), ["DW-3014"]);
+        assert_eq!(bus(&[(0.0, 5, 35), (30.0, 5, 35), (60.0, 5, 35), (61.0, 2, 35), (61.1, 2, 35)]), ["DW-3014"]);
+    }
+
+    #[test]
+    fn one_that_has_to_give_way_and_does() {
+        // ISO 11783-5: the lower NAME wins; pushed off 34, NAME 9 tries 35 and goes on to 36
+        assert!(bus(&[(0.0, 5, 35), (60.0, 5, 35), (61.0, 9, 35), (61.1, 5, 35), (61.2, 9, 36)]).is_empty());
+    }
+
+    #[test]
+    fn one_that_has_to_give_way_and_does_not() {
+        let insists = [(0.0, 5, 35), (60.0, 5, 35), (61.0, 9, 35), (61.1, 5, 35), (61.2, 9, 35), (62.0, 9, 35)];
+        assert_eq!(bus(&insists), ["DW-3014"]);
     }
 
     #[test]
