@@ -179,6 +179,7 @@ fn summarise(options: &Options, pipeline: &Pipeline, replayed: Replayed, seconds
         "flows_ended",
         "flows_recognised",
         "tunnelled",
+        "tcp_data_segments",
     ];
     let lost = pipeline.counters().iter().filter(|(name, count)| *count > 0 && !told_apart.contains(name)).collect();
     let (first, last) = pipeline.sources().fold(

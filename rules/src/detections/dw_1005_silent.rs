@@ -1,8 +1,9 @@
 //! DW-1005: a device that always talks has fallen silent.
 //!
 //! What a device's silence means is learned while it talks: in how many minutes it was heard, and how long its pauses were, for each state of the
-//! ship (a radar is off in port). Only devices of OT zones that were heard in nearly every minute are expected to go on. When most of a zone falls
-//! silent together that is one cause and one finding; when the whole mirror is silent it is DW-9001's matter, and so is a pause of the capture.
+//! ship (a radar is off in port). Only devices of OT zones that were heard in nearly every minute are expected to go on. Devices that fall silent
+//! together, in one zone or in several (a black-out, a switch), have one cause and are one finding; when the whole mirror is silent it is DW-9001's
+//! matter, and so is a pause of the capture.
 
 use std::time::Duration;
 
@@ -15,9 +16,14 @@ use crate::seen::{FlowSeen, FlowStage, Party, PolicySeen};
 /// Shortest silence that means anything, and times the learned pause (catalogue: `min_s`, `factor`).
 const LEAST: Duration = Duration::from_secs(60);
 const FACTOR: u32 = 4;
-/// Devices of one zone silent together that are one cause (catalogue: `group_min`), when they are this share of it.
+/// Devices silent together that are one cause (catalogue: `group_min`), and how far apart they may have been heard last, beside their own pauses.
 const TOGETHER: usize = 3;
-const SHARE: f64 = 0.6;
+const APART: Duration = Duration::from_secs(10);
+/// Common causes kept, and for how long: who passes its limit later belongs to one of them.
+const OUTAGES: usize = 16;
+const REMEMBERED: Duration = Duration::from_secs(3_600);
+/// Devices named in one finding.
+const NAMED: usize = 8;
 /// Minutes and hearings before silence can be told from habit.
 const MINUTES: u32 = 3;
 const HEARINGS: u32 = 20;
@@ -73,14 +79,18 @@ impl Habit {
         }
     }
 
+    /// The pause that is habit.
+    fn pause(&self) -> Duration {
+        Duration::from_millis(self.pauses[1].into())
+    }
+
     /// The silence that is not normal, when it is steady enough for one.
     fn limit(&self) -> Option<Duration> {
         let span = self.last_minute.saturating_sub(self.first_minute).saturating_add(1);
         let is_steady = f64::from(self.minutes) >= STEADY * span as f64;
-        let pause = Duration::from_millis(self.pauses[1].into());
         let is_known = self.minutes >= FIRST_MINUTES || self.pauses[0] <= CHATTY_MS;
         (self.minutes >= MINUTES && self.hearings >= HEARINGS && is_steady && is_known)
-            .then(|| LEAST.max(pause * FACTOR))
+            .then(|| LEAST.max(self.pause() * FACTOR))
     }
 }
 
@@ -94,12 +104,41 @@ struct Device {
     is_told: bool,
 }
 
+/// A device that has been silent for longer than it ever is.
+#[derive(Debug, Clone, Copy)]
+struct Quiet {
+    row: usize,
+    zone: Option<ZoneIx>,
+    last: CaptureTime,
+    pause: Duration,
+    /// Past its limit; otherwise only on the way there.
+    is_over: bool,
+}
+
+impl Quiet {
+    /// Whether it may have fallen silent with one that was heard last at `last` and pauses for `pause`: each of the two may just have been
+    /// between two hearings.
+    fn fell_silent_at(&self, last: CaptureTime, pause: Duration) -> bool {
+        let apart = self.last.since(last).max(last.since(self.last));
+        apart <= APART.saturating_add(self.pause.max(pause))
+    }
+}
+
+/// A common cause that was told.
+#[derive(Debug)]
+struct Outage {
+    at: CaptureTime,
+    pause: Duration,
+    key: String,
+}
+
 /// See the file's head.
 #[derive(Default)]
 pub(super) struct Silent {
     devices: Vec<Option<Box<Device>>>,
     last_heard: Option<CaptureTime>,
     last_look: i64,
+    outages: Vec<Outage>,
 }
 
 impl Detector for Silent {
@@ -178,34 +217,66 @@ impl Silent {
     }
 
     fn look(&mut self, at: CaptureTime, cx: &mut Context<'_>) {
-        let state = index(cx.state);
-        let mut silent: Vec<(usize, Option<ZoneIx>)> = Vec::new();
-        let mut steady: Vec<Option<ZoneIx>> = Vec::new();
-        for (row, device) in self.devices.iter().enumerate() {
-            let Some(device) = device else { continue };
-            if !is_expected(cx, &device.party) {
+        let quiet = self.quiet(at, cx);
+        self.outages.retain(|outage| at.since(outage.at) <= REMEMBERED);
+        for one in quiet.iter().filter(|one| one.is_over) {
+            if self.is_told(one.row) {
                 continue;
             }
-            let Some(limit) = device.habits.get(state).and_then(Habit::limit) else { continue };
+            if let Some(outage) = self.outages.iter().find(|outage| one.fell_silent_at(outage.at, outage.pause)) {
+                let key = outage.key.clone();
+                self.tell_together(at, &key, &[*one], cx);
+                continue;
+            }
+            let together: Vec<Quiet> =
+                quiet.iter().filter(|other| other.fell_silent_at(one.last, one.pause)).copied().collect();
+            if together.len() < TOGETHER && !self.is_all_of_their_zones(&together, cx) {
+                self.tell_device(at, one.row, cx);
+                continue;
+            }
+            let key = format!("together|{}", zones_of(&together, cx).join("+"));
+            if self.outages.len() >= OUTAGES {
+                self.outages.remove(0);
+            }
+            self.outages.push(Outage { at: one.last, pause: one.pause, key: key.clone() });
+            self.tell_together(at, &key, &together, cx);
+        }
+    }
+
+    /// The devices whose silence is past its limit, and those on the way there: past half of it.
+    fn quiet(&self, at: CaptureTime, cx: &Context<'_>) -> Vec<Quiet> {
+        let state = index(cx.state);
+        let of_device = |(row, device): (usize, &Option<Box<Device>>)| {
+            let device = device.as_ref().filter(|device| is_expected(cx, &device.party))?;
+            let habit = device.habits.get(state)?;
+            let limit = habit.limit()?;
+            let silent = at.since(device.last);
+            (silent > limit / 2).then(|| Quiet {
+                row,
+                zone: zone_of(cx, &device.party),
+                last: device.last,
+                pause: habit.pause(),
+                is_over: silent > limit,
+            })
+        };
+        self.devices.iter().enumerate().filter_map(of_device).collect()
+    }
+
+    /// Whether two or more are everybody who is expected to talk in their zones.
+    fn is_all_of_their_zones(&self, together: &[Quiet], cx: &Context<'_>) -> bool {
+        let state = index(cx.state);
+        let is_beside_them = |device: &Device| {
             let zone = zone_of(cx, &device.party);
-            steady.push(zone);
-            if at.since(device.last) > limit {
-                silent.push((row, zone));
-            }
-        }
-        let mut zones: Vec<_> = silent.iter().map(|(_, zone)| *zone).collect();
-        zones.sort_unstable();
-        zones.dedup();
-        for zone in zones {
-            let rows: Vec<usize> = silent.iter().filter(|(_, z)| *z == zone).map(|(row, _)| *row).collect();
-            let all = steady.iter().filter(|z| **z == zone).count();
-            let is_common = rows.len() >= TOGETHER && rows.len() as f64 >= SHARE * all as f64;
-            if is_common {
-                self.tell_zone(at, zone, &rows, all, cx);
-            } else {
-                rows.iter().for_each(|row| self.tell_device(at, *row, cx));
-            }
-        }
+            together.iter().any(|one| one.zone == zone)
+                && is_expected(cx, &device.party)
+                && device.habits.get(state).is_some_and(|habit| habit.limit().is_some())
+        };
+        let expected = self.devices.iter().flatten().filter(|device| is_beside_them(device)).count();
+        together.len() > 1 && expected == together.len()
+    }
+
+    fn is_told(&self, row: usize) -> bool {
+        self.devices.get(row).and_then(Option::as_ref).is_some_and(|device| device.is_told)
     }
 
     fn tell_device(&mut self, at: CaptureTime, row: usize, cx: &mut Context<'_>) {
@@ -227,28 +298,40 @@ impl Silent {
         });
     }
 
-    fn tell_zone(&mut self, at: CaptureTime, zone: Option<ZoneIx>, rows: &[usize], all: usize, cx: &mut Context<'_>) {
+    /// One finding for all of them; devices that pass their limit later are added to it.
+    fn tell_together(&mut self, at: CaptureTime, key: &str, together: &[Quiet], cx: &mut Context<'_>) {
         let mut names = Vec::new();
-        let (mut any_new, mut party, mut frame) = (false, None, 0);
-        for row in rows {
-            let Some(device) = self.devices.get_mut(*row).and_then(Option::as_mut) else { continue };
-            any_new |= !std::mem::replace(&mut device.is_told, true);
+        let (mut party, mut frame, mut is_any_vital) = (None, 0, false);
+        for one in together {
+            let Some(device) = self.devices.get_mut(one.row).and_then(Option::as_mut) else { continue };
+            device.is_told = true;
             names.push(cx.call(&device.party));
+            is_any_vital |= cx.state == ShipState::AtSea && is_vital(cx, &device.party);
             (party, frame) = (party.or(Some(device.party)), device.frame);
         }
-        let Some(party) = party.filter(|_| any_new) else { return };
-        let zone_name = cx.policy.map_or("?", |policy| policy.zone_id(zone)).to_owned();
-        let key = format!("zone|{zone_name}");
+        let Some(party) = party else { return };
+        let zones = zones_of(together, cx).join(", ");
         let count = names.len();
-        names.truncate(8);
+        names.truncate(NAMED);
         cx.raise(key.as_bytes(), &CARD, at, || Raise {
-            severity: Some(Severity::Medium),
-            summary: format!("{count} of {all} devices of zone {zone_name} fell silent together: look for one cause (power, switch, cable)"),
-            fields: vec![("devices".to_owned(), names.join(", "))],
+            severity: Some(if is_any_vital { Severity::High } else { Severity::Medium }),
+            summary: format!(
+                "{count} devices ({zones}) fell silent together: look for one cause (power, switch, cable)"
+            ),
+            fields: vec![("devices".to_owned(), names.join(", ")), ("zones".to_owned(), zones.clone())],
             expected: "to be heard about as often as before".to_owned(),
             ..Raise::bare(&CARD, (at, frame), Party::nobody(party.end.zone), String::new())
         });
     }
+}
+
+/// The zones of devices by name, each once.
+fn zones_of(together: &[Quiet], cx: &Context<'_>) -> Vec<String> {
+    let name = |zone| cx.policy.map_or("?", |policy| policy.zone_id(zone)).to_owned();
+    let mut zones: Vec<String> = together.iter().map(|one| name(one.zone)).collect();
+    zones.sort_unstable();
+    zones.dedup();
+    zones
 }
 
 /// Whether the plan counts on a device: it stands in an OT zone whose devices are fixed.
@@ -294,32 +377,56 @@ mod tests {
     use crate::detections::bench::{Bench, SHIP, device, flow};
     use dogwatch_model::Transport;
 
-    /// Four devices talk every two seconds; from second 400 on only those named go on.
-    fn told(go_on: &[&str]) -> Vec<(String, String)> {
+    /// Two devices of the bridge and four of the machinery talk every second; from second 400 on only those named go on.
+    fn told(go_on: &[&str]) -> Vec<(String, String, u64)> {
         let mut bench = Bench::new(Some(SHIP), Box::<Silent>::default());
-        let all = ["10.0.2.10", "10.0.2.21", "10.0.2.22", "10.0.2.23", "10.0.1.5"];
+        let all = ["10.0.2.10", "10.0.2.21", "10.0.2.22", "10.0.2.23", "10.0.1.5", "10.0.1.6"];
         all.iter().for_each(|ip| bench.knows(device(ip)));
         for second in 0..600_u32 {
             bench.at(f64::from(second));
             for ip in all.iter().filter(|ip| second < 400 || go_on.contains(ip)) {
+                // one of them is heard more seldom and passes its limit later
+                if *ip == "10.0.2.23" && !second.is_multiple_of(20) && second > 150 {
+                    continue;
+                }
                 bench.started(flow(ip, "10.0.4.9", 502, Transport::Tcp));
             }
         }
-        bench.findings().into_iter().map(|finding| (finding.source.name, finding.summary)).collect()
+        bench.findings().into_iter().map(|finding| (finding.source.name, finding.summary, finding.count)).collect()
     }
 
     #[test]
     fn one_device_is_one_finding() {
-        let told = told(&["10.0.2.10", "10.0.2.22", "10.0.2.23", "10.0.1.5"]);
+        let told = told(&["10.0.2.10", "10.0.2.22", "10.0.2.23", "10.0.1.5", "10.0.1.6"]);
         assert_eq!(told.len(), 1);
         assert_eq!(told[0].0, "plc");
     }
 
     #[test]
+    fn two_devices_are_two() {
+        assert_eq!(told(&["10.0.2.22", "10.0.2.23", "10.0.1.5", "10.0.1.6"]).len(), 2);
+    }
+
+    #[test]
+    fn two_devices_that_are_all_of_a_zone_are_one() {
+        let told = told(&["10.0.2.10", "10.0.2.21", "10.0.2.22", "10.0.2.23"]);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].1.starts_with("2 devices (bridge)"), "{told:?}");
+    }
+
+    #[test]
     fn a_dead_switch_is_one_finding_too() {
+        let told = told(&["10.0.1.5", "10.0.1.6"]);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].1.contains("devices (machinery) fell silent together"), "{told:?}");
+    }
+
+    #[test]
+    fn a_black_out_over_two_zones_is_one_finding() {
         let told = told(&["10.0.1.5"]);
         assert_eq!(told.len(), 1, "{told:?}");
-        assert!(told[0].1.starts_with("4 of 4 devices of zone machinery"));
+        assert!(told[0].1.contains("(bridge, machinery)"), "{told:?}");
+        assert!(told[0].2 >= 1);
     }
 
     #[test]
@@ -329,6 +436,6 @@ mod tests {
 
     #[test]
     fn everybody_talking_is_quiet() {
-        assert!(told(&["10.0.2.10", "10.0.2.21", "10.0.2.22", "10.0.2.23", "10.0.1.5"]).is_empty());
+        assert!(told(&["10.0.2.10", "10.0.2.21", "10.0.2.22", "10.0.2.23", "10.0.1.5", "10.0.1.6"]).is_empty());
     }
 }

@@ -4,6 +4,7 @@
 
 use dogwatch_model::{Act, CaptureTime, Event, FieldValue, FieldVisitor, Mac, Object, Severity, Verb};
 
+use super::dw_3004_3008_commands as commands;
 use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::findings::{Cause, call};
@@ -185,8 +186,15 @@ fn deny(
         "DW-2002" if !changes => Severity::Medium,
         _ => base_severity(card.id),
     };
-    // one finding for one station doing one kind of thing to one device, whatever the register
+    // the detection of dangerous commands says more about it, and says that the plan does not allow it
+    let is_enforced = policy.mode_between(from.end.zone, to.end.zone) == Mode::Enforce;
+    if card.id == OPERATION.id && is_enforced && commands::tells(event, from, to, (verb, object), cx) {
+        return;
+    }
+    // one finding for one station doing one kind of thing to one device, whatever the register; where the unit itself is what the plan does not
+    // list, whatever the unit
     let unit = match object {
+        _ if denial.failed_field == "unit" => None,
         Object::Registers { unit, .. } => Some(unit),
         Object::Device { unit } => unit,
         _ => None,
@@ -383,6 +391,33 @@ reason = "conning"
     #[test]
     fn writing_where_only_reading_is_allowed() {
         assert_eq!(told(Verb::Write, 100, 1), [("DW-2002".to_owned(), Severity::High)]);
+    }
+
+    #[test]
+    fn units_beside_the_list_are_one_finding() {
+        let mut bench = Bench::new(Some(POLICY), Box::<Operation>::default());
+        bench.at(1.0);
+        for unit in 2..32 {
+            let object = Object::Registers { unit, table: Table::Holding, first: 100, count: 1, written: None };
+            let flow = flow("10.0.1.5", "10.0.2.5", 502, Transport::Tcp);
+            bench.says("modbus", Speaker::Sender, &flow, &[Act::Request { verb: Verb::Read, object }]);
+        }
+        let told: Vec<_> = bench.findings().into_iter().map(|finding| (finding.rule_id, finding.count)).collect();
+        assert_eq!(told, [("DW-2002".to_owned(), 30)]);
+    }
+
+    #[test]
+    fn a_dangerous_command_is_left_to_the_detection_of_those() {
+        let told = |verb| {
+            let mut bench = Bench::new(Some(POLICY), Box::<Operation>::default());
+            bench.at(1.0);
+            let flow = flow("10.0.1.5", "10.0.2.5", 502, Transport::Tcp);
+            let object = Object::Device { unit: Some(1) };
+            bench.says("modbus", Speaker::Sender, &flow, &[Act::Request { verb, object }]);
+            bench.ids()
+        };
+        assert!(told(Verb::Program).is_empty());
+        assert_eq!(told(Verb::Discover), ["DW-2002"]);
     }
 
     #[test]

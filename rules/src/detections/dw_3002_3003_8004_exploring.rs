@@ -6,10 +6,11 @@
 
 use std::time::Duration;
 
-use dogwatch_model::{Act, CaptureTime, Event, FieldValue, FieldVisitor, Object, Severity, Table, Verb};
+use dogwatch_model::{Act, CaptureTime, Event, FieldValue, FieldVisitor, Mac, Object, Severity, Table, Verb};
 
 use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
+use crate::findings::Cause;
 use crate::policy::{AppName, Ask, Mode};
 use crate::seen::{Identity, Party};
 
@@ -245,8 +246,8 @@ impl Exploring {
             format!("things that {refusals} times were refused")
         };
         let (who, whom) = (cx.call(client), cx.call(server));
-        let key = format!("{:?}", client.identity());
-        cx.raise(key.as_bytes(), &ENUMERATION, event.at, || Raise {
+        let key = || format!("{:?}", client.identity());
+        cx.raise_again(cause(client), &ENUMERATION, event.at, key, || Raise {
             confidence: 0.9,
             from: *client,
             to: Some(*server),
@@ -284,6 +285,22 @@ impl Exploring {
             expected: "backups by the stations that made them while learning".to_owned(),
             ..Raise::of_event(&COPY, event, from)
         });
+    }
+}
+
+/// Whether somebody was told of as trying out controllers: functions nobody knows are a part of that.
+pub(super) fn is_told(client: &Party, cx: &Context<'_>) -> bool {
+    cx.has_raised(&cause(client))
+}
+
+fn cause(client: &Party) -> Cause {
+    Cause {
+        id: ENUMERATION.id,
+        from: (client.identity(), Mac::NONE),
+        to: None,
+        transport: None,
+        number: 0,
+        words: [""; 2],
     }
 }
 

@@ -47,6 +47,8 @@ impl Detector for Commands {
             }
             let (who, whom) = (cx.call(from), cx.call(to));
             let is_heart = cx.policy.is_some_and(|policy| leads_to_the_heart(policy, to.end.zone));
+            let is_denied =
+                cx.policy.is_some_and(|policy| !policy.judge(&ask(event, from, to, (verb, object), cx)).is_allowed());
             let is_worst = cx.state == ShipState::AtSea && is_heart && verb != Verb::Login;
             let key = format!("{:?}|{:?}|{}", from.identity(), to.identity(), verb.as_str());
             cx.raise(key.as_bytes(), card, event.at, || Raise {
@@ -62,6 +64,7 @@ impl Detector for Commands {
                     ("operation".to_owned(), verb.as_str().to_owned()),
                     ("object".to_owned(), object.to_string()),
                     ("message".to_owned(), event.message.kind.to_owned()),
+                    ("zone_plan".to_owned(), if is_denied { "does not allow it" } else { "-" }.to_owned()),
                 ],
                 expected: "such commands only by a line of the policy that names them, or in a service window"
                     .to_owned(),
@@ -91,6 +94,38 @@ fn card(app: AppName, verb: Verb, object: Object<'_>) -> Option<&'static Card> {
     }
 }
 
+/// Whether this file raises a finding for an operation: the policy's own word on it then adds nothing.
+pub(super) fn tells(
+    event: &Event<'_>,
+    from: &Party,
+    to: &Party,
+    (verb, object): (Verb, Object<'_>),
+    cx: &Context<'_>,
+) -> bool {
+    let app = AppName::of_protocol(event.message.protocol);
+    app.and_then(|app| card(app, verb, object)).is_some() && !is_expected(event, from, to, (verb, object), cx)
+}
+
+fn ask<'a>(
+    event: &Event<'a>,
+    from: &Party,
+    to: &Party,
+    (verb, object): (Verb, Object<'a>),
+    cx: &Context<'_>,
+) -> Ask<'a> {
+    Ask {
+        from: from.end,
+        to: to.end,
+        protocol: Some(event.message.protocol),
+        transport: event.flow.transport,
+        port: event.flow.dst_port,
+        verb: Some(verb),
+        object: Some(object),
+        at: event.at,
+        state: cx.state,
+    }
+}
+
 /// Whether somebody said beforehand that this would come.
 fn is_expected(
     event: &Event<'_>,
@@ -103,17 +138,7 @@ fn is_expected(
     if to.end.zone.is_some_and(|zone| policy.service_window_open(zone, event.at).is_some()) {
         return true;
     }
-    let verdict = policy.judge(&Ask {
-        from: from.end,
-        to: to.end,
-        protocol: Some(event.message.protocol),
-        transport: event.flow.transport,
-        port: event.flow.dst_port,
-        verb: Some(verb),
-        object: Some(object),
-        at: event.at,
-        state: cx.state,
-    });
+    let verdict = policy.judge(&ask(event, from, to, (verb, object), cx));
     // a line that allows everything did not mean this
     let line = if verdict.is_allowed() { verdict.line() } else { None };
     line.and_then(|line| policy.line(line)).is_some_and(|line| line.ops.contains(verb))

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use dogwatch_model::{Act, CaptureTime, Event, Irregularity, Mac, Severity};
 
+use super::dw_3002_3003_8004_exploring as exploring;
 use super::remembered::Remembered;
 use super::zones::is_ot;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
@@ -136,9 +137,13 @@ impl Detector for Conversation {
         if !AppName::of_protocol(event.message.protocol).is_some_and(AppName::is_industrial) {
             return;
         }
+        // a request that is no operation asks for a function nobody knows: of somebody who tries out functions that is told already
+        let is_operation = event.message.acts.iter().any(|act| matches!(act, Act::Request { .. }));
+        let is_tried_out = event.message.kind == "request" && !is_operation && exploring::is_told(from, cx);
         for act in event.message.acts {
             match act {
                 Act::Odd(name) if is_misfit(name) => self.misfit(event, from, to, name, cx),
+                Act::Odd(_) if is_tried_out => {}
                 Act::Odd(name) => self.breach(event, from, to, name, cx),
                 Act::Reply { refused, .. } => {
                     self.answered(event, from, to, cx);

@@ -180,7 +180,7 @@ impl Sweep {
             return;
         }
         let who = cx.call(&seen.from);
-        let key = format!("{source:?}");
+        let key = key(&seen.from, source, cx);
         let severity = severity(cx, &seen.from, &seen.to);
         cx.raise(key.as_bytes(), &CARD, seen.at, || Raise {
             severity: Some(severity),
@@ -217,7 +217,7 @@ impl Sweep {
             return;
         }
         let who = cx.call(from);
-        let key = format!("arp|{source:?}");
+        let key = key(from, source, cx);
         let severity = severity(cx, from, from);
         cx.raise(key.as_bytes(), &CARD, event.at, || Raise {
             severity: Some(severity),
@@ -236,6 +236,12 @@ impl Sweep {
         }
         is_learning || most >= count
     }
+}
+
+/// One host that looks around is one finding, however it looks: ARP knows it by its card, connections by its address, the inventory by both.
+fn key(from: &Party, source: Identity, cx: &Context<'_>) -> String {
+    let asset = from.row.and_then(|row| cx.directory.asset(row));
+    asset.map_or_else(|| format!("{source:?}"), |asset| asset.asset_id.clone())
 }
 
 fn severity(cx: &Context<'_>, from: &Party, to: &Party) -> Severity {
