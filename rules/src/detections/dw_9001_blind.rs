@@ -22,6 +22,8 @@ const WINDOW: Duration = Duration::from_secs(60);
 const SILENT: Duration = Duration::from_secs(120);
 /// Times its own longest pause that a zone must be silent.
 const HABIT: u32 = 4;
+/// How far apart zones may have been heard last, beside their own pauses, that fell silent together.
+const APART: Duration = Duration::from_secs(10);
 /// How long something must have talked before its silence means anything.
 const WAS_BUSY: Duration = Duration::from_secs(120);
 /// TCP segments below which a share says nothing.
@@ -69,6 +71,19 @@ impl ZoneTalk {
             self.pauses = [longest, pause];
         }
         self.last = self.last.max(at);
+    }
+
+    /// Whether it was always talking: a zone of a few packets a minute may be quiet.
+    fn was_busy(&self) -> bool {
+        let span = self.last.since(self.first);
+        span >= WAS_BUSY && self.packets >= span.as_secs()
+    }
+
+    /// Whether it fell silent with another zone: half its limit ago at least, and about when the other was heard last.
+    fn fell_silent_with(&self, other: &Self, at: CaptureTime) -> bool {
+        let apart = self.last.since(other.last).max(other.last.since(self.last));
+        let pause = Duration::max(self.pauses[1], other.pauses[1]);
+        self.was_busy() && !self.told && at.since(self.last) >= self.limit() / 2 && apart <= APART.saturating_add(pause)
     }
 
     /// The silence that is not normal for this zone.
@@ -173,32 +188,51 @@ impl Detector for Blind {
 
     fn tick(&mut self, at: CaptureTime, cx: &mut Context<'_>) {
         let alive = self.zones.iter().flatten().any(|talk| at.since(talk.last) < SILENT);
-        for (index, slot) in self.zones.iter_mut().enumerate() {
-            let Some(talk) = slot else { continue };
-            // a zone of a few packets a minute may be quiet; one that was always talking may not
-            let was_busy =
-                talk.last.since(talk.first) >= WAS_BUSY && talk.packets >= talk.last.since(talk.first).as_secs();
-            let is_silent = at.since(talk.last) >= talk.limit();
-            if !is_silent || !was_busy || talk.told || !alive {
+        if !alive {
+            return;
+        }
+        for index in 0..self.zones.len() {
+            let Some(talk) = self.zones.get(index).copied().flatten() else { continue };
+            if !talk.was_busy() || talk.told || at.since(talk.last) < talk.limit() {
                 continue;
             }
-            talk.told = true;
-            let Some(policy) = cx.policy else { continue };
-            let Ok(index) = u16::try_from(index) else { continue };
-            let zone = ZoneIx(index);
-            let Some(plan) = policy.zone(zone) else { continue };
-            // people switch office computers off; machinery and bridge always talk
-            if plan.devices != crate::policy::Devices::Fixed || plan.class != crate::policy::Class::Ot {
+            let is_ours = u16::try_from(index).is_ok_and(|index| is_counted_on(cx, ZoneIx(index)));
+            if !is_ours {
+                if let Some(talk) = self.zones.get_mut(index).and_then(Option::as_mut) {
+                    talk.told = true;
+                }
                 continue;
             }
-            let minutes = at.since(talk.last).as_secs() / 60;
-            let summary = format!(
-                "Nothing heard from zone {} for {minutes} min: the mirror of its switch is lost, or all of it is off",
-                plan.id
-            );
-            raise(&format!("zone|{}", plan.id), at, Severity::High, summary, Some(zone), cx);
+            // one mirror port often shows several zones: those that fell silent with it are told with it
+            let mut together: Vec<ZoneIx> = Vec::new();
+            for (other, slot) in self.zones.iter_mut().enumerate() {
+                let Some(other_talk) = slot.as_mut() else { continue };
+                if other == index || other_talk.fell_silent_with(&talk, at) {
+                    other_talk.told = true;
+                    together.extend(u16::try_from(other).ok().map(ZoneIx).filter(|zone| is_counted_on(cx, *zone)));
+                }
+            }
+            tell_zones(at, talk.last, &together, cx);
         }
     }
+}
+
+/// Whether a zone always talks: people switch office computers off, machinery and bridge go on.
+fn is_counted_on(cx: &Context<'_>, zone: ZoneIx) -> bool {
+    let plan = cx.policy.and_then(|policy| policy.zone(zone));
+    plan.is_some_and(|plan| plan.devices == crate::policy::Devices::Fixed && plan.class == crate::policy::Class::Ot)
+}
+
+fn tell_zones(at: CaptureTime, last: CaptureTime, zones: &[ZoneIx], cx: &mut Context<'_>) {
+    let (Some(policy), Some(first)) = (cx.policy, zones.first()) else { return };
+    let names: Vec<&str> = zones.iter().map(|zone| policy.zone_id(Some(*zone))).collect();
+    let minutes = at.since(last).as_secs() / 60;
+    let which = if names.len() == 1 { "zone" } else { "zones" };
+    let summary = format!(
+        "Nothing heard from {which} {} for {minutes} min: the mirror of the switch is lost, or all of it is off",
+        names.join(", ")
+    );
+    raise(&format!("zone|{}", names.join("+")), at, Severity::High, summary, Some(*first), cx);
 }
 
 impl Blind {
@@ -291,6 +325,37 @@ mod tests {
         let told = told(4);
         assert_eq!(told.len(), 1);
         assert!(told[0].contains("3.8 %"), "4 unseen beside 100 seen: {told:?}");
+    }
+
+    /// Addresses that talk every second; from second 200 on only those named go on.
+    fn zones(go_on: &[&str]) -> Vec<String> {
+        use crate::detections::bench::{SHIP, flow};
+        let mut bench = Bench::new(Some(SHIP), Box::<Blind>::default());
+        for second in 0..500_u32 {
+            bench.at(f64::from(second));
+            // the bridge is heard four seconds longer
+            for ip in ["10.0.1.5", "10.0.2.10", "10.0.4.30"] {
+                if second < 200 + u32::from(ip == "10.0.1.5") * 4 || go_on.contains(&ip) {
+                    bench.started(flow(ip, "10.0.3.9", 502, dogwatch_model::Transport::Tcp));
+                }
+            }
+        }
+        bench.findings().iter().map(|finding| finding.summary.clone()).collect()
+    }
+
+    #[test]
+    fn zones_that_fall_silent_together_are_one_finding() {
+        let told = zones(&["10.0.4.30"]);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains("zones bridge, machinery"), "{told:?}");
+    }
+
+    #[test]
+    fn one_silent_zone_and_a_silent_office() {
+        let told = zones(&["10.0.1.5"]);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains("zone machinery"), "{told:?}");
+        assert!(zones(&["10.0.1.5", "10.0.2.10"]).is_empty(), "people switch office computers off");
     }
 
     #[test]
