@@ -12,7 +12,7 @@ use super::remembered::Remembered;
 use super::zones::is_ot;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::policy::AppName;
-use crate::seen::{FlowSeen, FlowStage, Identity, IrregularSeen, Party, service};
+use crate::seen::{FlowSeen, FlowStage, HealthSeen, Identity, IrregularSeen, Party, service};
 
 /// Breaches within the window (catalogue: `min`, `window_s`).
 const BREACHES: u32 = 3;
@@ -24,6 +24,10 @@ const FACTOR: u32 = 3;
 /// A controller silent this long restarts, and may refuse for the holiday after it.
 const RESTART: Duration = Duration::from_secs(60);
 const HOLIDAY: Duration = Duration::from_secs(60);
+/// How long after data was lost on the way to the monitor answers without their questions say nothing.
+const LOSSY: Duration = Duration::from_secs(60);
+/// Capture sources told apart.
+const SOURCES: usize = 64;
 /// Pairs remembered.
 const REMEMBERED: usize = 8_192;
 
@@ -90,7 +94,16 @@ pub(super) struct Conversation {
     misfits: Remembered<Pair, Counter>,
     refusals: Remembered<Pair, Refusals>,
     answers: Remembered<Sight, Answers>,
+    losses: Vec<Losses>,
     hasher: foldhash::fast::FixedState,
+}
+
+/// What a capture source lost.
+#[derive(Debug)]
+struct Losses {
+    source: String,
+    lost: u64,
+    last: Option<CaptureTime>,
 }
 
 impl Default for Conversation {
@@ -100,6 +113,7 @@ impl Default for Conversation {
             misfits: Remembered::new(REMEMBERED),
             refusals: Remembered::new(REMEMBERED),
             answers: Remembered::new(REMEMBERED),
+            losses: Vec::new(),
             hasher: foldhash::fast::FixedState::default(),
         }
     }
@@ -111,7 +125,7 @@ impl Detector for Conversation {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: true, requests: true, oddities: true, irregular: true, ..Wants::default() }
+        Wants { flows: true, requests: true, oddities: true, irregular: true, health: true, ..Wants::default() }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
@@ -170,6 +184,20 @@ impl Detector for Conversation {
         }
     }
 
+    fn health(&mut self, seen: &HealthSeen<'_>, _cx: &mut Context<'_>) {
+        let lost = seen.unseen_segments.saturating_add(seen.dropped);
+        let has_room = self.losses.len() < SOURCES;
+        match self.losses.iter_mut().find(|known| known.source == seen.source) {
+            Some(known) if lost > known.lost => (known.lost, known.last) = (lost, Some(seen.at)),
+            Some(_) => {}
+            None if has_room => {
+                let last = (lost > 0).then_some(seen.at);
+                self.losses.push(Losses { source: seen.source.to_owned(), lost, last });
+            }
+            None => {}
+        }
+    }
+
     fn learned(&self) -> Option<serde_json::Value> {
         serde_json::to_value(self.refusals.entries()).ok()
     }
@@ -202,6 +230,15 @@ impl Conversation {
     }
 
     fn misfit(&mut self, event: &Event<'_>, from: &Party, to: &Party, name: &'static str, cx: &mut Context<'_>) {
+        let is_lossy = self
+            .losses
+            .iter()
+            .filter(|known| known.source == cx.source.label)
+            .any(|known| known.last.is_some_and(|last| event.at.since(last) <= LOSSY));
+        // the question may be among what was lost
+        if is_lossy {
+            return;
+        }
         let pair = (from.identity(), to.identity());
         let count = self.misfits.touch_or(pair, event.at, Counter::default).add(event.at);
         if count >= MISFITS {
@@ -319,6 +356,24 @@ mod tests {
             bench.says("modbus", Speaker::Sender, &flow, &[Act::Odd("modbus.length")]);
         }
         assert_eq!(bench.ids(), ["DW-3005"]);
+    }
+
+    #[test]
+    fn answers_without_questions_count_only_where_nothing_is_lost() {
+        let told = |lost: u64| {
+            let mut bench = bench();
+            bench.health("mir0", 1_000, 0, true);
+            bench.at(199.0);
+            bench.health("mir0", 2_000, lost, true);
+            for n in 0..2 {
+                bench.at(200.0 + f64::from(n));
+                let flow = flow("10.0.2.21", "10.0.2.10", 40_000, Transport::Tcp);
+                bench.says("modbus", Speaker::Sender, &flow, &[Act::Odd("modbus.reply-without-request")]);
+            }
+            bench.ids()
+        };
+        assert_eq!(told(0), ["DW-3007"]);
+        assert!(told(5).is_empty());
     }
 
     #[test]
