@@ -111,7 +111,7 @@ impl Detector for Conversation {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: true, requests: true, oddities: true, irregular: true, ..Wants::default() }
+        Wants { flows: true, answers: true, refusals: true, oddities: true, irregular: true, ..Wants::default() }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
