@@ -28,8 +28,16 @@ pub struct Card {
 pub struct Wants {
     /// Flows at every stage.
     pub flows: bool,
-    /// Events with a request or a reply.
-    pub requests: bool,
+    /// Events with a request to read: the polls, which are nearly everything that machinery says.
+    pub reads: bool,
+    /// Events with a request that changes something: write, control, program.
+    pub orders: bool,
+    /// Events with any other request: diagnose, discover, transfer, login.
+    pub inquiries: bool,
+    /// Events with an answer that gives what was asked for.
+    pub answers: bool,
+    /// Events with an answer that is "no".
+    pub refusals: bool,
     /// Events with published data.
     pub published: bool,
     /// Events with facts.

@@ -234,7 +234,9 @@ impl Rules {
         let mut seen = 0;
         for act in event.message.acts {
             seen |= match act {
-                Act::Request { .. } | Act::Reply { .. } => kinds::REQUESTS,
+                Act::Request { verb, .. } => kinds::asked(*verb),
+                Act::Reply { refused: false, .. } => kinds::ANSWERS,
+                Act::Reply { refused: true, .. } => kinds::REFUSALS,
                 Act::Publishes { .. } => kinds::PUBLISHED,
                 Act::Says(_) => kinds::FACTS,
                 Act::Measures { of: Of::Target(_), .. } => kinds::MEASURES,
@@ -268,8 +270,7 @@ impl Rules {
                 detector.event(event, from, to, &mut cx);
             }
         }
-        if let Some(aggregates) = self.aggregates.as_mut().filter(|_| seen & (kinds::REQUESTS | kinds::PUBLISHED) != 0)
-        {
+        if let Some(aggregates) = self.aggregates.as_mut().filter(|_| seen & kinds::ADDED_UP != 0) {
             let raised = self.findings.take_raised();
             aggregates.event(event, from, to, source, self.policy.as_ref(), self.state, raised);
         }
@@ -433,20 +434,41 @@ impl Rules {
 
 /// The kinds of acts an event may hold, as bits.
 mod kinds {
+    use dogwatch_model::Verb;
+
     use crate::detector::Wants;
 
-    pub(super) const REQUESTS: usize = 1;
-    pub(super) const PUBLISHED: usize = 2;
-    pub(super) const FACTS: usize = 4;
-    pub(super) const MEASURES: usize = 8;
-    pub(super) const OWN_SHIP: usize = 16;
-    pub(super) const ODDITIES: usize = 32;
-    pub(super) const VALUES: usize = 64;
-    pub(super) const ALL: usize = 127;
+    pub(super) const PUBLISHED: usize = 1;
+    pub(super) const FACTS: usize = 1 << 1;
+    pub(super) const MEASURES: usize = 1 << 2;
+    pub(super) const OWN_SHIP: usize = 1 << 3;
+    pub(super) const ODDITIES: usize = 1 << 4;
+    pub(super) const VALUES: usize = 1 << 5;
+    const READS: usize = 1 << 6;
+    const ORDERS: usize = 1 << 7;
+    const INQUIRIES: usize = 1 << 8;
+    pub(super) const ANSWERS: usize = 1 << 9;
+    pub(super) const REFUSALS: usize = 1 << 10;
+    pub(super) const ALL: usize = (1 << 11) - 1;
+    /// What is added up for proposals.
+    pub(super) const ADDED_UP: usize = PUBLISHED | READS | ORDERS | INQUIRIES | ANSWERS | REFUSALS;
+
+    /// The bit of a request.
+    pub(super) const fn asked(verb: Verb) -> usize {
+        match verb {
+            Verb::Read => READS,
+            Verb::Write | Verb::Control | Verb::Program => ORDERS,
+            Verb::Diagnose | Verb::Discover | Verb::Transfer | Verb::Login => INQUIRIES,
+        }
+    }
 
     /// The bits a detector wants.
     pub(super) const fn wanted(wants: Wants) -> usize {
-        (if wants.requests { REQUESTS } else { 0 })
+        (if wants.reads { READS } else { 0 })
+            | (if wants.orders { ORDERS } else { 0 })
+            | (if wants.inquiries { INQUIRIES } else { 0 })
+            | (if wants.answers { ANSWERS } else { 0 })
+            | (if wants.refusals { REFUSALS } else { 0 })
             | (if wants.published { PUBLISHED } else { 0 })
             | (if wants.facts { FACTS } else { 0 })
             | (if wants.measures { MEASURES } else { 0 })

@@ -11,6 +11,8 @@ use dogwatch_model::{CaptureTime, Finding, SourceId};
 use dogwatch_rules::Settings;
 use dogwatch_rules::policy::Policy;
 
+use crate::scenario::Scenario;
+
 /// A pipeline whose news are taken once a second of capture time, as the daemon does.
 struct Listener {
     pipeline: Pipeline,
@@ -82,7 +84,22 @@ impl Analysed {
 /// # Errors
 /// When a file is no capture.
 pub fn analyse(files: &[PathBuf], policy: Option<Policy>) -> anyhow::Result<Analysed> {
-    let pipeline = Pipeline::new(policy, &Settings::default());
+    run(files, Pipeline::new(policy, &Settings::default()))
+}
+
+/// Analyses what a scenario wrote, with its policy and the list of indicators aboard.
+///
+/// # Errors
+/// When a capture or the policy is none.
+pub fn analyse_scenario(scenario: &Scenario) -> anyhow::Result<Analysed> {
+    let mut pipeline = Pipeline::new(Some(policy(&scenario.policy)?), &Settings::default());
+    let mut import = dogwatch_intel::Import::default();
+    import.read("known-bad.txt", dogwatch_sim::INDICATORS.as_bytes());
+    pipeline.import(&std::sync::Arc::new(import.finish()));
+    run(&scenario.captures, pipeline)
+}
+
+fn run(files: &[PathBuf], pipeline: Pipeline) -> anyhow::Result<Analysed> {
     let mut listener = Listener { pipeline, second: i64::MIN, told: BTreeMap::new() };
     let replayed = replay(files, &mut listener)?;
     listener.pipeline.finish();

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use dogwatch_model::Severity;
 use dogwatch_sim::{Format, Link};
-use dogwatch_tests::analysis::{Analysed, analyse, policy};
+use dogwatch_tests::analysis::{Analysed, analyse_scenario};
 use dogwatch_tests::scenario::{Plan, Scenario};
 
 /// Length of a run of normal life.
@@ -113,7 +113,7 @@ fn judged_on(ship: &str, scripts: &[&str], seeds: &[u64], shape: impl Fn(&mut Pl
             plan.run.ship = ship.to_owned();
             shape(&mut plan);
             let scenario = plan.play().unwrap();
-            let analysed = analyse(&scenario.captures, Some(policy(&scenario.policy).unwrap())).unwrap();
+            let analysed = analyse_scenario(&scenario).unwrap();
             let found = judge(&scenario, &analysed, &mut table);
             wrong.extend(found.into_iter().map(|what| format!("{ship}, {}, seed {seed}: {what}", script.name)));
             let count = analysed.findings().len();
@@ -167,7 +167,7 @@ fn normal_life_of_every_ship_fits_her_plan() {
                 (plan.run.ship, plan.run.vlan, plan.run.pictures, plan.files.link) =
                     (ship.to_owned(), vlan, false, link);
                 let scenario = plan.play().unwrap();
-                let analysed = analyse(&scenario.captures, Some(policy(&scenario.policy).unwrap())).unwrap();
+                let analysed = analyse_scenario(&scenario).unwrap();
                 for finding in analysed.findings() {
                     let is_of_plan = ["DW-2", "DW-301"].iter().any(|family| finding.rule_id.starts_with(family));
                     if is_of_plan || finding.severity >= Severity::High {
@@ -204,7 +204,7 @@ fn a_packet_seen_on_both_sides_of_a_router_counts_once() {
         let mut plan = Plan::new("modbus-write", 7, 8, folder.path()).unwrap();
         plan.run.vlan = vlan;
         let scenario = plan.play().unwrap();
-        let analysed = analyse(&scenario.captures, Some(policy(&scenario.policy).unwrap())).unwrap();
+        let analysed = analyse_scenario(&scenario).unwrap();
         let findings: Vec<_> =
             analysed.findings().iter().map(|finding| (finding.rule_id.clone(), finding.count)).collect();
         (scenario.frames, analysed.pipeline.messages().sorted().get("modbus").copied(), findings)

@@ -43,7 +43,7 @@ impl Detector for Weak {
     }
 
     fn wants(&self) -> Wants {
-        Wants { requests: true, oddities: true, ..Wants::default() }
+        Wants { inquiries: true, oddities: true, ..Wants::default() }
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {

@@ -72,7 +72,7 @@ impl Detector for Operation {
     }
 
     fn wants(&self) -> Wants {
-        Wants { requests: true, ..Wants::default() }
+        Wants { reads: true, orders: true, inquiries: true, ..Wants::default() }
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {

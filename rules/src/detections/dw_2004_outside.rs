@@ -31,7 +31,7 @@ impl Detector for Outside {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: true, requests: true, ..Wants::default() }
+        Wants { flows: true, inquiries: true, ..Wants::default() }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {

@@ -94,7 +94,7 @@ impl Detector for Exploring {
     }
 
     fn wants(&self) -> Wants {
-        Wants { requests: true, oddities: true, ..Wants::default() }
+        Wants { reads: true, orders: true, inquiries: true, refusals: true, oddities: true, ..Wants::default() }
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {

@@ -31,7 +31,7 @@ impl Detector for Commands {
     }
 
     fn wants(&self) -> Wants {
-        Wants { requests: true, ..Wants::default() }
+        Wants { orders: true, inquiries: true, ..Wants::default() }
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {

@@ -125,7 +125,8 @@ impl Detector for Conversation {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: true, requests: true, oddities: true, irregular: true, health: true, ..Wants::default() }
+        let on_requests = Wants { answers: true, refusals: true, oddities: true, ..Wants::default() };
+        Wants { flows: true, irregular: true, health: true, ..on_requests }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {

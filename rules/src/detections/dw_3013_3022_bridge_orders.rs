@@ -65,7 +65,7 @@ impl Detector for BridgeOrders {
     }
 
     fn wants(&self) -> Wants {
-        Wants { published: true, requests: true, ..Wants::default() }
+        Wants { published: true, orders: true, inquiries: true, ..Wants::default() }
     }
 
     fn thresholds(&mut self) -> Vec<Threshold<'_>> {

@@ -24,7 +24,7 @@ impl Detector for LimitChanged {
     }
 
     fn wants(&self) -> Wants {
-        Wants { requests: true, ..Wants::default() }
+        Wants { orders: true, ..Wants::default() }
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {

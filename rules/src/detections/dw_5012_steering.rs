@@ -54,7 +54,7 @@ impl Detector for Steering {
     }
 
     fn wants(&self) -> Wants {
-        Wants { published: true, requests: true, ..Wants::default() }
+        Wants { published: true, orders: true, ..Wants::default() }
     }
 
     fn thresholds(&mut self) -> Vec<Threshold<'_>> {

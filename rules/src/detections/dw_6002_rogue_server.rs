@@ -45,7 +45,7 @@ impl Detector for RogueServer {
     }
 
     fn wants(&self) -> Wants {
-        Wants { requests: true, published: true, ..Wants::default() }
+        Wants { answers: true, published: true, ..Wants::default() }
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {

@@ -42,7 +42,7 @@ impl Detector for FailedLogins {
     }
 
     fn wants(&self) -> Wants {
-        Wants { requests: true, ..Wants::default() }
+        Wants { refusals: true, ..Wants::default() }
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {

@@ -70,7 +70,7 @@ impl Detector for Sweep {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: true, requests: true, ..Wants::default() }
+        Wants { flows: true, inquiries: true, answers: true, refusals: true, ..Wants::default() }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {

@@ -49,7 +49,7 @@ impl Detector for Lateral {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: true, requests: true, ..Wants::default() }
+        Wants { flows: true, reads: true, orders: true, inquiries: true, ..Wants::default() }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {

@@ -66,7 +66,7 @@ impl Detector for Names {
     }
 
     fn wants(&self) -> Wants {
-        Wants { requests: true, ..Wants::default() }
+        Wants { inquiries: true, refusals: true, ..Wants::default() }
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {

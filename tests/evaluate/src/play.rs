@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use dogwatch_bundle::{Meta, Record, SigningKey, Tables, encode};
 use dogwatch_model::{CaptureTime, Severity, TimeSource};
 use dogwatch_sim::{Format, Link};
-use dogwatch_tests::analysis::{analyse, policy};
+use dogwatch_tests::analysis::analyse_scenario;
 use dogwatch_tests::scenario::Plan;
 
 /// A way of writing a capture.
@@ -100,7 +100,7 @@ pub(crate) fn play(job: &Job) -> anyhow::Result<Outcome> {
         Shape::Nanoseconds => (plan.files.nanoseconds, plan.files.big_endian) = (true, true),
     }
     let scenario = plan.play()?;
-    let analysed = analyse(&scenario.captures, Some(policy(&scenario.policy)?))?;
+    let analysed = analyse_scenario(&scenario)?;
     let labels = &scenario.labels;
     let all = analysed.findings();
     let asked = labels.expect.iter().map(|expect| {

@@ -19,6 +19,7 @@ mod segment;
 mod sensors;
 mod sentences;
 
+pub use self::office::INDICATORS;
 use std::collections::BTreeMap;
 
 use dogwatch_model::{CaptureTime, Severity};

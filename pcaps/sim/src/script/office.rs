@@ -104,7 +104,10 @@ pub(super) fn beacon_from(scene: &Scene<'_>, client: Host, remote: Host, after_s
     })
 }
 
-/// ioc: name and address as in the list of indicators beside the sample rules.
+/// The list of known-bad names and addresses aboard, one a line: script `ioc` visits them, nobody else does.
+pub const INDICATORS: &str = "# names of RFC 2606, addresses of RFC 5737\nknown-bad.example\n192.0.2.66\n";
+
+/// ioc: name and address as in [`INDICATORS`].
 fn ioc(scene: &Scene<'_>) -> Result<Play, SimError> {
     let client = scene.roster.host("chief-pc")?;
     let remote = Host::ashore(ATTACKER_INDEX + 13, [192, 0, 2, 66]);
