@@ -61,7 +61,8 @@ impl Detector for KnownBad {
 
     fn wants(&self) -> Wants {
         let is_on = self.intel.as_ref().is_some_and(|intel| !intel.indicators.is_empty());
-        Wants { flows: is_on, requests: is_on, published: is_on, facts: is_on, ..Wants::default() }
+        let asked = Wants { reads: is_on, orders: is_on, inquiries: is_on, ..Wants::default() };
+        Wants { flows: is_on, answers: is_on, refusals: is_on, published: is_on, facts: is_on, ..asked }
     }
 
     fn thresholds(&mut self) -> Vec<Threshold<'_>> {
