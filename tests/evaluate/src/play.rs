@@ -63,7 +63,7 @@ pub(crate) struct Outcome {
 }
 
 /// Records in one bundle; a full queue is sent in several.
-const BUNDLED: usize = 200;
+const BUNDLED: usize = 32;
 
 /// Bytes of the signed bundles that carry `records`, tables defined on the way as for a shore that knows nothing.
 fn bundled(records: Vec<Record>, at: CaptureTime) -> anyhow::Result<usize> {
