@@ -11,7 +11,7 @@ use crate::detections;
 use crate::detector::{Context, Detector, Directory, Wants};
 use crate::findings::FindingTable;
 use crate::learning::{Baseline, Learning};
-use crate::own_ship::{OwnShip, Troubles};
+use crate::own_ship::{OwnShip, TalkerIx, Troubles};
 use crate::policy::{Policy, StateTracker};
 use crate::seen::{FlowSeen, HealthSeen, IrregularSeen, Party, PolicySeen, Source};
 
@@ -40,7 +40,7 @@ pub struct RulesCounters {
 
 /// Policy, detectors and findings of one ship.
 pub struct Rules {
-    policy: Option<Policy>,
+    known: Known,
     detectors: Vec<Box<dyn Detector>>,
     /// What each detector's figures are when nobody sets them.
     defaults: Vec<Vec<f64>>,
@@ -50,17 +50,47 @@ pub struct Rules {
     events: Vec<Vec<usize>>,
     healths: Vec<usize>,
     irregulars: Vec<usize>,
+    tracker: StateTracker,
+    /// `None` while the rules are off, and where nobody will ask for them.
+    aggregates: Option<Aggregates>,
+    last_tick: Option<CaptureTime>,
+    counters: RulesCounters,
+}
+
+/// What every detector is shown of the ship while it looks, apart from the detectors so that both can be held at a time.
+#[derive(Default)]
+struct Known {
+    policy: Option<Policy>,
+    state: ShipState,
+    settles: Option<CaptureTime>,
+    learning: Learning,
     own_ship: OwnShip,
     troubles: Troubles,
     findings: FindingTable,
-    state: ShipState,
-    tracker: StateTracker,
-    settles: Option<CaptureTime>,
-    /// `None` while the rules are off, and where nobody will ask for them.
-    aggregates: Option<Aggregates>,
-    learning: Learning,
-    last_tick: Option<CaptureTime>,
-    counters: RulesCounters,
+}
+
+impl Known {
+    fn context<'a>(
+        &'a mut self,
+        directory: &'a dyn Directory,
+        source: Source<'a>,
+        talker: Option<TalkerIx>,
+        policy_raised: &'a mut bool,
+    ) -> Context<'a> {
+        Context {
+            policy: self.policy.as_ref(),
+            state: self.state,
+            settles: self.settles,
+            learning: self.learning,
+            directory,
+            findings: &mut self.findings,
+            source,
+            policy_raised,
+            ship: &self.own_ship,
+            talker,
+            troubles: &mut self.troubles,
+        }
+    }
 }
 
 impl Rules {
@@ -80,21 +110,15 @@ impl Rules {
         let tracker = StateTracker::new(policy.as_ref().map(|policy| policy.state.clone()).unwrap_or_default());
         let aggregates = (!detectors.is_empty()).then(|| Aggregates::new(policy.as_ref()));
         let mut rules = Self {
-            policy,
+            known: Known { policy, ..Known::default() },
             detectors,
             defaults,
             flows: Vec::new(),
             events: Vec::new(),
             healths: Vec::new(),
             irregulars: Vec::new(),
-            own_ship: OwnShip::default(),
-            troubles: Troubles::default(),
-            findings: FindingTable::default(),
-            state: ShipState::Unknown,
             tracker,
-            settles: None,
             aggregates,
-            learning: Learning::default(),
             last_tick: None,
             counters: RulesCounters::default(),
         };
@@ -125,7 +149,7 @@ impl Rules {
 
     /// Gives every detector the figures the policy sets, and its own where the policy sets none. The policy was checked against the same list.
     fn set_thresholds(&mut self) {
-        let set = self.policy.as_ref().map_or(&[][..], |policy| &policy.thresholds);
+        let set = self.known.policy.as_ref().map_or(&[][..], |policy| &policy.thresholds);
         for (detector, defaults) in self.detectors.iter_mut().zip(&self.defaults) {
             for (threshold, default) in detector.thresholds().into_iter().zip(defaults) {
                 let given = set.iter().find(|set| set.detection == threshold.id && set.key == threshold.key);
@@ -137,18 +161,18 @@ impl Rules {
     /// The policy in force.
     #[must_use]
     pub const fn policy(&self) -> Option<&Policy> {
-        self.policy.as_ref()
+        self.known.policy.as_ref()
     }
 
     /// The findings.
     #[must_use]
     pub const fn findings(&self) -> &FindingTable {
-        &self.findings
+        &self.known.findings
     }
 
     /// Puts findings of an earlier run back.
     pub fn restore(&mut self, findings: impl IntoIterator<Item = Finding>) {
-        self.findings.restore(findings);
+        self.known.findings.restore(findings);
     }
 
     /// What the detectors learned so far.
@@ -156,7 +180,7 @@ impl Rules {
     pub fn baseline(&self) -> Baseline {
         let learned = self.detectors.iter().filter_map(|detector| Some((key_of(&**detector)?, detector.learned()?)));
         let aggregates = self.aggregates.as_ref().map(Aggregates::learned).unwrap_or_default();
-        Baseline::new(self.learning, self.last_tick, learned.collect(), aggregates)
+        Baseline::new(self.known.learning, self.last_tick, learned.collect(), aggregates)
     }
 
     /// Takes up what an earlier run learned; gives the ids of detectors that could not read theirs.
@@ -172,52 +196,40 @@ impl Rules {
             }
         }
         if let Some(aggregates) = &mut self.aggregates {
-            aggregates.recall(baseline.aggregates, self.policy.as_ref());
+            aggregates.recall(baseline.aggregates, self.known.policy.as_ref());
         }
-        self.learning.has_baseline();
+        self.known.learning.has_baseline();
         unread
     }
 
     /// Findings that are new or changed since the last call.
     pub fn take_changed(&mut self) -> Vec<Finding> {
-        self.findings.take_changed()
+        self.known.findings.take_changed()
     }
 
     /// What the ship is doing.
     #[must_use]
     pub const fn ship_state(&self) -> ShipState {
-        self.state
+        self.known.state
     }
 
     /// What was done so far.
     #[must_use]
     pub const fn counters(&self) -> RulesCounters {
-        RulesCounters { suppressed: self.findings.suppressed(), ..self.counters }
+        RulesCounters { suppressed: self.known.findings.suppressed(), ..self.counters }
     }
 
     /// A flow reached a stage.
     pub fn flow(&mut self, seen: &FlowSeen<'_>, directory: &dyn Directory) {
-        self.learning.seen(seen.at);
+        self.known.learning.seen(seen.at);
         let mut policy_raised = false;
         for index in &self.flows {
             let Some(detector) = self.detectors.get_mut(*index) else { continue };
-            let mut cx = Context {
-                policy: self.policy.as_ref(),
-                state: self.state,
-                settles: self.settles,
-                learning: self.learning,
-                directory,
-                findings: &mut self.findings,
-                source: seen.source,
-                policy_raised: &mut policy_raised,
-                ship: &self.own_ship,
-                talker: None,
-                troubles: &mut self.troubles,
-            };
+            let mut cx = self.known.context(directory, seen.source, None, &mut policy_raised);
             detector.flow(seen, &mut cx);
         }
         if let Some(aggregates) = &mut self.aggregates {
-            aggregates.flow(seen, self.policy.as_ref(), self.state, self.findings.take_raised());
+            aggregates.flow(seen, self.known.policy.as_ref(), self.known.state, self.known.findings.take_raised());
         }
     }
 
@@ -230,7 +242,7 @@ impl Rules {
         source: Source<'_>,
         directory: &dyn Directory,
     ) {
-        self.learning.seen(event.at);
+        self.known.learning.seen(event.at);
         let mut seen = 0;
         for act in event.message.acts {
             seen |= match act {
@@ -248,31 +260,19 @@ impl Rules {
                 Act::Odd(_) => kinds::ODDITIES,
             };
         }
-        let talker = if self.detectors.is_empty() { None } else { self.own_ship.note(event, from, source) };
+        let talker = if self.detectors.is_empty() { None } else { self.known.own_ship.note(event, from, source) };
         let list = self.events.get(seen).map_or(&[][..], Vec::as_slice);
         self.counters.events = self.counters.events.wrapping_add(u64::from(!list.is_empty()));
         let mut policy_raised = false;
-        let mut cx = Context {
-            policy: self.policy.as_ref(),
-            state: self.state,
-            settles: self.settles,
-            learning: self.learning,
-            directory,
-            findings: &mut self.findings,
-            source,
-            policy_raised: &mut policy_raised,
-            ship: &self.own_ship,
-            talker,
-            troubles: &mut self.troubles,
-        };
+        let mut cx = self.known.context(directory, source, talker, &mut policy_raised);
         for index in list {
             if let Some(detector) = self.detectors.get_mut(*index) {
                 detector.event(event, from, to, &mut cx);
             }
         }
         if let Some(aggregates) = self.aggregates.as_mut().filter(|_| seen & kinds::ADDED_UP != 0) {
-            let raised = self.findings.take_raised();
-            aggregates.event(event, from, to, source, self.policy.as_ref(), self.state, raised);
+            let raised = self.known.findings.take_raised();
+            aggregates.event(event, from, to, source, self.known.policy.as_ref(), self.known.state, raised);
         }
     }
 
@@ -281,19 +281,7 @@ impl Rules {
         let mut policy_raised = false;
         for index in &self.irregulars {
             let Some(detector) = self.detectors.get_mut(*index) else { continue };
-            let mut cx = Context {
-                policy: self.policy.as_ref(),
-                state: self.state,
-                settles: self.settles,
-                learning: self.learning,
-                directory,
-                findings: &mut self.findings,
-                source: seen.source,
-                policy_raised: &mut policy_raised,
-                ship: &self.own_ship,
-                talker: None,
-                troubles: &mut self.troubles,
-            };
+            let mut cx = self.known.context(directory, seen.source, None, &mut policy_raised);
             detector.irregular(seen, &mut cx);
         }
     }
@@ -303,19 +291,8 @@ impl Rules {
         let mut policy_raised = false;
         for index in &self.healths {
             let Some(detector) = self.detectors.get_mut(*index) else { continue };
-            let mut cx = Context {
-                policy: self.policy.as_ref(),
-                state: self.state,
-                settles: self.settles,
-                learning: self.learning,
-                directory,
-                findings: &mut self.findings,
-                source: Source { label: seen.source, selector: "" },
-                policy_raised: &mut policy_raised,
-                ship: &self.own_ship,
-                talker: None,
-                troubles: &mut self.troubles,
-            };
+            let mut cx =
+                self.known.context(directory, Source { label: seen.source, selector: "" }, None, &mut policy_raised);
             detector.health(seen, &mut cx);
         }
     }
@@ -326,26 +303,14 @@ impl Rules {
             return;
         }
         self.last_tick = Some(at);
-        self.learning.seen(at);
+        self.known.learning.seen(at);
         self.follow_state(at);
         if let Some(aggregates) = &mut self.aggregates {
-            aggregates.tick(at, self.state, self.policy.as_ref(), directory);
+            aggregates.tick(at, self.known.state, self.known.policy.as_ref(), directory);
         }
         let mut policy_raised = false;
         for detector in &mut self.detectors {
-            let mut cx = Context {
-                policy: self.policy.as_ref(),
-                state: self.state,
-                settles: self.settles,
-                learning: self.learning,
-                directory,
-                findings: &mut self.findings,
-                source: Source::default(),
-                policy_raised: &mut policy_raised,
-                ship: &self.own_ship,
-                talker: None,
-                troubles: &mut self.troubles,
-            };
+            let mut cx = self.known.context(directory, Source::default(), None, &mut policy_raised);
             detector.tick(at, &mut cx);
         }
     }
@@ -360,7 +325,9 @@ impl Rules {
                 self.follow_state(at);
             }
             (Quantity::NavigationalStatus, Value::Number(status)) => self.tracker.feed_status(at, status),
-            (Quantity::Position, Value::Position { lat, lon }) => self.findings.set_position(Position { lat, lon }),
+            (Quantity::Position, Value::Position { lat, lon }) => {
+                self.known.findings.set_position(Position { lat, lon })
+            }
             _ => {}
         }
     }
@@ -368,22 +335,23 @@ impl Rules {
     /// What she is doing now; a change starts the time she settles in, and decides whether the state counts as learned.
     fn follow_state(&mut self, at: CaptureTime) {
         let state = self.tracker.state_at(at);
-        if state == self.state {
+        if state == self.known.state {
             return;
         }
         // coming to know the state is no change of it
-        if self.state != ShipState::Unknown {
-            self.settles = Some(at.plus(SETTLES));
+        if self.known.state != ShipState::Unknown {
+            self.known.settles = Some(at.plus(SETTLES));
         }
-        self.state = state;
+        self.known.state = state;
         self.weigh_state();
     }
 
     /// Whether the present state has enough data behind it.
     fn weigh_state(&mut self) {
-        let seconds = self.aggregates.as_ref().map_or(0, |aggregates| aggregates.presence().seconds_in(self.state));
-        if let Some(policy) = &mut self.policy {
-            policy.is_state_unlearned = self.state != ShipState::Unknown && seconds < LEARNED_SECONDS;
+        let seconds =
+            self.aggregates.as_ref().map_or(0, |aggregates| aggregates.presence().seconds_in(self.known.state));
+        if let Some(policy) = &mut self.known.policy {
+            policy.is_state_unlearned = self.known.state != ShipState::Unknown && seconds < LEARNED_SECONDS;
         }
     }
 
@@ -401,26 +369,14 @@ impl Rules {
             if let Some(aggregates) = &mut self.aggregates {
                 aggregates.follow(Some(&policy));
             }
-            self.policy = Some(policy);
-            self.findings.policy_changed();
+            self.known.policy = Some(policy);
+            self.known.findings.policy_changed();
             self.set_thresholds();
             self.weigh_state();
         }
         let mut policy_raised = false;
         for detector in &mut self.detectors {
-            let mut cx = Context {
-                policy: self.policy.as_ref(),
-                state: self.state,
-                settles: self.settles,
-                learning: self.learning,
-                directory,
-                findings: &mut self.findings,
-                source: Source::default(),
-                policy_raised: &mut policy_raised,
-                ship: &self.own_ship,
-                talker: None,
-                troubles: &mut self.troubles,
-            };
+            let mut cx = self.known.context(directory, Source::default(), None, &mut policy_raised);
             detector.policy(seen, &mut cx);
         }
     }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use dogwatch_dissectors::{PROTOCOLS, ParseError};
+use dogwatch_dissectors::PROTOCOLS;
 use dogwatch_flow::{Engine, FlowId, Frame, Limits, Observer};
 use dogwatch_model::{Act, CaptureTime, Event, FieldVisitor, Flow, Mac, SourceId, Speaker};
 
@@ -179,17 +179,6 @@ impl Observer for Rows<'_> {
         if self.buffer.len() >= CHUNK {
             self.flush();
         }
-    }
-
-    fn parse_error(
-        &mut self,
-        _id: FlowId,
-        _at: CaptureTime,
-        _frame: u64,
-        _flow: &Flow,
-        _protocol: &'static str,
-        _error: ParseError,
-    ) {
     }
 }
 

@@ -546,7 +546,7 @@ impl Observer for Watch {
         }
         let (from, to, protocol) = match state {
             Some(state) => {
-                let is_forward = (flow.src_port, flow.src) == (state.flow.src_port, state.flow.src);
+                let is_forward = is_same_side(flow, &state.flow);
                 let (from, to) = if is_forward { (state.a, state.b) } else { (state.b, state.a) };
                 (from, to, state.protocol)
             }

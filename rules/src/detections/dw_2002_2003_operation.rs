@@ -6,6 +6,7 @@ use dogwatch_model::{Act, CaptureTime, Event, FieldValue, FieldVisitor, Mac, Obj
 
 use super::dw_3004_3008_commands as commands;
 use super::remembered::Remembered;
+use super::zones::asked;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::findings::{Cause, call};
 use crate::policy::{Ask, Counted, Denial, LineIx, Mode, Policy, RateMeter, Verdict};
@@ -86,17 +87,7 @@ impl Detector for Operation {
             if matches!(object, Object::Pgn { .. } | Object::Sentence { .. }) {
                 continue;
             }
-            let ask = Ask {
-                from: from.end,
-                to: to.end,
-                protocol: Some(event.message.protocol),
-                transport: event.flow.transport,
-                port: event.flow.dst_port,
-                verb: Some(verb),
-                object: Some(object),
-                at: event.at,
-                state: cx.state,
-            };
+            let ask = asked(event, from, to, (verb, object), cx);
             match policy.judge(&ask) {
                 // the policy has spoken: a write it allows is no first write to wonder about
                 Verdict::Allowed { line, .. }

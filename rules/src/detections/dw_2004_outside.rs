@@ -5,7 +5,7 @@
 
 use dogwatch_model::{Act, Event, Object, Severity};
 
-use super::zones::{ask, is_ashore, is_conversation, is_ot};
+use super::zones::{ask, asked, is_ashore, is_conversation, is_ot};
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::policy::{AppName, Mode};
 use crate::seen::{FlowSeen, Party};
@@ -91,17 +91,7 @@ fn is_listed(event: &Event<'_>, from: &Party, to: &Party, name: &str, cx: &Conte
     cx.policy.is_none_or(|policy| {
         policy.mode_between(from.end.zone, to.end.zone) == Mode::Learn
             || policy
-                .judge(&crate::policy::Ask {
-                    from: from.end,
-                    to: to.end,
-                    protocol: Some(event.message.protocol),
-                    transport: event.flow.transport,
-                    port: event.flow.dst_port,
-                    verb: Some(dogwatch_model::Verb::Discover),
-                    object: Some(Object::Named(name)),
-                    at: event.at,
-                    state: cx.state,
-                })
+                .judge(&asked(event, from, to, (dogwatch_model::Verb::Discover, Object::Named(name)), cx))
                 .is_allowed()
     })
 }

@@ -5,6 +5,7 @@
 use dogwatch_model::{Act, CaptureTime, Event, Object, Severity, Verb};
 
 use super::remembered::Remembered;
+use super::zones::asked;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::findings::call;
 use crate::seen::{Identity, Party, service};
@@ -68,17 +69,7 @@ impl Detector for FirstWrite {
             let severity = if is_known_station { Severity::Medium } else { Severity::High };
             let (who, whom) = (call(from, cx.policy, cx.directory), call(to, cx.policy, cx.directory));
             let key = format!("{pair:?}");
-            let ask = crate::policy::Ask {
-                from: from.end,
-                to: to.end,
-                protocol: Some(event.message.protocol),
-                transport: event.flow.transport,
-                port: event.flow.dst_port,
-                verb: Some(Verb::Write),
-                object: Some(*object),
-                at: event.at,
-                state: cx.state,
-            };
+            let ask = asked(event, from, to, (Verb::Write, *object), cx);
             let proposal = cx.policy.and_then(|policy| policy.policy_line_for(&ask));
             cx.raise(key.as_bytes(), &CARD, event.at, || Raise {
                 card: &CARD,

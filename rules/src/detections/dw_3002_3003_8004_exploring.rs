@@ -9,9 +9,10 @@ use std::time::Duration;
 use dogwatch_model::{Act, CaptureTime, Event, FieldValue, FieldVisitor, Mac, Object, Severity, Table, Verb};
 
 use super::remembered::Remembered;
+use super::zones::asked;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::findings::Cause;
-use crate::policy::{AppName, Ask, Mode};
+use crate::policy::{AppName, Mode};
 use crate::seen::{Identity, Party};
 
 /// Over what time an enumeration is counted, and how much is too much (catalogue: `window_s`, `units`, `funcs`, `exceptions`).
@@ -326,19 +327,7 @@ fn grown(event: &Event<'_>, from: &Party, to: &Party, verb: Verb, object: Object
 fn is_allowed(event: &Event<'_>, from: &Party, to: &Party, verb: Verb, object: Object<'_>, cx: &Context<'_>) -> bool {
     cx.policy.is_some_and(|policy| {
         policy.mode_between(from.end.zone, to.end.zone) != Mode::Learn
-            && policy
-                .judge(&Ask {
-                    from: from.end,
-                    to: to.end,
-                    protocol: Some(event.message.protocol),
-                    transport: event.flow.transport,
-                    port: event.flow.dst_port,
-                    verb: Some(verb),
-                    object: Some(object),
-                    at: event.at,
-                    state: cx.state,
-                })
-                .is_allowed()
+            && policy.judge(&asked(event, from, to, (verb, object), cx)).is_allowed()
     })
 }
 

@@ -5,9 +5,9 @@
 
 use dogwatch_model::{Act, Event, Object, Severity, ShipState, Verb};
 
-use super::zones::leads_to_the_heart;
+use super::zones::{asked, leads_to_the_heart};
 use crate::detector::{Card, Context, Detector, Raise, Wants};
-use crate::policy::{AppName, Ask};
+use crate::policy::AppName;
 use crate::seen::Party;
 
 const DANGEROUS: Card = Card {
@@ -48,7 +48,7 @@ impl Detector for Commands {
             let (who, whom) = (cx.call(from), cx.call(to));
             let is_heart = cx.policy.is_some_and(|policy| leads_to_the_heart(policy, to.end.zone));
             let is_denied =
-                cx.policy.is_some_and(|policy| !policy.judge(&ask(event, from, to, (verb, object), cx)).is_allowed());
+                cx.policy.is_some_and(|policy| !policy.judge(&asked(event, from, to, (verb, object), cx)).is_allowed());
             let is_worst = cx.state == ShipState::AtSea && is_heart && verb != Verb::Login;
             let key = format!("{:?}|{:?}|{}", from.identity(), to.identity(), verb.as_str());
             cx.raise(key.as_bytes(), card, event.at, || Raise {
@@ -106,26 +106,6 @@ pub(super) fn tells(
     app.and_then(|app| card(app, verb, object)).is_some() && !is_expected(event, from, to, (verb, object), cx)
 }
 
-fn ask<'a>(
-    event: &Event<'a>,
-    from: &Party,
-    to: &Party,
-    (verb, object): (Verb, Object<'a>),
-    cx: &Context<'_>,
-) -> Ask<'a> {
-    Ask {
-        from: from.end,
-        to: to.end,
-        protocol: Some(event.message.protocol),
-        transport: event.flow.transport,
-        port: event.flow.dst_port,
-        verb: Some(verb),
-        object: Some(object),
-        at: event.at,
-        state: cx.state,
-    }
-}
-
 /// Whether somebody said beforehand that this would come.
 fn is_expected(
     event: &Event<'_>,
@@ -138,7 +118,7 @@ fn is_expected(
     if to.end.zone.is_some_and(|zone| policy.service_window_open(zone, event.at).is_some()) {
         return true;
     }
-    let verdict = policy.judge(&ask(event, from, to, (verb, object), cx));
+    let verdict = policy.judge(&asked(event, from, to, (verb, object), cx));
     // a line that allows everything did not mean this
     let line = if verdict.is_allowed() { verdict.line() } else { None };
     line.and_then(|line| policy.line(line)).is_some_and(|line| line.ops.contains(verb))

@@ -6,8 +6,9 @@
 use dogwatch_model::{Act, Event, Severity, Verb};
 
 use super::remembered::Remembered;
+use super::zones::asked;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
-use crate::policy::{AppName, Ask};
+use crate::policy::AppName;
 use crate::seen::{Identity, Party};
 
 /// Writers remembered.
@@ -54,17 +55,7 @@ impl Detector for NewWriter {
             if self.writers.touch(pair, event.at).is_some() {
                 continue;
             }
-            let ask = Ask {
-                from: from.end,
-                to: to.end,
-                protocol: Some(event.message.protocol),
-                transport: event.flow.transport,
-                port: event.flow.dst_port,
-                verb: Some(verb),
-                object: Some(object),
-                at: event.at,
-                state: cx.state,
-            };
+            let ask = asked(event, from, to, (verb, object), cx);
             self.writers.put(pair, event.at, ());
             if cx.is_learning(event.at, from, to) || cx.policy.is_some_and(|policy| policy.judge(&ask).is_allowed()) {
                 continue;

@@ -8,9 +8,9 @@ use std::time::Duration;
 use dogwatch_model::{Act, CaptureTime, Event, Object, Severity, ShipState, Table, Verb};
 
 use super::remembered::Remembered;
-use super::zones::plan;
+use super::zones::{asked, plan};
 use crate::detector::{Card, Context, Detector, Raise, Wants};
-use crate::policy::{Ask, Function, Mode};
+use crate::policy::{Function, Mode};
 use crate::seen::{Identity, Party};
 
 /// Changes of one output within the window (catalogue: `n`, `window_s`), and times the most while learning.
@@ -134,17 +134,7 @@ fn wrong_state(event: &Event<'_>, from: &Party, to: &Party, (verb, object): (Ver
     if !is_gear || cx.state != ShipState::AtSea || policy.mode_between(from.end.zone, to.end.zone) == Mode::Learn {
         return;
     }
-    let ask = Ask {
-        from: from.end,
-        to: to.end,
-        protocol: Some(event.message.protocol),
-        transport: event.flow.transport,
-        port: event.flow.dst_port,
-        verb: Some(verb),
-        object: Some(object),
-        at: event.at,
-        state: cx.state,
-    };
+    let ask = asked(event, from, to, (verb, object), cx);
     if policy.judge(&ask).is_allowed() {
         return;
     }

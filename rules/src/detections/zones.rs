@@ -1,5 +1,7 @@
 //! Questions that several detections ask of the zone plan. Without a plan every answer is "no".
 
+use dogwatch_model::{Event, Object, Verb};
+
 use crate::policy::{AppName, Ask, AssetRole, Class, Function, Importance, Policy, ZoneIx, ZonePlan, is_public};
 use crate::seen::{FlowSeen, Party};
 use crate::{Context, FlowStage};
@@ -49,6 +51,27 @@ pub(super) fn ask<'a>(seen: &FlowSeen<'a>, cx: &Context<'_>) -> Ask<'a> {
         verb: None,
         object: None,
         at: seen.at,
+        state: cx.state,
+    }
+}
+
+/// What is asked of the policy about a request.
+pub(super) fn asked<'a>(
+    event: &Event<'a>,
+    from: &Party,
+    to: &Party,
+    (verb, object): (Verb, Object<'a>),
+    cx: &Context<'_>,
+) -> Ask<'a> {
+    Ask {
+        from: from.end,
+        to: to.end,
+        protocol: Some(event.message.protocol),
+        transport: event.flow.transport,
+        port: event.flow.dst_port,
+        verb: Some(verb),
+        object: Some(object),
+        at: event.at,
         state: cx.state,
     }
 }
