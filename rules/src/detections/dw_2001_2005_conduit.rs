@@ -4,14 +4,18 @@
 //! Link housekeeping (ARP, LLDP, spanning tree and whatever else has no IP address) stays inside its zone and is not judged here. Inside a zone a
 //! conduit from the zone to itself is needed for OT zones, and for others as soon as the policy has one. A connection whose opening was not seen is
 //! judged both ways round: either will do.
+//!
+//! What was only tried, a TCP connection that nobody answered, has reached nothing yet: the first door somebody knocks on in a zone is one finding,
+//! all further ones are a second. A door that opens is a finding of its own.
 
 use dogwatch_model::{CaptureTime, Initiator, Mac, Severity, Transport};
 
+use super::remembered::Remembered;
 use super::zones::{is_ashore, is_ot, is_untrusted, leads_to_the_heart};
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::findings::{Cause, call};
 use crate::policy::{Ask, Class, ConduitIx, Function, Mode, Policy, Reason, Verdict, ZoneIx};
-use crate::seen::{FlowSeen, FlowStage, Party, PolicySeen};
+use crate::seen::{FlowSeen, FlowStage, Identity, Party, PolicySeen};
 
 const NO_CONDUIT: Card = Card {
     id: "DW-2001",
@@ -30,11 +34,21 @@ const UNTRUSTED: Card = Card {
 /// How long after a change of the policy connections that were open before it are looked for.
 const LATE_SECONDS: u64 = 600;
 
+/// Sources whose attempts are remembered.
+const REMEMBERED: usize = 4_096;
+
 /// See the file's head. The table of findings knows what was told.
-#[derive(Default)]
 pub(super) struct Conduit {
+    /// Host and port that a source tried first in a zone.
+    tried: Remembered<(Identity, Option<ZoneIx>), (Identity, u16)>,
     /// When the policy was last changed: what was open then was judged by the old one.
     changed: Option<CaptureTime>,
+}
+
+impl Default for Conduit {
+    fn default() -> Self {
+        Self { tried: Remembered::new(REMEMBERED), changed: None }
+    }
 }
 
 impl Detector for Conduit {
@@ -48,7 +62,7 @@ impl Detector for Conduit {
 
     fn policy(&mut self, seen: &PolicySeen<'_>, _cx: &mut Context<'_>) {
         if seen.refused.is_none() {
-            self.changed = Some(seen.at);
+            *self = Self { changed: Some(seen.at), ..Self::default() };
         }
     }
 
@@ -96,8 +110,14 @@ impl Conduit {
         self.changed.is_some_and(is_late)
     }
 
+    /// Whether an attempt comes after another one in the same zone.
+    fn is_further(&mut self, seen: &FlowSeen<'_>) -> bool {
+        let door = (seen.to.identity(), seen.flow.dst_port);
+        *self.tried.touch_or((seen.from.identity(), seen.to.end.zone), seen.at, || door) != door
+    }
+
     fn raise(
-        &self,
+        &mut self,
         seen: &FlowSeen<'_>,
         policy: &Policy,
         ask: &Ask<'_>,
@@ -114,13 +134,21 @@ impl Conduit {
             (false, true) => Severity::Medium,
         };
         let (from, to) = (seen.from.identity(), seen.to.identity());
-        let key = || format!("{from:?}|{to:?}|{:?}|{}", seen.flow.transport, seen.flow.dst_port);
+        let is_further = is_attempt && self.is_further(seen);
+        let zones = (policy.zone_id(seen.from.end.zone), policy.zone_id(seen.to.end.zone));
+        let key = || match is_further {
+            true => format!("{from:?}|{}|one after the other", zones.1),
+            false => format!("{from:?}|{to:?}|{:?}|{}", seen.flow.transport, seen.flow.dst_port),
+        };
         let cause = Cause {
             id: card.id,
             from: (from, Mac::NONE),
-            to: Some((to, Mac::NONE)),
+            to: Some((to, Mac::NONE)).filter(|_| !is_further),
             transport: Some(seen.flow.transport),
-            number: u64::from(seen.flow.dst_port),
+            number: match is_further {
+                true => seen.to.end.zone.map_or(u64::MAX, |zone| zone.index() as u64),
+                false => u64::from(seen.flow.dst_port),
+            },
             words: [""; 2],
         };
         if seen.stage == FlowStage::Progress && cx.has_raised(&cause) {
@@ -128,7 +156,6 @@ impl Conduit {
         }
         let directory = cx.directory;
         let name = |party| call(party, Some(policy), directory);
-        let zones = (policy.zone_id(seen.from.end.zone), policy.zone_id(seen.to.end.zone));
         cx.raise_again(cause, card, seen.at, key, || Raise {
             card,
             severity: Some(severity),
@@ -138,15 +165,18 @@ impl Conduit {
             from: seen.from,
             to: Some(seen.to),
             service: seen.service(),
-            summary: format!(
-                "{} ({}) {} {} ({}) by {}; the zone plan has no path for that",
-                name(&seen.from),
-                zones.0,
-                if is_attempt { "tries to reach" } else { "talks to" },
-                name(&seen.to),
-                zones.1,
-                seen.service()
-            ),
+            summary: {
+                let (who, whom, service) = (name(&seen.from), name(&seen.to), seen.service());
+                let what = match (is_further, is_attempt) {
+                    (true, _) => "tries one host or service after the other, such as",
+                    (false, true) => "tries to reach",
+                    (false, false) => "talks to",
+                };
+                format!(
+                    "{who} ({}) {what} {whom} ({}) by {service}; the zone plan has no path for that",
+                    zones.0, zones.1
+                )
+            },
             fields: vec![("from_zone".to_owned(), zones.0.to_owned()), ("to_zone".to_owned(), zones.1.to_owned())],
             expected: format!("no traffic from {} to {} but what its conduits list", zones.0, zones.1),
             conduit: conduit.and_then(|conduit| policy.conduit(conduit)).map(|conduit| conduit.id.clone()),
@@ -264,5 +294,20 @@ reason = "conning"
             [("DW-2005".to_owned(), Severity::High)]
         );
         assert_eq!(told("10.0.9.5", "10.0.1.5", 80, Some("http"), &ALL), [("DW-2005".to_owned(), Severity::Critical)]);
+    }
+
+    #[test]
+    fn who_knocks_on_every_door_is_told_of_the_first_and_once_of_the_rest() {
+        let mut bench = Bench::new(Some(POLICY), Box::<Conduit>::default());
+        bench.at(1.0);
+        (1..=40).for_each(|port| bench.flow("10.0.2.5", "10.0.1.5", port, None, FlowStage::Started));
+        (1..=40)
+            .for_each(|host| bench.flow("10.0.2.5", &format!("10.0.1.{}", 100 + host), 80, None, FlowStage::Started));
+        assert_eq!(bench.findings().len(), 2, "the first, and one for all others");
+        assert_eq!(bench.findings().last().unwrap().count as usize, 79);
+        bench.flow("10.0.2.5", "10.0.1.5", 33, None, FlowStage::Established);
+        assert_eq!(bench.findings().len(), 3, "a door that opens is a finding of its own");
+        bench.flow("10.0.2.6", "10.0.1.5", 33, None, FlowStage::Started);
+        assert_eq!(bench.findings().len(), 4, "another source is another story");
     }
 }

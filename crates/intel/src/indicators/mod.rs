@@ -297,7 +297,8 @@ impl Indicators {
         let hit = self.text(kind, value, true, at, max_age);
         // a plain list does not say which of the two it holds
         let as_md5 = || self.text(IndicatorKind::Md5, value, true, at, max_age).filter(|_| kind == IndicatorKind::Ja3);
-        hit.or_else(as_md5)
+        // told by what matched, not by what the line looked like
+        hit.or_else(as_md5).map(|hit| IndicatorHit { kind, ..hit })
     }
 
     fn text(
@@ -432,7 +433,7 @@ mod tests {
             "e7d705a3286e19ea42f587b344ee6865\nt13d1516h2_8daaf6152771_e5627efa2ab1\nja3:6734F37431670B3AB4292B8F60F29984\n",
         );
         let now = at("2026-11-01T00:00:00Z");
-        let is = |kind, value| list.fingerprint(kind, value, now, AGE).is_some();
+        let is = |kind, value| list.fingerprint(kind, value, now, AGE).is_some_and(|hit| hit.kind == kind);
         assert!(is(IndicatorKind::Ja3, "e7d705a3286e19ea42f587b344ee6865"));
         assert!(is(IndicatorKind::Ja3, "6734f37431670b3ab4292b8f60f29984"));
         assert!(is(IndicatorKind::Ja4, "t13d1516h2_8daaf6152771_e5627efa2ab1"));
