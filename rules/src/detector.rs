@@ -9,7 +9,7 @@ use dogwatch_model::{Asset, CaptureTime, Event, Mac, Severity, ShipState};
 use crate::findings::{Cause, FindingTable};
 use crate::learning::Learning;
 use crate::own_ship::{OwnShip, TalkerIx, Troubles};
-use crate::policy::Policy;
+use crate::policy::{AppName, Policy};
 use crate::seen::{FlowSeen, HealthSeen, IrregularSeen, Party, PolicySeen, Source, service};
 
 /// The words of a detection that the catalogue does not hold.
@@ -54,6 +54,32 @@ pub struct Wants {
     pub health: bool,
     /// Packets that are not as they should be.
     pub irregular: bool,
+    /// Of whose events.
+    pub of: Speaking,
+}
+
+/// Whose events a detector wants to be shown, by the application that speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Speaking {
+    /// Everybody's.
+    #[default]
+    All,
+    /// Those of applications that control machinery.
+    Industrial,
+    /// Those of these applications.
+    Only(&'static [AppName]),
+}
+
+impl Speaking {
+    /// Whether events of an application are wanted.
+    #[must_use]
+    pub fn is_meant(self, app: Option<AppName>) -> bool {
+        match self {
+            Self::All => true,
+            Self::Industrial => app.is_some_and(AppName::is_industrial),
+            Self::Only(apps) => app.is_some_and(|app| apps.contains(&app)),
+        }
+    }
 }
 
 /// A figure of a detection that the policy may set: `[detections.DW-5003] gap_m = 400`.
@@ -144,6 +170,8 @@ pub struct Context<'a> {
     pub(crate) findings: &'a mut FindingTable,
     /// The capture source of what is looked at.
     pub source: Source<'a>,
+    /// The application that speaks in what is looked at, once its protocol is known.
+    pub app: Option<AppName>,
     /// Operations or flows that a policy rule has already raised for: others keep quiet about the same thing.
     pub(crate) policy_raised: &'a mut bool,
     /// What the ship says of herself.

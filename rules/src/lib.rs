@@ -16,6 +16,7 @@ mod learning;
 mod own_ship;
 pub mod policy;
 mod seen;
+mod spoken;
 mod text;
 
 pub use detector::{Card, Context, Detector, Directory, Raise, Threshold, Wants};

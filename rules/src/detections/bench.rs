@@ -338,7 +338,7 @@ impl Bench {
     /// A message with acts.
     pub(crate) fn says(&mut self, protocol: &'static str, speaker: Speaker, flow: &Flow, acts: &[Act<'_>]) {
         self.frame += 1;
-        let message = Message { protocol, kind: "test", speaker, acts, fields: &NoFields };
+        let message = Message { protocol, kind: "test", function: 0, speaker, acts, fields: &NoFields };
         let event = Event { at: self.now, frame: self.frame, flow, message: &message };
         let (a, b) = (
             self.party(flow.src, flow.src_mac, flow.src_port, speaker),

@@ -4,7 +4,7 @@
 //! learned side: the first session between two ends, or one that does not come from a jump host. A session that a line allows is neither.
 
 use super::remembered::Remembered;
-use super::zones::{app, is_allowed, is_conversation, is_ot};
+use super::zones::{is_allowed, is_conversation, is_ot};
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::policy::{AppName, AssetRole, Mode};
 use crate::seen::{FlowSeen, FlowStage, Identity};
@@ -46,7 +46,7 @@ impl Detector for RemoteSession {
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
-        if !app(seen).is_some_and(AppName::is_remote_control)
+        if !cx.app.is_some_and(AppName::is_remote_control)
             || !(is_conversation(seen) || seen.stage == FlowStage::Recognised)
             || cx.policy.is_some() && !is_ot(cx.policy, &seen.to)
         {

@@ -9,7 +9,7 @@ use dogwatch_model::{Act, CaptureTime, Event, Severity, Transport, Verb};
 
 use super::remembered::Remembered;
 use super::zones::is_ot;
-use crate::detector::{Card, Context, Detector, Raise, Wants};
+use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
 use crate::policy::AppName;
 use crate::seen::{FlowSeen, FlowStage, Identity, Party};
 
@@ -70,7 +70,8 @@ impl Detector for Sweep {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: true, inquiries: true, answers: true, refusals: true, ..Wants::default() }
+        let of = Speaking::Only(&[AppName::Arp]);
+        Wants { flows: true, inquiries: true, answers: true, refusals: true, of, ..Wants::default() }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
@@ -105,9 +106,6 @@ impl Detector for Sweep {
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, _to: &Party, cx: &mut Context<'_>) {
-        if AppName::of_protocol(event.message.protocol) != Some(AppName::Arp) {
-            return;
-        }
         for act in event.message.acts {
             match act {
                 Act::Request { verb: Verb::Discover, object: dogwatch_model::Object::Named(asked) } => {

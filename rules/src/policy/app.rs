@@ -11,6 +11,8 @@ macro_rules! apps {
         pub enum AppName { $($(#[$meta])* $variant,)+ }
 
         impl AppName {
+            /// Every application.
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$variant),+];
             /// Every application word.
             pub const WORDS: &'static [&'static str] = &[$($word),+];
 

@@ -207,7 +207,11 @@ impl Modbus {
         let Adu { transaction, unit, function, .. } = *adu;
         let transaction = transaction.unwrap_or_default();
         self.open.asked(Open { transaction, unit, function, verb, block, name });
-        emit.plain("request", acts.as_slice(), &AduFields { adu, pdu: &pdu, asked: None, role: Role::Request });
+        emit.function(function).plain(
+            "request",
+            acts.as_slice(),
+            &AduFields { adu, pdu: &pdu, asked: None, role: Role::Request },
+        );
     }
 
     fn reply(&mut self, adu: &Adu<'_>, emit: &mut Emit<'_>) {

@@ -89,7 +89,7 @@ impl Observer for Log {
 }
 
 fn say(out: &mut dyn Sink, protocol: &'static str, text: &str) {
-    out.message(&Message { protocol, kind: text, speaker: Speaker::Sender, acts: &[], fields: &NoFields });
+    out.message(&Message { protocol, kind: text, function: 0, speaker: Speaker::Sender, acts: &[], fields: &NoFields });
 }
 
 const fn arrow(direction: Direction) -> char {
