@@ -18,28 +18,29 @@ use crate::{Counters, FlowId, Observer};
 /// Packets after which even a one-way flow counts as more than noise.
 const PROVEN_PACKETS: u64 = 16;
 
-/// A flow in the table.
+/// A flow in the table. The order is that of use: what every packet touches stands together in the first lines of the cache.
+#[repr(C)]
 pub(crate) struct Entry {
     pub(crate) key: Key,
     pub(crate) id: FlowId,
-    /// The addresses, seen from `first_side`.
-    flow: Flow,
     first_side: Side,
     pub(crate) carrier: Carrier,
     pub(crate) traffic: Pair<Traffic>,
-    pub(crate) first: CaptureTime,
     pub(crate) last: CaptureTime,
     /// From when its quiet time counts; differs from `last` after the clock went back.
     pub(crate) quiet_since: CaptureTime,
+    pub(crate) last_frame: u64,
     /// When progress was told last.
     pub(crate) told: CaptureTime,
-    pub(crate) first_frame: u64,
-    pub(crate) last_frame: u64,
-    pub(crate) connection: Connection,
-    pub(crate) reader: Reader,
     pub(crate) stream: Option<Box<Stream>>,
+    pub(crate) reader: Reader,
+    pub(crate) connection: Connection,
     /// Only flows with payload that nobody has recognised have one.
     profile: Option<Box<Growing>>,
+    /// The addresses, seen from `first_side`.
+    flow: Flow,
+    pub(crate) first: CaptureTime,
+    pub(crate) first_frame: u64,
 }
 
 /// What a stream holds: only flows whose bytes are looked at have one.

@@ -14,7 +14,8 @@ use crate::key::Key;
 
 const NONE: u32 = u32::MAX;
 
-/// A place in the slab.
+/// A place in the slab, in the order of use like the entry in it.
+#[repr(C)]
 struct Slot {
     generation: u32,
     list: usize,
