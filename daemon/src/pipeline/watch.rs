@@ -46,25 +46,27 @@ pub(super) struct Watch {
     routed: HashMap<Routed, usize>,
 }
 
-/// What is remembered of a live flow: the two ends, seen from the side `flow` is seen from.
+/// What is remembered of a live flow: the two ends, seen from the side `flow` is seen from. In the order of use: what every message touches
+/// stands together in the cache.
 #[derive(Debug, Clone, Copy)]
+#[repr(C)]
 struct FlowState {
+    /// The other side of a router shows the same packets: counted there, not here.
+    is_twin: bool,
+    /// Whether the other side said anything.
+    is_answered: bool,
+    /// Whether the mirror's account has it.
+    is_in_mirror: bool,
+    /// Where its protocol stands in the message counts.
+    count_hint: usize,
     flow: Flow,
     a: Party,
     b: Party,
     protocol: Option<&'static str>,
-    /// Where its protocol stands in the message counts.
-    count_hint: usize,
     /// When its first packet was seen.
     first: CaptureTime,
-    /// Whether the other side said anything.
-    is_answered: bool,
     /// Traffic already told.
     told: Moved,
-    /// Whether the mirror's account has it.
-    is_in_mirror: bool,
-    /// The other side of a router shows the same packets: counted there, not here.
-    is_twin: bool,
 }
 
 /// Whether a packet comes from the side that its flow is seen from. Addresses and ports tell; a card does only where they are the same on
