@@ -56,8 +56,6 @@ pub struct Wants {
     pub irregular: bool,
     /// Of whose events.
     pub of: Speaking,
-    /// Of requests and answers only those that their flow did not make a moment ago ([`crate::Memo`]).
-    pub news_only: bool,
 }
 
 /// Whose events a detector wants to be shown, by the application that speaks.

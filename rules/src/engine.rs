@@ -11,7 +11,6 @@ use crate::detections;
 use crate::detector::{Context, Detector, Directory, Wants};
 use crate::findings::FindingTable;
 use crate::learning::{Baseline, Learning};
-use crate::memo::Memo;
 use crate::own_ship::{OwnShip, TalkerIx, Troubles};
 use crate::policy::{AppName, Policy, StateTracker};
 use crate::seen::{FlowSeen, HealthSeen, IrregularSeen, Party, PolicySeen, Source};
@@ -51,10 +50,6 @@ pub struct Rules {
     /// Who wants which kind of act, by [`kinds`]; and whose events each application's are. Who stands in both is shown the event.
     kinds: [Wanting; kinds::COUNT],
     spoken: Spoken,
-    /// Who wants to see no repeats.
-    news_only: Wanting,
-    /// For the memos of flows; seeded at random, so that nobody can choose two requests that are taken for one.
-    hasher: foldhash::quality::RandomState,
     healths: Vec<usize>,
     irregulars: Vec<usize>,
     tracker: StateTracker,
@@ -127,8 +122,6 @@ impl Rules {
             flows: Vec::new(),
             kinds: [0; kinds::COUNT],
             spoken: Spoken::new(&|_| 0),
-            news_only: 0,
-            hasher: foldhash::quality::RandomState::default(),
             healths: Vec::new(),
             irregulars: Vec::new(),
             tracker,
@@ -151,7 +144,6 @@ impl Rules {
         let irregulars = wanting(&|w| w.irregular);
         let set = |list: Vec<usize>| list.into_iter().fold(0, |set, index| set | 1_u128.unbounded_shl(index as u32));
         let kinds = std::array::from_fn(|kind| set(wanting(&|w| kinds::wanted(w) & 1 << kind != 0)));
-        self.news_only = set(wanting(&|w| w.news_only));
         let spoken = Spoken::new(&|app| set(wanting(&|w| w.of.is_meant(app))));
         (self.flows, self.healths, self.irregulars, self.kinds, self.spoken) =
             (flows, healths, irregulars, kinds, spoken);
@@ -253,14 +245,13 @@ impl Rules {
         }
     }
 
-    /// Something was said by `from`, to `to`; `memo` is what their flow said before.
+    /// Something was said by `from`, to `to`.
     pub fn event(
         &mut self,
         event: &Event<'_>,
         from: &Party,
         to: &Party,
         source: Source<'_>,
-        memo: &mut Memo,
         directory: &dyn Directory,
     ) {
         self.known.learning.seen(event.at);
@@ -290,9 +281,6 @@ impl Rules {
             kinds &= kinds - 1;
         }
         wanting &= meant;
-        if wanting & self.news_only != 0 && memo.is_repeat(event, from, &self.hasher) {
-            wanting &= !self.news_only;
-        }
         self.counters.events = self.counters.events.wrapping_add(u64::from(wanting != 0));
         let mut policy_raised = false;
         let mut cx = self.known.context(directory, source, (app, talker), &mut policy_raised);

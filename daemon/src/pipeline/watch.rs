@@ -11,7 +11,7 @@ use dogwatch_model::{
     Speaker, Subject, Transport,
 };
 use dogwatch_rules::policy::{End, Ends, Placement, Policy};
-use dogwatch_rules::{Account, FlowSeen, FlowStage, IrregularSeen, Memo, Party, PolicySeen, Rules, Source, Volume};
+use dogwatch_rules::{Account, FlowSeen, FlowStage, IrregularSeen, Party, PolicySeen, Rules, Source, Volume};
 
 use super::connections::{Connections, Moved};
 use super::counts::{ErrorCount, MessageCounts, count_error};
@@ -62,7 +62,6 @@ struct FlowState {
     flow: Flow,
     a: Party,
     b: Party,
-    memo: Memo,
     protocol: Option<&'static str>,
     /// When its first packet was seen.
     first: CaptureTime,
@@ -419,7 +418,6 @@ impl Observer for Watch {
                 flow: *flow,
                 a,
                 b,
-                memo: Memo::default(),
                 protocol: None,
                 count_hint: 0,
                 first: at,
@@ -507,8 +505,7 @@ impl Observer for Watch {
         };
         messages.count(event.message.protocol, &mut state.count_hint);
         let is_forward = is_same_side(event.flow, &state.flow);
-        let FlowState { a, b, memo, .. } = state;
-        let (sender, to) = if is_forward { (&*a, &*b) } else { (&*b, &*a) };
+        let (sender, to) = if is_forward { (&state.a, &state.b) } else { (&state.b, &state.a) };
         let source = source_of(sources, selectors, event.flow);
         let speaker = event.message.speaker;
         let named;
@@ -528,7 +525,7 @@ impl Observer for Watch {
             inventory.event(event, from.row.map(AssetIx), source.label);
             learn_gateways(event, rules.policy(), gateways);
         }
-        rules.event(event, from, to, source, memo, &Rows(inventory));
+        rules.event(event, from, to, source, &Rows(inventory));
     }
 
     fn parse_error(

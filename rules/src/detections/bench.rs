@@ -9,7 +9,6 @@ use dogwatch_model::{
 
 use crate::detector::{Detector, Directory};
 use crate::engine::Rules;
-use crate::memo::Memo;
 use crate::policy::{End, check};
 use crate::seen::{Account, FlowSeen, FlowStage, HealthSeen, Party, Source};
 
@@ -345,7 +344,7 @@ impl Bench {
             self.party(flow.src, flow.src_mac, flow.src_port, speaker),
             self.party(flow.dst, flow.dst_mac, flow.dst_port, Speaker::Sender),
         );
-        self.rules.event(&event, &a, &b, self.source, &mut Memo::default(), &self.directory);
+        self.rules.event(&event, &a, &b, self.source, &self.directory);
     }
 
     /// Measurements of own ship by a device.

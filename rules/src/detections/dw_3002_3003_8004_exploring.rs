@@ -33,6 +33,9 @@ const BLOCK: u16 = 8;
 const KEPT: usize = 256;
 /// Kinds of request and clients remembered.
 const REMEMBERED: usize = 32_768;
+/// Kinds of request asked a moment ago, and for how long a moment is: polls need not be looked up each time.
+const MOMENTS: usize = 4_096;
+const MOMENT: i64 = 8;
 const CLIENTS: usize = 1_024;
 
 const GROWN: Card = Card {
@@ -74,7 +77,11 @@ pub(super) struct Exploring {
     clients: Remembered<Identity, Vec<New>>,
     /// Pairs and units that refused while learning.
     refusing: Remembered<(Identity, Identity, u8), ()>,
+    /// Hashes of known kinds of request and the second they were looked up in. A hit saves the walk through a table that no cache holds.
+    moments: Vec<(u64, i64)>,
     hasher: foldhash::fast::FixedState,
+    /// Seeded at random: nobody can choose two kinds that are taken for one.
+    moment_hasher: foldhash::quality::RandomState,
 }
 
 impl Default for Exploring {
@@ -84,7 +91,9 @@ impl Default for Exploring {
             pairs: Remembered::new(REMEMBERED),
             clients: Remembered::new(CLIENTS),
             refusing: Remembered::new(REMEMBERED),
+            moments: vec![(0, i64::MIN); MOMENTS],
             hasher: foldhash::fast::FixedState::default(),
+            moment_hasher: foldhash::quality::RandomState::default(),
         }
     }
 }
@@ -102,7 +111,6 @@ impl Detector for Exploring {
             refusals: true,
             oddities: true,
             of: Speaking::Industrial,
-            news_only: true,
             ..Wants::default()
         }
     }
@@ -172,7 +180,7 @@ impl Exploring {
         let block = if registers == 0 { block.wrapping_sub(u32::try_from(function).unwrap_or(0)) } else { block };
         let (client, server) = (from.identity(), to.identity());
         let asked = (client, server, unit, verb as u8, block);
-        if self.asked.touch(asked, event.at).is_some() {
+        if self.is_known(asked, event.at) {
             return;
         }
         let is_known_pair = self.pairs.touch((client, server), event.at).is_some();
@@ -199,6 +207,22 @@ impl Exploring {
         if is_known_pair && !is_enumeration && !cx.has_policy_spoken() {
             grown(event, from, to, verb, object, cx);
         }
+    }
+
+    /// Whether a kind of request was made before.
+    fn is_known(&mut self, asked: Asked, at: CaptureTime) -> bool {
+        let hash = std::hash::BuildHasher::hash_one(&self.moment_hasher, asked);
+        let second = at.seconds();
+        let place = usize::try_from(hash % MOMENTS as u64).unwrap_or_default();
+        let Some(moment) = self.moments.get_mut(place) else { return false };
+        if moment.0 == hash && second.abs_diff(moment.1) < MOMENT.unsigned_abs() {
+            return true;
+        }
+        let is_known = self.asked.touch(asked, at).is_some();
+        if is_known {
+            *moment = (hash, second);
+        }
+        is_known
     }
 
     fn refused(&mut self, event: &Event<'_>, client: &Party, server: &Party, object: Object<'_>, cx: &mut Context<'_>) {

@@ -21,7 +21,7 @@ const WINDOW: Duration = Duration::from_secs(60);
 /// Refusals in a minute that are too many, and times the most while learning (catalogue: `min_per_min`, `factor`).
 const REFUSALS: u32 = 10;
 const FACTOR: u32 = 3;
-/// A controller silent this long (a few seconds less, as answers of a moment ago are not shown) restarts, and may refuse for the holiday after it.
+/// A controller silent this long restarts, and may refuse for the holiday after it.
 const RESTART: Duration = Duration::from_secs(60);
 const HOLIDAY: Duration = Duration::from_secs(60);
 /// How long after data was lost on the way to the monitor answers without their questions say nothing.
@@ -124,8 +124,7 @@ impl Detector for Conversation {
 
     fn wants(&self) -> Wants {
         let of = Speaking::Industrial;
-        let on_requests =
-            Wants { answers: true, refusals: true, oddities: true, of, news_only: true, ..Wants::default() };
+        let on_requests = Wants { answers: true, refusals: true, oddities: true, of, ..Wants::default() };
         Wants { flows: true, irregular: true, health: true, ..on_requests }
     }
 
