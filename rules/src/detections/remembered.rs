@@ -47,16 +47,25 @@ impl<K: Hash + Eq + Copy + Ord, V> Remembered<K, V> {
 
     /// When full, and `key` is new, an eighth goes, the longest untouched first (by key among equals, so that a replay forgets the same).
     fn make_room(&mut self, key: &K) {
-        if self.entries.len() >= self.limit && !self.entries.contains_key(key) {
-            let mut ages: Vec<(CaptureTime, K)> =
-                self.entries.iter().map(|(key, (touched, _))| (*touched, *key)).collect();
-            ages.sort_unstable();
-            let going = (self.limit / 8).max(1);
-            for (_, key) in ages.into_iter().take(going) {
-                self.entries.remove(&key);
-                self.forgotten = self.forgotten.saturating_add(1);
-            }
+        if self.entries.len() < self.limit || self.entries.contains_key(key) {
+            return;
         }
+        let going = (self.limit / 8).max(1);
+        // only the times are copied: keys are several times as large, and this happens again and again while somebody floods
+        let mut times: Vec<CaptureTime> = self.entries.values().map(|(touched, _)| *touched).collect();
+        let Some(last) = going.checked_sub(1).filter(|last| *last < times.len()) else { return };
+        let (_, last, _) = times.select_nth_unstable(last);
+        let last = *last;
+        let older = self.entries.values().filter(|(touched, _)| *touched < last).count();
+        let mut equals: Vec<K> =
+            self.entries.iter().filter(|(_, (touched, _))| *touched == last).map(|(key, _)| *key).collect();
+        equals.sort_unstable();
+        equals.truncate(going.saturating_sub(older));
+        self.entries.retain(|_, (touched, _)| *touched >= last);
+        for key in &equals {
+            self.entries.remove(key);
+        }
+        self.forgotten = self.forgotten.saturating_add(going as u64);
     }
 
     /// Every entry with the time it was last touched, by key: the form kept in a baseline.
