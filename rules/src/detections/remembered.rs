@@ -4,19 +4,20 @@ use std::hash::Hash;
 
 use dogwatch_model::CaptureTime;
 use foldhash::quality::RandomState;
-use hashbrown::HashMap;
+use indexmap::IndexMap;
 
 /// At most `limit` entries, each with the time it was last touched.
 #[derive(Debug)]
 pub(crate) struct Remembered<K, V> {
-    entries: HashMap<K, (CaptureTime, V), RandomState>,
+    /// Entries stand one behind the other and only their numbers are hashed: growing moves no entry to another page.
+    entries: IndexMap<K, (CaptureTime, V), RandomState>,
     limit: usize,
     forgotten: u64,
 }
 
 impl<K: Hash + Eq + Copy + Ord, V> Remembered<K, V> {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { entries: HashMap::default(), limit, forgotten: 0 }
+        Self { entries: IndexMap::default(), limit, forgotten: 0 }
     }
 
     /// The entry of `key`, touched.
@@ -61,10 +62,11 @@ impl<K: Hash + Eq + Copy + Ord, V> Remembered<K, V> {
             self.entries.iter().filter(|(_, (touched, _))| *touched == last).map(|(key, _)| *key).collect();
         equals.sort_unstable();
         equals.truncate(going.saturating_sub(older));
-        self.entries.retain(|_, (touched, _)| *touched >= last);
-        for key in &equals {
-            self.entries.remove(key);
-        }
+        self.entries.retain(|key, (touched, _)| match (*touched).cmp(&last) {
+            std::cmp::Ordering::Less => false,
+            std::cmp::Ordering::Equal => equals.binary_search(key).is_err(),
+            std::cmp::Ordering::Greater => true,
+        });
         self.forgotten = self.forgotten.saturating_add(going as u64);
     }
 
