@@ -49,6 +49,8 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
                 "dogwatch-bundle",
                 "dogwatch-report",
                 "dogwatch-web",
+                // makes the captures of `rules selftest`
+                "dogwatch-sim",
             ],
         ),
     ])
