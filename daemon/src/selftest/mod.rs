@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use dogwatch_rules::{catalogue, detections};
 use serde::Serialize;
 
-pub use pairs::{Pair, Part, Run, pair_of};
+pub use pairs::{Deed, Pair, Part, Run, pair_of, pairs};
 use stage::Played;
 
 /// What one half of a pair showed.
@@ -52,15 +52,6 @@ impl Verdict {
     }
 }
 
-/// The detections of this build that have no pair, by id.
-#[must_use]
-pub fn without_pair() -> Vec<&'static str> {
-    let mut ids: Vec<_> = detections::cards().iter().map(|card| card.id).collect();
-    ids.retain(|id| pair_of(id).is_none());
-    ids.sort_unstable();
-    ids
-}
-
 /// Tests the detections of this build, or the one that is named, with `workers` threads.
 #[must_use]
 pub fn run(only: Option<&str>, workers: usize) -> Vec<Verdict> {
@@ -87,7 +78,10 @@ pub fn run(only: Option<&str>, workers: usize) -> Vec<Verdict> {
         let half = |part: &Part, must_tell: bool| match part {
             Part::Capture(run) => {
                 let found = played.iter().find(|(known, _)| known == run);
-                found.map_or_else(|| stage::failed(run, "was not played"), |(_, it)| stage::judge(run, it, id, must_tell))
+                found.map_or_else(
+                    || stage::failed(run, "was not played"),
+                    |(_, it)| stage::judge(run, it, id, must_tell),
+                )
             }
             Part::Deed(deed) => stage::act(deed, id, must_tell),
         };

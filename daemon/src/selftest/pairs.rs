@@ -118,6 +118,12 @@ pub fn pair_of(id: &str) -> Option<&'static Pair> {
     PAIRS.iter().find(|pair| pair.id == id)
 }
 
+/// Every pair.
+#[must_use]
+pub const fn pairs() -> &'static [Pair] {
+    PAIRS
+}
+
 /// 2027-01-10T23:57:00Z: what happens after the lead happens at midnight.
 const BEFORE_MIDNIGHT: i64 = 1_799_625_420;
 
@@ -144,7 +150,7 @@ const PAIRS: &[Pair] = &[
     pair("DW-2011", "dual-home", "plc-standby-takeover"),
     pair("DW-2012", "stray-address", "passenger-turnover"),
     pair("DW-2013", "ipv6-rogue", "sea-day"),
-    learned("DW-3001", "modbus-write", "ballast-exchange"),
+    learned("DW-3001", "modbus-write", "blackout-restart"),
     learned("DW-3002", "modbus-range", "sea-day"),
     pair("DW-3003", "modbus-scan", "blackout-restart"),
     pair("DW-3004", "modbus-dangerous", "blackout-restart"),
@@ -155,7 +161,7 @@ const PAIRS: &[Pair] = &[
     pair("DW-3009", "nmea-badsum", "ecdis-restart"),
     pair("DW-3010", "nmea-talker", "gyro-changeover"),
     pair("DW-3011", "sfi-clash", "gyro-changeover"),
-    pair("DW-3012", "nmea-talker", "gyro-changeover"),
+    pair("DW-3012", "wrong-group", "drill"),
     pair("DW-3013", "nmea-config", "ecdis-restart"),
     pair("DW-3014", "n2k-claim", "alternator-reclaim"),
     pair("DW-3015", "n2k-command", "alternator-reclaim"),
@@ -171,7 +177,11 @@ const PAIRS: &[Pair] = &[
     pair("DW-4005", "flap", "ballast-exchange"),
     pair("DW-4007", "ballast-sea", "ballast-exchange"),
     pair("DW-4008", "trip-limit", "ballast-exchange"),
-    changed("DW-5001", Run { start_s: Some(BEFORE_MIDNIGHT), ..Run::on("general-cargo", "pos-jump") }, "dateline-midnight"),
+    changed(
+        "DW-5001",
+        Run { start_s: Some(BEFORE_MIDNIGHT), ..Run::on("general-cargo", "pos-jump") },
+        "dateline-midnight",
+    ),
     pair("DW-5002", "pdm", "cranes-masking"),
     pair("DW-5003", "drag", "river-current"),
     pair("DW-5004", "time-jump", "time-zone-change"),
@@ -184,7 +194,11 @@ const PAIRS: &[Pair] = &[
     pair("DW-5011", "ais-ghost", "arrival"),
     pair("DW-5012", "steer-cmd", "gyro-changeover"),
     pair("DW-5013", "datum", "differential-loss"),
-    changed("DW-5014", Run { start_s: Some(BEFORE_MIDNIGHT), ..Run::on("general-cargo", "replay") }, "dateline-midnight"),
+    changed(
+        "DW-5014",
+        Run { start_s: Some(BEFORE_MIDNIGHT), ..Run::on("general-cargo", "replay") },
+        "dateline-midnight",
+    ),
     pair("DW-5015", "fix-lost", "cranes-masking"),
     pair("DW-6001", "arp-mitm", "plc-standby-takeover"),
     pair("DW-6002", "rogue-dhcp", "passenger-turnover"),
@@ -204,13 +218,16 @@ const PAIRS: &[Pair] = &[
     pair("DW-8004", "upload", "chart-update"),
     pair("DW-9001", "mirror-loss", "blackout-restart"),
     pair("DW-9002", "half-mirror", "sea-day"),
+    pair("DW-9003", "clock-step", "time-zone-change"),
     Pair { id: "DW-9004", positive: Part::Deed(&EDITED), negative: Part::Deed(&SIGNED) },
     pair("DW-9006", "parse-errors", "bandwidth-peak"),
 ];
 
 /// Another policy by hand.
-static EDITED: Deed =
-    Deed { what: "the policy is edited by hand", act: |pipeline, at| pipeline.policy_changed(None, &policy_seen(at, None)) };
+static EDITED: Deed = Deed {
+    what: "the policy is edited by hand",
+    act: |pipeline, at| pipeline.policy_changed(None, &policy_seen(at, None)),
+};
 /// The same with a name under it.
 static SIGNED: Deed = Deed {
     what: "the policy is put in force by `policy enforce`",

@@ -63,9 +63,8 @@ impl Monitor {
             if sighting.bus { (1, "backbone", LinkType::CAN_SOCKETCAN) } else { (0, "network", LinkType::ETHERNET) };
         let pipeline = &mut self.pipeline;
         let Some(slot) = self.sources.get_mut(slot) else { return };
-        let (source, number) = slot.get_or_insert_with(|| {
-            (pipeline.add_source(SourceInfo { label: label.to_owned(), interface: None }), 0)
-        });
+        let (source, number) = slot
+            .get_or_insert_with(|| (pipeline.add_source(SourceInfo { label: label.to_owned(), interface: None }), 0));
         *number += 1;
         self.frames += 1;
         let original_length = u32::try_from(sighting.bytes.len()).unwrap_or(u32::MAX);
@@ -167,9 +166,12 @@ fn judge_normal(run: &Run, played: &Played, id: &str) -> Shown {
     }
     match played.told.iter().find(|told| told.finding.rule_id == id) {
         Some(told) => failed(run, &format!("told: {}", told.finding.summary)),
-        None => {
-            Shown { capture: run.to_string(), ok: true, told: None, words: format!("quiet over {} frames", played.frames) }
-        }
+        None => Shown {
+            capture: run.to_string(),
+            ok: true,
+            told: None,
+            words: format!("quiet over {} frames", played.frames),
+        },
     }
 }
 
@@ -198,7 +200,8 @@ fn judge_attack(run: &Run, played: &Played, id: &str) -> Shown {
 
 /// What no capture can show: something is done to a monitor that has watched normal life for a while.
 pub(super) fn act(deed: &Deed, id: &str, must_tell: bool) -> Shown {
-    let words = |ok: bool, told: Option<(u64, f64)>, words: String| Shown { capture: deed.what.to_owned(), ok, told, words };
+    let words =
+        |ok: bool, told: Option<(u64, f64)>, words: String| Shown { capture: deed.what.to_owned(), ok, told, words };
     let played = dogwatch_sim::Played::new(&options(&pairs_run(), "sea-day", START, LEAD_S));
     let played = match played {
         Ok(played) => played,
