@@ -162,13 +162,18 @@ pub(crate) struct Bench {
 impl Bench {
     /// A bench with one detector and, maybe, a policy. The policy must be valid.
     pub(crate) fn new(policy: Option<&str>, detector: Box<dyn Detector>) -> Self {
+        Self::with(policy, vec![detector])
+    }
+
+    /// A bench with several detectors.
+    pub(crate) fn with(policy: Option<&str>, detectors: Vec<Box<dyn Detector>>) -> Self {
         let policy = policy.map(|text| {
             let checked = check(text, "test.toml", CaptureTime::from_parts(1_800_000_000, 0));
             checked.policy.unwrap_or_else(|| panic!("{:?}", checked.diagnostics))
         });
         let directory = Empty(Vec::new());
         Self {
-            rules: Rules::with(policy, vec![detector]),
+            rules: Rules::with(policy, detectors),
             directory,
             now: CaptureTime::from_parts(1_800_000_000, 0),
             frame: 0,
@@ -192,6 +197,21 @@ impl Bench {
     pub(crate) fn policy_seen(&mut self, author: Option<&str>, refused: Option<&str>) {
         let seen = crate::seen::PolicySeen { at: self.now, file: "test.toml", hash: "", author, refused };
         self.rules.policy_changed(None, &seen, &self.directory);
+    }
+
+    /// How the monitor itself is; the time is the bench's.
+    pub(crate) fn itself(&mut self, seen: crate::seen::SelfSeen<'_>) {
+        self.rules.itself(&crate::seen::SelfSeen { at: self.now, ..seen }, &self.directory);
+    }
+
+    /// What the detector learned.
+    pub(crate) fn baseline(&self) -> crate::Baseline {
+        self.rules.baseline()
+    }
+
+    /// Begins with what an earlier run learned.
+    pub(crate) fn recall(&mut self, baseline: crate::Baseline) {
+        assert!(self.rules.recall(baseline).is_empty());
     }
 
     /// What would be told if what is watched were enforced.
