@@ -79,7 +79,7 @@ impl Analysed {
     }
 }
 
-/// Analyses captures, one after the other.
+/// Analyses captures, merged by their time.
 ///
 /// # Errors
 /// When a file is no capture.

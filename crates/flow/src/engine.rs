@@ -337,7 +337,8 @@ impl Engine {
     fn is_due(&self, slot: u32) -> bool {
         let due = self.table.due(slot);
         let Some(clock) = self.clocks.get(usize::from(due.source.0)) else { return true };
-        let furthest = self.limits.tcp_idle.max(self.limits.tcp_linger).max(self.limits.other_idle) + JUMP;
+        let longest = self.limits.tcp_idle.max(self.limits.tcp_linger).max(self.limits.other_idle);
+        let furthest = longest.saturating_add(JUMP);
         let wait = due.second.saturating_sub(clock.now.seconds());
         due.second != i64::MAX && (wait <= 0 || wait.unsigned_abs() > furthest.as_secs())
     }

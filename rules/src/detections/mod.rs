@@ -35,7 +35,7 @@ mod dw_4008_limit_changed;
 mod dw_5001_position_jump;
 mod dw_5002_receivers;
 mod dw_5003_dead_reckoning;
-mod dw_5004_time;
+mod dw_5004_9003_time;
 mod dw_5005_signal;
 mod dw_5006_heading;
 mod dw_5007_5008_5013_values;
@@ -119,7 +119,7 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::<dw_5001_position_jump::PositionJump>::default(),
         // a replay tells old times and a jumped receiver drifts: what says more about a cause comes first
         Box::<dw_5014_replay::Replay>::default(),
-        Box::<dw_5004_time::SatelliteTime>::default(),
+        Box::<dw_5004_9003_time::SatelliteTime>::default(),
         Box::<dw_5006_heading::Headings>::default(),
         Box::<dw_5002_receivers::Receivers>::default(),
         Box::<dw_5003_dead_reckoning::DeadReckoning>::default(),
