@@ -30,6 +30,7 @@ mod dw_3018_fragments;
 mod dw_3019_3020_new_writer;
 mod dw_3021_rate;
 mod dw_4001_envelope;
+mod dw_4002_4003_motion;
 mod dw_4005_4007_writes;
 mod dw_4008_limit_changed;
 mod dw_5001_position_jump;
@@ -98,6 +99,7 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::<dw_3018_fragments::Fragmentation>::default(),
         Box::<dw_3019_3020_new_writer::NewWriter>::default(),
         Box::<dw_4001_envelope::Envelope>::default(),
+        Box::<dw_4002_4003_motion::Motion>::default(),
         Box::<dw_4005_4007_writes::Writes>::default(),
         Box::<dw_4008_limit_changed::LimitChanged>::default(),
         Box::<dw_7002_lateral::Lateral>::default(),
