@@ -287,6 +287,11 @@ impl Context<'_> {
         self.findings.row_of(cause).is_some()
     }
 
+    /// How severe a finding of this cause is that was seen no longer than `within` ago.
+    pub(crate) fn told_lately(&self, cause: &Cause, at: CaptureTime, within: std::time::Duration) -> Option<Severity> {
+        self.findings.told_lately(cause, at, within)
+    }
+
     /// Whether what passes between the two is being learned at `at`, so that nothing learned may be raised on.
     #[must_use]
     pub fn is_learning(&self, at: CaptureTime, from: &Party, to: &Party) -> bool {

@@ -151,6 +151,22 @@ fn attacks_on_the_cruise_ship_are_found_on_her_trunk_mirror() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// One story is one incident of a handful of findings, on every ship.
+#[test]
+fn a_whole_attack_is_one_incident_of_at_most_twelve_findings() {
+    for (ship, ..) in dogwatch_sim::ships() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut plan = Plan::new("chain", 11, 11, folder.path()).unwrap();
+        plan.run.ship = ship.to_owned();
+        let analysed = analyse_scenario(&plan.play().unwrap()).unwrap();
+        let findings = analysed.findings();
+        let told: Vec<_> = findings.iter().map(|finding| format!("{} {}", finding.rule_id, finding.summary)).collect();
+        assert!(told.len() <= 12, "{ship}: {told:#?}");
+        let incidents = dogwatch_report::incidents(findings);
+        assert_eq!(incidents.len(), 1, "{ship}: {incidents:#?}");
+    }
+}
+
 /// What every normal script does fits the ship's own plan: nothing of the families that judge zones and sentences, nothing of severity high.
 #[test]
 fn normal_life_of_every_ship_fits_her_plan() {

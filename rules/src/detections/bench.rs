@@ -162,13 +162,18 @@ pub(crate) struct Bench {
 impl Bench {
     /// A bench with one detector and, maybe, a policy. The policy must be valid.
     pub(crate) fn new(policy: Option<&str>, detector: Box<dyn Detector>) -> Self {
+        Self::of(policy, vec![detector])
+    }
+
+    /// A bench with several detectors, in this order.
+    pub(crate) fn of(policy: Option<&str>, detectors: Vec<Box<dyn Detector>>) -> Self {
         let policy = policy.map(|text| {
             let checked = check(text, "test.toml", CaptureTime::from_parts(1_800_000_000, 0));
             checked.policy.unwrap_or_else(|| panic!("{:?}", checked.diagnostics))
         });
         let directory = Empty(Vec::new());
         Self {
-            rules: Rules::with(policy, vec![detector]),
+            rules: Rules::with(policy, detectors),
             directory,
             now: CaptureTime::from_parts(1_800_000_000, 0),
             frame: 0,
