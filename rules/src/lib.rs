@@ -25,5 +25,5 @@ pub use findings::{Cause, FindingTable, WouldAlert};
 pub use learning::{Baseline, Learning};
 pub use seen::{
     Account, EnforcedSeen, FlowSeen, FlowStage, HealthSeen, Identity, IrregularSeen, Party, PolicySeen, SelfSeen,
-    Source, Volume,
+    SignatureSeen, Source, Volume,
 };

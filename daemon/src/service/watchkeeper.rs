@@ -11,8 +11,9 @@ use dogwatch_flow::{Frame, LinkType};
 use dogwatch_model::{AssetChange, CaptureTime, SourceId};
 use dogwatch_rules::PolicySeen;
 
-use super::board::{Board, SourceView};
+use super::board::{Board, ImportView, SourceView};
 use super::control::Control;
+use super::intel_watch::Imported;
 use super::itself::Itself;
 use super::keeper::{Outbox, Parcel};
 use super::policy_watch::Reading;
@@ -142,6 +143,8 @@ pub(super) struct Watchkeeper {
     control: Option<Control>,
     /// Policy files that were read.
     readings: Option<Receiver<Reading>>,
+    /// What people brought aboard, read anew.
+    imports: Option<Receiver<Imported>>,
     itself: Itself,
     /// The daemon stops: the beat is the last one.
     is_over: bool,
@@ -164,15 +167,21 @@ impl Watchkeeper {
             baseline: Instant::now(),
             control: None,
             readings: None,
+            imports: None,
             itself: Itself::default(),
             is_over: false,
             watched: (i64::MIN, 0),
         }
     }
 
-    /// Follows what people aboard tell, and changes of the policy.
-    pub(super) fn listening(mut self, control: Control, readings: Option<Receiver<Reading>>) -> Self {
-        (self.control, self.readings) = (Some(control), readings);
+    /// Follows what people aboard tell, changes of the policy, and of what was brought aboard.
+    pub(super) fn listening(
+        mut self,
+        control: Control,
+        readings: Option<Receiver<Reading>>,
+        imports: Option<Receiver<Imported>>,
+    ) -> Self {
+        (self.control, self.readings, self.imports) = (Some(control), readings, imports);
         self.take_told();
         self
     }
@@ -248,6 +257,7 @@ impl Watchkeeper {
             );
         }
         let with_all = self.take_reading();
+        self.take_imports();
         let is_asked = self.take_told();
         self.tell_itself();
         self.pipeline.tick(clock::now());
@@ -319,6 +329,22 @@ impl Watchkeeper {
             self.watched.1 = 0;
         }
         is_taken
+    }
+
+    /// Files brought aboard were read again: takes them over, unless one of them was spoilt.
+    fn take_imports(&mut self) {
+        let Some(imported) = self.imports.as_ref().and_then(|imports| imports.try_recv().ok()) else { return };
+        let is_taken = imported.intel.is_some();
+        if let Some(intel) = &imported.intel {
+            self.pipeline.import(intel);
+        }
+        self.board.update(|picture| {
+            let view = &mut picture.imports;
+            view.files = imported.files.iter().map(ImportView::of).collect();
+            view.is_old = !is_taken;
+            let count = if is_taken { &mut view.reloads } else { &mut view.refusals };
+            *count += 1;
+        });
     }
 
     /// What people aboard told; whether somebody asks for the baseline.

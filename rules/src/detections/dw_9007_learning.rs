@@ -155,7 +155,7 @@ mod tests {
     fn something_suspicious_while_learning() {
         let told = |word: &str, severity| {
             let detectors: Vec<Box<dyn Detector>> = vec![Box::new(Alarm(severity)), Box::<Doubtful>::default()];
-            let mut bench = Bench::with(Some(&mode(word)), detectors);
+            let mut bench = Bench::of(Some(&mode(word)), detectors);
             (0..10_u32).for_each(|second| bench.at(f64::from(second)));
             bench.started(flow("10.0.2.10", "10.0.2.21", 502, Transport::Tcp));
             (10..20_u32).for_each(|second| bench.at(f64::from(second)));
