@@ -399,6 +399,16 @@ impl Bench {
         self.rules.health(&seen, &self.directory);
     }
 
+    /// Payload that a signature describes.
+    pub(crate) fn signature(&mut self, flow: &Flow, protocol: Option<&'static str>, rule: u32) {
+        self.frame += 1;
+        let from = self.party(flow.src, flow.src_mac, flow.src_port, Speaker::Sender);
+        let to = self.party(flow.dst, flow.dst_mac, flow.dst_port, Speaker::Sender);
+        let (at, frame, source) = (self.now, self.frame, self.source);
+        let seen = crate::seen::SignatureSeen { at, frame, source, flow, from, to, protocol, rule };
+        self.rules.signature(&seen, &self.directory);
+    }
+
     /// A packet that is not as it should be, its ends placed as the daemon does.
     pub(crate) fn irregular(&mut self, flow: &Flow, protocol: Option<&'static str>, what: Irregularity) {
         self.frame += 1;

@@ -55,6 +55,7 @@ mod dw_7002_lateral;
 mod dw_7003_beacon;
 mod dw_7004_indicator;
 mod dw_7005_8002_names;
+mod dw_7008_signature;
 mod dw_8001_8003_outflow;
 mod dw_9001_blind;
 mod dw_9002_one_sided;
@@ -104,6 +105,7 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::<dw_4008_limit_changed::LimitChanged>::default(),
         Box::<dw_7002_lateral::Lateral>::default(),
         Box::<dw_7004_indicator::KnownBad>::default(),
+        Box::<dw_7008_signature::ImportedSignature>::default(),
         Box::<dw_7005_8002_names::Names>::default(),
         // what steers comes before what merely is not on the list
         Box::<dw_5012_steering::Steering>::default(),
