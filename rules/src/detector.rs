@@ -10,7 +10,7 @@ use crate::findings::{Cause, FindingTable};
 use crate::learning::Learning;
 use crate::own_ship::{OwnShip, TalkerIx, Troubles};
 use crate::policy::{AppName, Policy};
-use crate::seen::{FlowSeen, HealthSeen, IrregularSeen, Party, PolicySeen, Source, service};
+use crate::seen::{FlowSeen, HealthSeen, IrregularSeen, Party, PolicySeen, SignatureSeen, Source, service};
 
 /// The words of a detection that the catalogue does not hold.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +54,8 @@ pub struct Wants {
     pub health: bool,
     /// Packets that are not as they should be.
     pub irregular: bool,
+    /// Payload that an imported signature describes.
+    pub signatures: bool,
     /// Of whose events.
     pub of: Speaking,
 }
@@ -123,6 +125,8 @@ pub trait Detector: Send {
     fn event(&mut self, _event: &Event<'_>, _from: &Party, _to: &Party, _cx: &mut Context<'_>) {}
     /// A packet is not as it should be.
     fn irregular(&mut self, _seen: &IrregularSeen<'_>, _cx: &mut Context<'_>) {}
+    /// Payload is as an imported signature describes it.
+    fn signature(&mut self, _seen: &SignatureSeen<'_>, _cx: &mut Context<'_>) {}
     /// How well a capture source sees.
     fn health(&mut self, _seen: &HealthSeen<'_>, _cx: &mut Context<'_>) {}
     /// A second of capture time went by.
@@ -281,6 +285,11 @@ impl Context<'_> {
     /// Whether a finding of this cause was raised before.
     pub(crate) fn has_raised(&self, cause: &Cause) -> bool {
         self.findings.row_of(cause).is_some()
+    }
+
+    /// How severe a finding of this cause is that was seen no longer than `within` ago.
+    pub(crate) fn told_lately(&self, cause: &Cause, at: CaptureTime, within: std::time::Duration) -> Option<Severity> {
+        self.findings.told_lately(cause, at, within)
     }
 
     /// Whether what passes between the two is being learned at `at`, so that nothing learned may be raised on.

@@ -13,7 +13,7 @@ use crate::findings::FindingTable;
 use crate::learning::{Baseline, Learning};
 use crate::own_ship::{OwnShip, TalkerIx, Troubles};
 use crate::policy::{AppName, Policy, StateTracker};
-use crate::seen::{FlowSeen, HealthSeen, IrregularSeen, Party, PolicySeen, Source};
+use crate::seen::{FlowSeen, HealthSeen, IrregularSeen, Party, PolicySeen, SignatureSeen, Source};
 use crate::spoken::{Spoken, Wanting};
 
 /// How long the ship settles into a state she has changed to (catalogue: `grace.state_change_s`).
@@ -52,6 +52,7 @@ pub struct Rules {
     spoken: Spoken,
     healths: Vec<usize>,
     irregulars: Vec<usize>,
+    signatures: Vec<usize>,
     tracker: StateTracker,
     /// `None` while the rules are off, and where nobody will ask for them.
     aggregates: Option<Aggregates>,
@@ -124,6 +125,7 @@ impl Rules {
             spoken: Spoken::new(&|_| 0),
             healths: Vec::new(),
             irregulars: Vec::new(),
+            signatures: Vec::new(),
             tracker,
             aggregates,
             last_tick: None,
@@ -141,12 +143,12 @@ impl Rules {
             all.filter(|(_, detector)| wants(detector.wants())).map(|(index, _)| index).collect()
         };
         let (flows, healths) = (wanting(&|w| w.flows), wanting(&|w| w.health));
-        let irregulars = wanting(&|w| w.irregular);
+        let (irregulars, signatures) = (wanting(&|w| w.irregular), wanting(&|w| w.signatures));
         let set = |list: Vec<usize>| list.into_iter().fold(0, |set, index| set | 1_u128.unbounded_shl(index as u32));
         let kinds = std::array::from_fn(|kind| set(wanting(&|w| kinds::wanted(w) & 1 << kind != 0)));
         let spoken = Spoken::new(&|app| set(wanting(&|w| w.of.is_meant(app))));
-        (self.flows, self.healths, self.irregulars, self.kinds, self.spoken) =
-            (flows, healths, irregulars, kinds, spoken);
+        (self.flows, self.healths, self.irregulars, self.signatures) = (flows, healths, irregulars, signatures);
+        (self.kinds, self.spoken) = (kinds, spoken);
     }
 
     /// Gives the detectors what people imported.
@@ -305,6 +307,18 @@ impl Rules {
             let app = seen.protocol.and_then(AppName::of_protocol);
             let mut cx = self.known.context(directory, seen.source, (app, None), &mut policy_raised);
             detector.irregular(seen, &mut cx);
+        }
+    }
+
+    /// Payload is as an imported signature describes it.
+    pub fn signature(&mut self, seen: &SignatureSeen<'_>, directory: &dyn Directory) {
+        self.known.learning.seen(seen.at);
+        let mut policy_raised = false;
+        for index in &self.signatures {
+            let Some(detector) = self.detectors.get_mut(*index) else { continue };
+            let app = seen.protocol.and_then(|protocol| self.spoken.of(protocol).0);
+            let mut cx = self.known.context(directory, seen.source, (app, None), &mut policy_raised);
+            detector.signature(seen, &mut cx);
         }
     }
 

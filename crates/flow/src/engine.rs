@@ -220,6 +220,7 @@ impl Engine {
             observer.flow_answered(id, unit.at, unit.frame, &unit.flow);
         }
         let mut cx = Context {
+            is_established: entry.is_established(),
             observer,
             catalogue,
             limits,
@@ -241,6 +242,7 @@ impl Engine {
                     entry.reader.is_client_known = true;
                 }
                 if is_established {
+                    cx.is_established = true;
                     let flow = entry.reader.flow_from(entry.reader.client, &cx);
                     cx.observer.flow_established(id, unit.at, unit.frame, &flow);
                 }
@@ -282,12 +284,11 @@ impl Engine {
         let sender = entry.first_side();
         let flow = entry.flow_from(sender);
         let at = clocks.get(usize::from(flow.source.0)).map_or(entry.last, |clock| clock.now);
-        let (id, frame, carrier) = (entry.id, entry.last_frame, entry.carrier);
-        how(
-            entry,
-            counters,
-            &mut Context { observer, catalogue, limits, held, id, at, frame, carrier, flow: &flow, sender },
-        );
+        let (id, frame, carrier, is_established) = (entry.id, entry.last_frame, entry.carrier, entry.is_established());
+        let flow = &flow;
+        let mut cx =
+            Context { observer, catalogue, limits, held, id, at, frame, carrier, flow, sender, is_established };
+        how(entry, counters, &mut cx);
     }
 
     /// Sets the clock of a source and lets time pass for the flows.

@@ -6,7 +6,7 @@ use dogwatch_model::{CaptureTime, Flow, SourceId, Transport};
 use crate::catalogue::Catalogue;
 use crate::context::{Context, reversed};
 use crate::key::Key;
-use crate::observer::{Ending, FlowSummary, TcpState, Traffic};
+use crate::observer::{Carried, Ending, FlowSummary, TcpState, Traffic};
 use crate::profile::{Growing, Profile};
 use crate::reader::Reader;
 use crate::rest::Rest;
@@ -142,6 +142,15 @@ impl Entry {
         self.last_frame = frame;
     }
 
+    /// Whether both sides have spoken, for TCP whether the connection is open.
+    pub(crate) const fn is_established(&self) -> bool {
+        if self.is_tcp() {
+            self.connection.is_established
+        } else {
+            self.traffic.a.packets > 0 && self.traffic.b.packets > 0
+        }
+    }
+
     pub(crate) const fn worth(&self) -> Worth {
         if self.reader.is_reading() {
             return Worth::Read;
@@ -192,7 +201,11 @@ impl Entry {
     ) {
         if !self.reader.wants_stream() {
             self.drop_stream(cx.held);
-            if segment.payload.is_empty() || !self.reader.look_again(side, segment.payload, counters, cx) {
+            if segment.payload.is_empty() {
+                return;
+            }
+            if !self.reader.look_again(side, segment.payload, counters, cx) {
+                self.reader.show(side, Carried::Segment(segment.first_byte()), segment.payload, cx);
                 return;
             }
             // The stream is joined here, whatever its first bytes were.

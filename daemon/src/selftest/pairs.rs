@@ -173,6 +173,8 @@ const PAIRS: &[Pair] = &[
     pair("DW-3021", "rate-double", "gyro-changeover"),
     pair("DW-3022", "alert-ack", "drill"),
     pair("DW-4001", "limit", "arrival"),
+    pair("DW-4002", "ramp", "departure"),
+    pair("DW-4003", "freeze", "departure"),
     pair("DW-4004", "setpoint", "ballast-exchange"),
     pair("DW-4005", "flap", "ballast-exchange"),
     pair("DW-4007", "ballast-sea", "ballast-exchange"),

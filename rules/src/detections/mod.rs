@@ -30,6 +30,7 @@ mod dw_3018_fragments;
 mod dw_3019_3020_new_writer;
 mod dw_3021_rate;
 mod dw_4001_envelope;
+mod dw_4002_4003_motion;
 mod dw_4005_4007_writes;
 mod dw_4008_limit_changed;
 mod dw_5001_position_jump;
@@ -57,6 +58,7 @@ mod dw_7004_indicator;
 mod dw_7005_8002_names;
 mod dw_7006_unwanted_programs;
 mod dw_7007_program_file;
+mod dw_7008_signature;
 mod dw_8001_8003_outflow;
 mod dw_9001_blind;
 mod dw_9002_one_sided;
@@ -102,10 +104,12 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::<dw_3018_fragments::Fragmentation>::default(),
         Box::<dw_3019_3020_new_writer::NewWriter>::default(),
         Box::<dw_4001_envelope::Envelope>::default(),
+        Box::<dw_4002_4003_motion::Motion>::default(),
         Box::<dw_4005_4007_writes::Writes>::default(),
         Box::<dw_4008_limit_changed::LimitChanged>::default(),
         Box::<dw_7002_lateral::Lateral>::default(),
         Box::<dw_7004_indicator::KnownBad>::default(),
+        Box::<dw_7008_signature::ImportedSignature>::default(),
         Box::<dw_7005_8002_names::Names>::default(),
         Box::<dw_7006_unwanted_programs::UnwantedPrograms>::default(),
         Box::<dw_7007_program_file::ProgramFile>::default(),
