@@ -16,6 +16,7 @@ pub mod pipeline;
 pub mod policy_edit;
 pub mod policy_file;
 pub mod policy_versions;
+pub mod selftest;
 pub mod service;
 pub mod settings;
 pub mod uplink;

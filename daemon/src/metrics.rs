@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use dogwatch_intel::FileKind;
 use dogwatch_model::Severity;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
@@ -30,6 +31,19 @@ const METRICS: &[(&str, MetricType, &str)] = &[
         "dogwatch_baseline_unread_total",
         MetricType::COUNTER,
         "Parts of the baseline that could not be read and are learned anew.",
+    ),
+    ("dogwatch_imports_loaded", MetricType::GAUGE, "Indicators and signatures taken up from files, by kind of file."),
+    ("dogwatch_imports_skipped", MetricType::GAUGE, "Things left out of these files, by kind of file."),
+    (
+        "dogwatch_imports_errors",
+        MetricType::GAUGE,
+        "Files that could not be read, or not to their end, by kind of file.",
+    ),
+    ("dogwatch_imports_reloads_total", MetricType::COUNTER, "Times the files were read again and taken over."),
+    (
+        "dogwatch_imports_refused_total",
+        MetricType::COUNTER,
+        "Times the files were read again and not taken over, because one gave nothing any more.",
     ),
     (
         "dogwatch_policy_changes_total",
@@ -167,6 +181,16 @@ fn samples(picture: &Picture, sample: &mut Sample<'_>) {
     sample("dogwatch_store_healthy", &[], f64::from(u8::from(picture.store.healthy)));
     sample("dogwatch_store_bytes", &[], picture.store.bytes as f64);
     sample("dogwatch_baseline_unread_total", &[], picture.baseline.unread as f64);
+    let imports = &picture.imports;
+    for kind in FileKind::ALL {
+        let files = || imports.files.iter().filter(|file| file.kind == kind);
+        let label = [("kind", kind.as_str())];
+        sample("dogwatch_imports_loaded", &label, files().map(|file| file.loaded).sum::<u64>() as f64);
+        sample("dogwatch_imports_skipped", &label, files().map(|file| file.skipped).sum::<u64>() as f64);
+        sample("dogwatch_imports_errors", &label, files().filter(|file| file.error.is_some()).count() as f64);
+    }
+    sample("dogwatch_imports_reloads_total", &[], imports.reloads as f64);
+    sample("dogwatch_imports_refused_total", &[], imports.refusals as f64);
     sample("dogwatch_policy_changes_total", &[], picture.policy_view.changes as f64);
     sample("dogwatch_policy_refused_total", &[], picture.policy_view.refusals as f64);
     sample("dogwatch_would_alert", &[], picture.policy_view.would_alert.0 as f64);

@@ -158,8 +158,19 @@ pub struct Policy {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Intel {
-    /// Indicators of known evil: STIX 2.1 bundles and plain lists, read at start.
+    /// Indicators of known evil: STIX 2.1 bundles and plain lists.
     pub indicators: Vec<PathBuf>,
+    /// Signatures: files of Suricata rules.
+    pub signatures: Vec<PathBuf>,
+    /// What the rules' variables stand for, e.g. `HOME_NET`.
+    pub variables: std::collections::BTreeMap<String, String>,
+}
+
+impl Intel {
+    /// Every file that is named.
+    pub fn all(&self) -> impl Iterator<Item = &PathBuf> {
+        self.indicators.iter().chain(&self.signatures)
+    }
 }
 
 /// `[store]`: findings, queue, inventory.

@@ -20,16 +20,19 @@ const MOST_ACTS: usize = 24;
 pub(crate) struct Acts<'a> {
     list: [Act<'a>; MOST_ACTS],
     len: usize,
+    /// Whether any is a fact.
+    says: bool,
 }
 
 impl<'a> Acts<'a> {
     /// None yet.
     pub(crate) const fn new() -> Self {
-        Self { list: [Act::Odd(""); MOST_ACTS], len: 0 }
+        Self { list: [Act::Odd(""); MOST_ACTS], len: 0, says: false }
     }
 
     /// Adds one; dropped when there is no room.
     pub(crate) fn push(&mut self, act: Act<'a>) {
+        self.says |= matches!(act, Act::Says(_));
         if let Some(slot) = self.list.get_mut(self.len) {
             *slot = act;
             self.len = self.len.saturating_add(1);
@@ -88,6 +91,9 @@ impl<'a> Acts<'a> {
 
     /// Drops the facts that `told` knows.
     fn forget_told(&mut self, told: &mut Told) {
+        if !self.says {
+            return;
+        }
         let mut kept = 0_usize;
         for at in 0..self.len {
             let Some(act) = self.list.get(at).copied() else { break };
@@ -152,6 +158,8 @@ pub(crate) struct Emit<'s> {
     told: &'s mut Told,
     out: &'s mut dyn Sink,
     messages: &'s mut u32,
+    /// Of the next message.
+    function: u32,
 }
 
 impl<'s> Emit<'s> {
@@ -162,12 +170,18 @@ impl<'s> Emit<'s> {
         out: &'s mut dyn Sink,
         messages: &'s mut u32,
     ) -> Self {
-        Self { protocol, told, out, messages }
+        Self { protocol, told, out, messages, function: 0 }
     }
 
     /// The same for messages of `protocol`: two protocols may share one flow (an EtherType between two stations, a pipe inside another).
     pub(crate) fn under(&mut self, protocol: &'static str) -> Emit<'_> {
-        Emit { protocol, told: self.told, out: self.out, messages: self.messages }
+        Emit { protocol, told: self.told, out: self.out, messages: self.messages, function: self.function }
+    }
+
+    /// The number of the function, service or command of the message that comes next.
+    pub(crate) fn function(&mut self, number: impl Into<u32>) -> &mut Self {
+        self.function = number.into();
+        self
     }
 
     /// Hands one message over.
@@ -179,7 +193,8 @@ impl<'s> Emit<'s> {
     /// Hands one message over whose acts hold no facts, or only new ones.
     pub(crate) fn plain(&mut self, kind: &str, acts: &[Act<'_>], fields: &dyn Fields) {
         *self.messages = self.messages.saturating_add(1);
-        self.out.message(&Message { protocol: self.protocol, kind, speaker: Speaker::Sender, acts, fields });
+        let (protocol, function) = (self.protocol, std::mem::take(&mut self.function));
+        self.out.message(&Message { protocol, kind, function, speaker: Speaker::Sender, acts, fields });
     }
 
     /// Counts something that could not be read.

@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use arrayvec::ArrayString;
+
 /// Longest text taken from the wire for a fact, in bytes. Longer text is cut at a character.
 pub(crate) const LONGEST_TEXT: usize = 512;
 
@@ -20,21 +22,21 @@ pub(crate) fn printable(bytes: &[u8]) -> Option<&str> {
 
 /// At most the first `room` bytes of `text`, ending at a character.
 fn cut(text: &str, room: usize) -> &str {
+    if text.len() <= room {
+        return text;
+    }
     let end = (0..=room.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     text.get(..end).unwrap_or_default()
 }
 
 /// Up to `N` bytes of text made on the stack; what does not fit is left off.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Text<const N: usize> {
-    bytes: [u8; N],
-    len: usize,
-}
+pub(crate) struct Text<const N: usize>(ArrayString<N>);
 
 impl<const N: usize> Text<N> {
     /// No text.
     pub(crate) const fn new() -> Self {
-        Self { bytes: [0; N], len: 0 }
+        Self(ArrayString::new_const())
     }
 
     /// Formats `arguments`.
@@ -47,24 +49,19 @@ impl<const N: usize> Text<N> {
 
     /// The text.
     pub(crate) fn as_str(&self) -> &str {
-        self.bytes.get(..self.len).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
+        self.0.as_str()
     }
 
     /// Whether there is none.
     pub(crate) const fn is_empty(&self) -> bool {
-        self.len == 0
+        self.0.len() == 0
     }
 }
 
 impl<const N: usize> fmt::Write for Text<N> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = N.saturating_sub(self.len);
-        let cut = cut(text, room);
-        let end = self.len.saturating_add(cut.len());
-        if let Some(target) = self.bytes.get_mut(self.len..end) {
-            target.copy_from_slice(cut.as_bytes());
-            self.len = end;
-        }
+        // what is cut to the room that is left fits
+        let _ = self.0.try_push_str(cut(text, self.0.remaining_capacity()));
         Ok(())
     }
 }

@@ -9,8 +9,8 @@ use dogwatch_model::{Asset, CaptureTime, Event, Mac, Severity, ShipState};
 use crate::findings::{Cause, FindingTable};
 use crate::learning::Learning;
 use crate::own_ship::{OwnShip, TalkerIx, Troubles};
-use crate::policy::Policy;
-use crate::seen::{FlowSeen, HealthSeen, IrregularSeen, Party, PolicySeen, Source, service};
+use crate::policy::{AppName, Policy};
+use crate::seen::{FlowSeen, HealthSeen, IrregularSeen, Party, PolicySeen, SignatureSeen, Source, service};
 
 /// The words of a detection that the catalogue does not hold.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +54,34 @@ pub struct Wants {
     pub health: bool,
     /// Packets that are not as they should be.
     pub irregular: bool,
+    /// Payload that an imported signature describes.
+    pub signatures: bool,
+    /// Of whose events.
+    pub of: Speaking,
+}
+
+/// Whose events a detector wants to be shown, by the application that speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Speaking {
+    /// Everybody's.
+    #[default]
+    All,
+    /// Those of applications that control machinery.
+    Industrial,
+    /// Those of these applications.
+    Only(&'static [AppName]),
+}
+
+impl Speaking {
+    /// Whether events of an application are wanted.
+    #[must_use]
+    pub fn is_meant(self, app: Option<AppName>) -> bool {
+        match self {
+            Self::All => true,
+            Self::Industrial => app.is_some_and(AppName::is_industrial),
+            Self::Only(apps) => app.is_some_and(|app| apps.contains(&app)),
+        }
+    }
 }
 
 /// A figure of a detection that the policy may set: `[detections.DW-5003] gap_m = 400`.
@@ -97,6 +125,8 @@ pub trait Detector: Send {
     fn event(&mut self, _event: &Event<'_>, _from: &Party, _to: &Party, _cx: &mut Context<'_>) {}
     /// A packet is not as it should be.
     fn irregular(&mut self, _seen: &IrregularSeen<'_>, _cx: &mut Context<'_>) {}
+    /// Payload is as an imported signature describes it.
+    fn signature(&mut self, _seen: &SignatureSeen<'_>, _cx: &mut Context<'_>) {}
     /// How well a capture source sees.
     fn health(&mut self, _seen: &HealthSeen<'_>, _cx: &mut Context<'_>) {}
     /// A second of capture time went by.
@@ -144,6 +174,8 @@ pub struct Context<'a> {
     pub(crate) findings: &'a mut FindingTable,
     /// The capture source of what is looked at.
     pub source: Source<'a>,
+    /// The application that speaks in what is looked at, once its protocol is known.
+    pub app: Option<AppName>,
     /// Operations or flows that a policy rule has already raised for: others keep quiet about the same thing.
     pub(crate) policy_raised: &'a mut bool,
     /// What the ship says of herself.
@@ -253,6 +285,11 @@ impl Context<'_> {
     /// Whether a finding of this cause was raised before.
     pub(crate) fn has_raised(&self, cause: &Cause) -> bool {
         self.findings.row_of(cause).is_some()
+    }
+
+    /// How severe a finding of this cause is that was seen no longer than `within` ago.
+    pub(crate) fn told_lately(&self, cause: &Cause, at: CaptureTime, within: std::time::Duration) -> Option<Severity> {
+        self.findings.told_lately(cause, at, within)
     }
 
     /// Whether what passes between the two is being learned at `at`, so that nothing learned may be raised on.

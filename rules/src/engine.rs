@@ -12,8 +12,9 @@ use crate::detector::{Context, Detector, Directory, Wants};
 use crate::findings::FindingTable;
 use crate::learning::{Baseline, Learning};
 use crate::own_ship::{OwnShip, TalkerIx, Troubles};
-use crate::policy::{Policy, StateTracker};
-use crate::seen::{FlowSeen, HealthSeen, IrregularSeen, Party, PolicySeen, Source};
+use crate::policy::{AppName, Policy, StateTracker};
+use crate::seen::{FlowSeen, HealthSeen, IrregularSeen, Party, PolicySeen, SignatureSeen, Source};
+use crate::spoken::{Spoken, Wanting};
 
 /// How long the ship settles into a state she has changed to (catalogue: `grace.state_change_s`).
 const SETTLES: Duration = Duration::from_secs(900);
@@ -46,16 +47,21 @@ pub struct Rules {
     defaults: Vec<Vec<f64>>,
     /// Positions in `detectors` by what they want.
     flows: Vec<usize>,
-    /// For every mixture of acts (a sum of the bits of [`kinds`]) the detectors that want any of it: each sees an event once, in their order.
-    events: Vec<Vec<usize>>,
+    /// Who wants which kind of act, by [`kinds`]; and whose events each application's are. Who stands in both is shown the event.
+    kinds: [Wanting; kinds::COUNT],
+    spoken: Spoken,
     healths: Vec<usize>,
     irregulars: Vec<usize>,
+    signatures: Vec<usize>,
     tracker: StateTracker,
     /// `None` while the rules are off, and where nobody will ask for them.
     aggregates: Option<Aggregates>,
     last_tick: Option<CaptureTime>,
     counters: RulesCounters,
 }
+
+/// Nobody speaks: time goes by, or the monitor looks at itself.
+const NOBODY: (Option<AppName>, Option<TalkerIx>) = (None, None);
 
 /// What every detector is shown of the ship while it looks, apart from the detectors so that both can be held at a time.
 #[derive(Default)]
@@ -74,10 +80,11 @@ impl Known {
         &'a mut self,
         directory: &'a dyn Directory,
         source: Source<'a>,
-        talker: Option<TalkerIx>,
+        (app, talker): (Option<AppName>, Option<TalkerIx>),
         policy_raised: &'a mut bool,
     ) -> Context<'a> {
         Context {
+            app,
             policy: self.policy.as_ref(),
             state: self.state,
             settles: self.settles,
@@ -114,9 +121,11 @@ impl Rules {
             detectors,
             defaults,
             flows: Vec::new(),
-            events: Vec::new(),
+            kinds: [0; kinds::COUNT],
+            spoken: Spoken::new(&|_| 0),
             healths: Vec::new(),
             irregulars: Vec::new(),
+            signatures: Vec::new(),
             tracker,
             aggregates,
             last_tick: None,
@@ -134,9 +143,12 @@ impl Rules {
             all.filter(|(_, detector)| wants(detector.wants())).map(|(index, _)| index).collect()
         };
         let (flows, healths) = (wanting(&|w| w.flows), wanting(&|w| w.health));
-        let irregulars = wanting(&|w| w.irregular);
-        let events = (0..=kinds::ALL).map(|seen| wanting(&|w| kinds::wanted(w) & seen != 0)).collect();
-        (self.flows, self.events, self.healths, self.irregulars) = (flows, events, healths, irregulars);
+        let (irregulars, signatures) = (wanting(&|w| w.irregular), wanting(&|w| w.signatures));
+        let set = |list: Vec<usize>| list.into_iter().fold(0, |set, index| set | 1_u128.unbounded_shl(index as u32));
+        let kinds = std::array::from_fn(|kind| set(wanting(&|w| kinds::wanted(w) & 1 << kind != 0)));
+        let spoken = Spoken::new(&|app| set(wanting(&|w| w.of.is_meant(app))));
+        (self.flows, self.healths, self.irregulars, self.signatures) = (flows, healths, irregulars, signatures);
+        (self.kinds, self.spoken) = (kinds, spoken);
     }
 
     /// Gives the detectors what people imported.
@@ -223,10 +235,12 @@ impl Rules {
     pub fn flow(&mut self, seen: &FlowSeen<'_>, directory: &dyn Directory) {
         self.known.learning.seen(seen.at);
         let mut policy_raised = false;
+        let app = seen.protocol.and_then(|protocol| self.spoken.of(protocol).0);
+        let mut cx = self.known.context(directory, seen.source, (app, None), &mut policy_raised);
         for index in &self.flows {
-            let Some(detector) = self.detectors.get_mut(*index) else { continue };
-            let mut cx = self.known.context(directory, seen.source, None, &mut policy_raised);
-            detector.flow(seen, &mut cx);
+            if let Some(detector) = self.detectors.get_mut(*index) {
+                detector.flow(seen, &mut cx);
+            }
         }
         if let Some(aggregates) = &mut self.aggregates {
             aggregates.flow(seen, self.known.policy.as_ref(), self.known.state, self.known.findings.take_raised());
@@ -261,12 +275,21 @@ impl Rules {
             };
         }
         let talker = if self.detectors.is_empty() { None } else { self.known.own_ship.note(event, from, source) };
-        let list = self.events.get(seen).map_or(&[][..], Vec::as_slice);
-        self.counters.events = self.counters.events.wrapping_add(u64::from(!list.is_empty()));
+        let (app, meant) = self.spoken.of(event.message.protocol);
+        let mut wanting = 0;
+        let mut kinds = seen;
+        while kinds != 0 {
+            wanting |= self.kinds.get(kinds.trailing_zeros() as usize).copied().unwrap_or_default();
+            kinds &= kinds - 1;
+        }
+        wanting &= meant;
+        self.counters.events = self.counters.events.wrapping_add(u64::from(wanting != 0));
         let mut policy_raised = false;
-        let mut cx = self.known.context(directory, source, talker, &mut policy_raised);
-        for index in list {
-            if let Some(detector) = self.detectors.get_mut(*index) {
+        let mut cx = self.known.context(directory, source, (app, talker), &mut policy_raised);
+        while wanting != 0 {
+            let index = wanting.trailing_zeros() as usize;
+            wanting &= wanting - 1;
+            if let Some(detector) = self.detectors.get_mut(index) {
                 detector.event(event, from, to, &mut cx);
             }
         }
@@ -281,8 +304,21 @@ impl Rules {
         let mut policy_raised = false;
         for index in &self.irregulars {
             let Some(detector) = self.detectors.get_mut(*index) else { continue };
-            let mut cx = self.known.context(directory, seen.source, None, &mut policy_raised);
+            let app = seen.protocol.and_then(AppName::of_protocol);
+            let mut cx = self.known.context(directory, seen.source, (app, None), &mut policy_raised);
             detector.irregular(seen, &mut cx);
+        }
+    }
+
+    /// Payload is as an imported signature describes it.
+    pub fn signature(&mut self, seen: &SignatureSeen<'_>, directory: &dyn Directory) {
+        self.known.learning.seen(seen.at);
+        let mut policy_raised = false;
+        for index in &self.signatures {
+            let Some(detector) = self.detectors.get_mut(*index) else { continue };
+            let app = seen.protocol.and_then(|protocol| self.spoken.of(protocol).0);
+            let mut cx = self.known.context(directory, seen.source, (app, None), &mut policy_raised);
+            detector.signature(seen, &mut cx);
         }
     }
 
@@ -292,7 +328,7 @@ impl Rules {
         for index in &self.healths {
             let Some(detector) = self.detectors.get_mut(*index) else { continue };
             let mut cx =
-                self.known.context(directory, Source { label: seen.source, selector: "" }, None, &mut policy_raised);
+                self.known.context(directory, Source { label: seen.source, selector: "" }, NOBODY, &mut policy_raised);
             detector.health(seen, &mut cx);
         }
     }
@@ -310,7 +346,7 @@ impl Rules {
         }
         let mut policy_raised = false;
         for detector in &mut self.detectors {
-            let mut cx = self.known.context(directory, Source::default(), None, &mut policy_raised);
+            let mut cx = self.known.context(directory, Source::default(), NOBODY, &mut policy_raised);
             detector.tick(at, &mut cx);
         }
     }
@@ -376,7 +412,7 @@ impl Rules {
         }
         let mut policy_raised = false;
         for detector in &mut self.detectors {
-            let mut cx = self.known.context(directory, Source::default(), None, &mut policy_raised);
+            let mut cx = self.known.context(directory, Source::default(), NOBODY, &mut policy_raised);
             detector.policy(seen, &mut cx);
         }
     }
@@ -405,7 +441,8 @@ mod kinds {
     const INQUIRIES: usize = 1 << 8;
     pub(super) const ANSWERS: usize = 1 << 9;
     pub(super) const REFUSALS: usize = 1 << 10;
-    pub(super) const ALL: usize = (1 << 11) - 1;
+    /// How many.
+    pub(super) const COUNT: usize = 11;
     /// What is added up for proposals.
     pub(super) const ADDED_UP: usize = PUBLISHED | READS | ORDERS | INQUIRIES | ANSWERS | REFUSALS;
 

@@ -238,6 +238,13 @@ impl FindingTable {
         self.by_cause.get(cause).copied()
     }
 
+    /// How severe the finding of a cause is, when it was seen no longer than `within` ago.
+    pub(crate) fn told_lately(&self, cause: &Cause, at: CaptureTime, within: std::time::Duration) -> Option<Severity> {
+        let row = self.rows.get(self.row_of(cause)?)?;
+        let is_told = row.standing == Standing::Told && at.since(row.finding.last_seen) <= within;
+        is_told.then_some(row.finding.severity)
+    }
+
     /// Remembers the row of a cause.
     pub(crate) fn remember(&mut self, cause: Cause, row: usize) {
         if self.by_cause.len() >= CAUSES {

@@ -16,10 +16,13 @@ mod learning;
 mod own_ship;
 pub mod policy;
 mod seen;
+mod spoken;
 mod text;
 
 pub use detector::{Card, Context, Detector, Directory, Raise, Threshold, Wants};
 pub use engine::{Rules, RulesCounters, Settings};
 pub use findings::{Cause, FindingTable, WouldAlert};
 pub use learning::{Baseline, Learning};
-pub use seen::{Account, FlowSeen, FlowStage, HealthSeen, Identity, IrregularSeen, Party, PolicySeen, Source, Volume};
+pub use seen::{
+    Account, FlowSeen, FlowStage, HealthSeen, Identity, IrregularSeen, Party, PolicySeen, SignatureSeen, Source, Volume,
+};

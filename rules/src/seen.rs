@@ -212,6 +212,27 @@ pub struct IrregularSeen<'a> {
     pub what: Irregularity,
 }
 
+/// Payload is as an imported signature describes it.
+#[derive(Debug, Clone, Copy)]
+pub struct SignatureSeen<'a> {
+    /// When.
+    pub at: CaptureTime,
+    /// Frame number within its source.
+    pub frame: u64,
+    /// The capture source.
+    pub source: Source<'a>,
+    /// The addresses, seen from the sender.
+    pub flow: &'a Flow,
+    /// Who sent it.
+    pub from: Party,
+    /// To whom.
+    pub to: Party,
+    /// Recognised protocol of its flow.
+    pub protocol: Option<&'static str>,
+    /// Which one, by its number in the import.
+    pub rule: u32,
+}
+
 /// How well one capture source sees, told about once a second of capture time.
 #[derive(Debug, Clone, Copy)]
 pub struct HealthSeen<'a> {

@@ -79,7 +79,7 @@ impl Analysed {
     }
 }
 
-/// Analyses captures, one after the other.
+/// Analyses captures, merged by their time.
 ///
 /// # Errors
 /// When a file is no capture.
@@ -95,6 +95,7 @@ pub fn analyse_scenario(scenario: &Scenario) -> anyhow::Result<Analysed> {
     let mut pipeline = Pipeline::new(Some(policy(&scenario.policy)?), &Settings::default());
     let mut import = dogwatch_intel::Import::default();
     import.read("known-bad.txt", dogwatch_sim::INDICATORS.as_bytes());
+    import.read_signatures("signatures.rules", dogwatch_sim::SIGNATURES.as_bytes());
     pipeline.import(&std::sync::Arc::new(import.finish()));
     run(&scenario.captures, pipeline)
 }

@@ -17,6 +17,7 @@ const MAY_NAME_PROTOCOLS: &[(&str, &str)] = &[
     ("rules/src/policy/parse_conduits.rs", "which keys of a policy rule go with which application word"),
     ("rules/src/policy/proposal.rs", "the application word for frames that have no port"),
     ("rules/src/policy/words.rs", "device classes of the policy: `ais` is a kind of device there"),
+    ("daemon/src/selftest/pairs.rs", "names of the simulator's scripts"),
     ("crates/inventory/src/attributes.rs", "device classes: `ais` is a kind of device there"),
 ];
 
@@ -49,6 +50,8 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
                 "dogwatch-bundle",
                 "dogwatch-report",
                 "dogwatch-web",
+                // makes the captures of `rules selftest`
+                "dogwatch-sim",
             ],
         ),
     ])
@@ -286,4 +289,36 @@ fn every_protocol_has_its_page() {
         })
         .collect();
     assert!(missing.is_empty(), "protocols without a section in dissectors/README.md: {missing:?}");
+}
+
+/// A detection without words, tags, or captures that show it at work is refused, by name (`dogwatch rules selftest`).
+#[test]
+fn every_detection_has_its_card_its_tags_and_its_pair() {
+    let mut wrong = Vec::new();
+    for card in dogwatch_rules::detections::cards() {
+        let Some(row) = dogwatch_rules::catalogue::row(card.id) else {
+            wrong.push(format!("{}: no row in the catalogue", card.id));
+            continue;
+        };
+        let words = [
+            ("card: say why it matters on a ship", card.why.len() > 40),
+            ("card: say what to do", !row.action.is_empty()),
+            ("E26 clause", !card.e26.is_empty()),
+            ("IMO element", !row.imo.is_empty()),
+            // a monitor that is blind is no technique of an attacker
+            ("ATT&CK technique", !row.attack_ics.is_empty() || row.category == dogwatch_model::Category::Health),
+            ("pair in daemon/src/selftest/pairs.rs", dogwatch::selftest::pair_of(card.id).is_some()),
+        ];
+        wrong.extend(words.iter().filter(|(_, is_there)| !is_there).map(|(what, _)| format!("{}: no {what}", card.id)));
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// No pair is left behind by a detection that went away.
+#[test]
+fn no_pair_is_without_its_detection() {
+    let built: BTreeSet<_> = dogwatch_rules::detections::cards().iter().map(|card| card.id).collect();
+    let strays: Vec<_> =
+        dogwatch::selftest::pairs().iter().map(|pair| pair.id).filter(|id| !built.contains(id)).collect();
+    assert!(strays.is_empty(), "{strays:?}");
 }

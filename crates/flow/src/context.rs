@@ -21,6 +21,8 @@ pub(crate) struct Context<'a, O> {
     /// The addresses, seen from `sender`.
     pub(crate) flow: &'a Flow,
     pub(crate) sender: Side,
+    /// Whether both sides have spoken, for TCP whether the connection is open.
+    pub(crate) is_established: bool,
 }
 
 /// Hands a dissector's messages on with what they were found in.

@@ -13,7 +13,7 @@ use crate::link::{self, Link, LinkError};
 use crate::observer::{Ending, FlowSummary, Observer, Traffic};
 use crate::packet::{Origin, Unit};
 use crate::side::Side;
-use crate::table::Table;
+use crate::table::{Due, Table};
 use crate::{Counters, Limits};
 
 /// Time between two looks for flows that ended quietly.
@@ -182,6 +182,12 @@ impl Engine {
             segments.seen = segments.seen.wrapping_add(seen.wrapping_sub(before.0));
             segments.unseen = segments.unseen.wrapping_add(unseen.wrapping_sub(before.1));
         }
+        // sooner than the flow could have been quiet for too long: a hole to be closed, or the end of a connection
+        if let Some(segment) = &unit.segment
+            && (segment.fin || segment.rst || self.table.get(slot).is_some_and(Entry::waits))
+        {
+            self.table.wake(slot);
+        }
         self.table.touch(slot);
         let (dissected, quiet_longest) = self.table.dissected();
         if dissected > self.limits.dissectors {
@@ -214,6 +220,7 @@ impl Engine {
             observer.flow_answered(id, unit.at, unit.frame, &unit.flow);
         }
         let mut cx = Context {
+            is_established: entry.is_established(),
             observer,
             catalogue,
             limits,
@@ -235,6 +242,7 @@ impl Engine {
                     entry.reader.is_client_known = true;
                 }
                 if is_established {
+                    cx.is_established = true;
                     let flow = entry.reader.flow_from(entry.reader.client, &cx);
                     cx.observer.flow_established(id, unit.at, unit.frame, &flow);
                 }
@@ -276,12 +284,11 @@ impl Engine {
         let sender = entry.first_side();
         let flow = entry.flow_from(sender);
         let at = clocks.get(usize::from(flow.source.0)).map_or(entry.last, |clock| clock.now);
-        let (id, frame, carrier) = (entry.id, entry.last_frame, entry.carrier);
-        how(
-            entry,
-            counters,
-            &mut Context { observer, catalogue, limits, held, id, at, frame, carrier, flow: &flow, sender },
-        );
+        let (id, frame, carrier, is_established) = (entry.id, entry.last_frame, entry.carrier, entry.is_established());
+        let flow = &flow;
+        let mut cx =
+            Context { observer, catalogue, limits, held, id, at, frame, carrier, flow, sender, is_established };
+        how(entry, counters, &mut cx);
     }
 
     /// Sets the clock of a source and lets time pass for the flows.
@@ -313,10 +320,49 @@ impl Engine {
             if self.sweep_from as usize >= slots {
                 self.sweep_from = 0;
             }
+            if !self.is_due(slot) {
+                continue;
+            }
             match self.quiet(slot) {
                 Some(ending) => self.end(slot, ending, observer),
-                None => self.settle(slot, observer, Entry::tick),
+                None => {
+                    self.settle(slot, observer, Entry::tick);
+                    self.sleep(slot);
+                }
             }
+        }
+    }
+
+    /// Whether a slot is worth a look by the clock of its source. A time further off than any flow may be quiet is from before the clock went back.
+    fn is_due(&self, slot: u32) -> bool {
+        let due = self.table.due(slot);
+        let Some(clock) = self.clocks.get(usize::from(due.source.0)) else { return true };
+        let longest = self.limits.tcp_idle.max(self.limits.tcp_linger).max(self.limits.other_idle);
+        let furthest = longest.saturating_add(JUMP);
+        let wait = due.second.saturating_sub(clock.now.seconds());
+        due.second != i64::MAX && (wait <= 0 || wait.unsigned_abs() > furthest.as_secs())
+    }
+
+    /// Lets a slot rest until its flow could have been quiet for too long. What may come sooner, a hole to be closed or the end of a connection,
+    /// wakes it.
+    fn sleep(&mut self, slot: u32) {
+        let Some(entry) = self.table.get(slot) else { return };
+        let due = if entry.waits() {
+            Due::NOW
+        } else if entry.is_wire() {
+            Due::NEVER
+        } else {
+            Due { second: entry.quiet_since.plus(self.patience(entry)).seconds(), source: entry.source() }
+        };
+        self.table.sleep(slot, due);
+    }
+
+    /// How long a flow may be quiet.
+    const fn patience(&self, entry: &Entry) -> std::time::Duration {
+        match (entry.is_tcp(), entry.connection.is_established && !entry.connection.is_over()) {
+            (false, _) => self.limits.other_idle,
+            (true, true) => self.limits.tcp_idle,
+            (true, false) => self.limits.tcp_linger,
         }
     }
 
@@ -332,15 +378,8 @@ impl Engine {
             // A bus or a serial line is not a conversation: after a night at the quay the same devices speak on it.
             return None;
         }
+        let ending = if entry.is_tcp() && entry.connection.is_over() { Ending::Closed } else { Ending::Idle };
         let quiet = now.since(entry.quiet_since);
-        let connection = &entry.connection;
-        if !entry.is_tcp() {
-            (quiet >= self.limits.other_idle).then_some(Ending::Idle)
-        } else if connection.is_over() {
-            (quiet >= self.limits.tcp_linger).then_some(Ending::Closed)
-        } else {
-            let patience = if connection.is_established { self.limits.tcp_idle } else { self.limits.tcp_linger };
-            (quiet >= patience).then_some(Ending::Idle)
-        }
+        (quiet >= self.patience(self.table.get(slot)?)).then_some(ending)
     }
 }

@@ -6,7 +6,7 @@ use dogwatch_model::{CaptureTime, Flow, SourceId, Transport};
 use crate::catalogue::Catalogue;
 use crate::context::{Context, reversed};
 use crate::key::Key;
-use crate::observer::{Ending, FlowSummary, TcpState, Traffic};
+use crate::observer::{Carried, Ending, FlowSummary, TcpState, Traffic};
 use crate::profile::{Growing, Profile};
 use crate::reader::Reader;
 use crate::rest::Rest;
@@ -18,28 +18,29 @@ use crate::{Counters, FlowId, Observer};
 /// Packets after which even a one-way flow counts as more than noise.
 const PROVEN_PACKETS: u64 = 16;
 
-/// A flow in the table.
+/// A flow in the table. The order is that of use: what every packet touches stands together in the first lines of the cache.
+#[repr(C)]
 pub(crate) struct Entry {
     pub(crate) key: Key,
     pub(crate) id: FlowId,
-    /// The addresses, seen from `first_side`.
-    flow: Flow,
     first_side: Side,
     pub(crate) carrier: Carrier,
     pub(crate) traffic: Pair<Traffic>,
-    pub(crate) first: CaptureTime,
     pub(crate) last: CaptureTime,
     /// From when its quiet time counts; differs from `last` after the clock went back.
     pub(crate) quiet_since: CaptureTime,
+    pub(crate) last_frame: u64,
     /// When progress was told last.
     pub(crate) told: CaptureTime,
-    pub(crate) first_frame: u64,
-    pub(crate) last_frame: u64,
-    pub(crate) connection: Connection,
-    pub(crate) reader: Reader,
     pub(crate) stream: Option<Box<Stream>>,
+    pub(crate) reader: Reader,
+    pub(crate) connection: Connection,
     /// Only flows with payload that nobody has recognised have one.
     profile: Option<Box<Growing>>,
+    /// The addresses, seen from `first_side`.
+    flow: Flow,
+    pub(crate) first: CaptureTime,
+    pub(crate) first_frame: u64,
 }
 
 /// What a stream holds: only flows whose bytes are looked at have one.
@@ -141,6 +142,15 @@ impl Entry {
         self.last_frame = frame;
     }
 
+    /// Whether both sides have spoken, for TCP whether the connection is open.
+    pub(crate) const fn is_established(&self) -> bool {
+        if self.is_tcp() {
+            self.connection.is_established
+        } else {
+            self.traffic.a.packets > 0 && self.traffic.b.packets > 0
+        }
+    }
+
     pub(crate) const fn worth(&self) -> Worth {
         if self.reader.is_reading() {
             return Worth::Read;
@@ -191,7 +201,11 @@ impl Entry {
     ) {
         if !self.reader.wants_stream() {
             self.drop_stream(cx.held);
-            if segment.payload.is_empty() || !self.reader.look_again(side, segment.payload, counters, cx) {
+            if segment.payload.is_empty() {
+                return;
+            }
+            if !self.reader.look_again(side, segment.payload, counters, cx) {
+                self.reader.show(side, Carried::Segment(segment.first_byte()), segment.payload, cx);
                 return;
             }
             // The stream is joined here, whatever its first bytes were.

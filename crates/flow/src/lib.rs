@@ -38,5 +38,5 @@ pub use counters::Counters;
 pub use engine::{Engine, Segments};
 pub use frame::{Frame, LinkType};
 pub use limits::Limits;
-pub use observer::{Ending, FlowId, FlowSummary, Observer, TcpState, Traffic};
+pub use observer::{Carried, Ending, FlowId, FlowSummary, Observer, Payload, TcpState, Traffic};
 pub use profile::Profile;

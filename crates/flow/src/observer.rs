@@ -1,7 +1,7 @@
 //! What comes out of the engine, and to whom.
 
 use dogwatch_dissectors::ParseError;
-use dogwatch_model::{CaptureTime, Event, Flow, Irregularity};
+use dogwatch_model::{CaptureTime, Direction, Event, Flow, Irregularity};
 
 use crate::Profile;
 
@@ -99,6 +99,36 @@ pub struct FlowSummary {
     pub ending: Option<Ending>,
 }
 
+/// How payload came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carried {
+    /// Whole, by itself.
+    Datagram,
+    /// In order behind what came before, of a stream that is followed.
+    Stream,
+    /// As a segment of a stream that nobody reads, with the number of its first byte: not put in order, and perhaps seen before.
+    Segment(u32),
+}
+
+/// What somebody sent, below what its protocol makes of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Payload<'a> {
+    /// When.
+    pub at: CaptureTime,
+    /// Frame number within its source.
+    pub frame: u64,
+    /// The addresses, seen from the sender.
+    pub flow: &'a Flow,
+    /// To whom; an assumption where the flow does not say who opened it.
+    pub direction: Direction,
+    /// Whether both sides have spoken, for TCP whether the connection is open.
+    pub is_established: bool,
+    /// How it came.
+    pub carried: Carried,
+    /// The bytes.
+    pub bytes: &'a [u8],
+}
+
 /// Takes what the engine finds. Called in capture order, on the thread that feeds the engine.
 pub trait Observer {
     /// A dissector decoded a message.
@@ -153,5 +183,20 @@ pub trait Observer {
     /// A packet is not as it should be; `flow` is seen from its sender. Fragments have no flow yet: their ports are 0 until the first one was seen.
     fn irregular(&mut self, id: Option<FlowId>, at: CaptureTime, frame: u64, flow: &Flow, what: Irregularity) {
         let _ = (id, at, frame, flow, what);
+    }
+
+    /// Whether [`Observer::payload`] is to be called: nobody else pays for it.
+    fn wants_payload(&self) -> bool {
+        false
+    }
+
+    /// Payload of any flow, after its dissector has read it.
+    fn payload(&mut self, id: FlowId, payload: &Payload<'_>) {
+        let _ = (id, payload);
+    }
+
+    /// Bytes are missing behind the payload shown last of this sender; `flow` is seen from it.
+    fn payload_lost(&mut self, id: FlowId, flow: &Flow) {
+        let _ = (id, flow);
     }
 }

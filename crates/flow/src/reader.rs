@@ -8,6 +8,7 @@ use dogwatch_model::{Direction, Flow, Initiator, Irregularity};
 
 use crate::catalogue::{Index, Look, Verdict};
 use crate::context::{Context, Out, reversed};
+use crate::observer::{Carried, Payload};
 use crate::rest::Rest;
 use crate::side::{Pair, Side};
 use crate::stream::Piece;
@@ -88,8 +89,31 @@ impl Reader {
         flow
     }
 
+    /// Shows payload to an observer that wants it.
+    #[inline]
+    pub(crate) fn show<O: Observer>(&self, side: Side, carried: Carried, bytes: &[u8], cx: &mut Context<'_, O>) {
+        if !cx.observer.wants_payload() {
+            return;
+        }
+        let flow = self.flow_from(side, cx);
+        let direction = self.direction(side);
+        let Context { id, at, frame, is_established, .. } = *cx;
+        cx.observer.payload(id, &Payload { at, frame, flow: &flow, direction, is_established, carried, bytes });
+    }
+
     /// Reads one datagram.
     pub(crate) fn datagram<O: Observer>(
+        &mut self,
+        side: Side,
+        bytes: &[u8],
+        counters: &mut Counters,
+        cx: &mut Context<'_, O>,
+    ) {
+        self.read_datagram(side, bytes, counters, cx);
+        self.show(side, Carried::Datagram, bytes, cx);
+    }
+
+    fn read_datagram<O: Observer>(
         &mut self,
         side: Side,
         bytes: &[u8],
@@ -167,10 +191,14 @@ impl Reader {
                 cx.observer.irregular(Some(cx.id), cx.at, cx.frame, cx.flow, Irregularity::Altered);
             }
             Piece::Bytes([]) => {}
-            Piece::Bytes(bytes) if self.is_reading() => self.read(rests, side, bytes, counters, cx),
             Piece::Bytes(bytes) => {
-                rests.of_mut(side).push(bytes, cx);
-                self.probe_stream(rests, side, counters, cx);
+                if self.is_reading() {
+                    self.read(rests, side, bytes, counters, cx);
+                } else {
+                    rests.of_mut(side).push(bytes, cx);
+                    self.probe_stream(rests, side, counters, cx);
+                }
+                self.show(side, Carried::Stream, bytes, cx);
             }
         }
     }
@@ -293,6 +321,10 @@ impl Reader {
         self.gaps = self.gaps.saturating_add(1);
         self.lost_bytes = self.lost_bytes.saturating_add(u64::from(missing));
         rest.clear(cx);
+        if cx.observer.wants_payload() {
+            let flow = self.flow_from(side, cx);
+            cx.observer.payload_lost(cx.id, &flow);
+        }
         let direction = self.direction(side);
         if let State::Reading(_, dissector) = &mut self.state {
             dissector.gap(direction, missing);

@@ -5,6 +5,7 @@
 
 use std::hash::BuildHasher;
 
+use dogwatch_model::SourceId;
 use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 
@@ -14,7 +15,8 @@ use crate::key::Key;
 
 const NONE: u32 = u32::MAX;
 
-/// A place in the slab.
+/// A place in the slab, in the order of use like the entry in it.
+#[repr(C)]
 struct Slot {
     generation: u32,
     list: usize,
@@ -34,11 +36,27 @@ struct List {
     length: u32,
 }
 
+/// When a slot is worth a look.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Due {
+    pub(crate) second: i64,
+    pub(crate) source: SourceId,
+}
+
+impl Due {
+    /// At any time: nothing is known yet, or something waits.
+    pub(crate) const NOW: Self = Self { second: i64::MIN, source: SourceId(0) };
+    /// Never: no flow is there, or one that does not end by itself.
+    pub(crate) const NEVER: Self = Self { second: i64::MAX, source: SourceId(0) };
+}
+
 /// All live flows.
 pub(crate) struct Table {
     hasher: RandomState,
     index: HashTable<u32>,
     slots: Vec<Slot>,
+    /// Before which second of its source's clock each flow need not be looked at, and the source: looking for quiet flows then leaves the slab alone.
+    due: Vec<Due>,
     free: Vec<u32>,
     lists: [List; 3],
     /// The slot found last: packets come in bursts.
@@ -53,6 +71,7 @@ impl Table {
             hasher: RandomState::default(),
             index: HashTable::new(),
             slots: Vec::new(),
+            due: Vec::new(),
             free: Vec::new(),
             lists: [List { front: NONE, back: NONE, length: 0 }; 3],
             recent: NONE,
@@ -107,10 +126,12 @@ impl Table {
             Some(number) => number,
             None => {
                 let number = u32::try_from(self.slots.len()).ok().filter(|number| *number < self.capacity)?;
+                self.due.push(Due::NOW);
                 self.slots.push(Slot { generation: 0, list: 0, previous: NONE, next: NONE, moved: 0, entry: None });
                 number
             }
         };
+        self.wake(number);
         let slot = self.slots.get_mut(number as usize)?;
         slot.entry = Some(make(FlowId { slot: number, generation: slot.generation }));
         slot.list = Worth::Unproven as usize;
@@ -127,6 +148,24 @@ impl Table {
         Some(number)
     }
 
+    /// When a slot is worth a look.
+    #[inline]
+    pub(crate) fn due(&self, slot: u32) -> Due {
+        self.due.get(slot as usize).copied().unwrap_or(Due::NEVER)
+    }
+
+    /// A slot need not be looked at before `due`.
+    pub(crate) fn sleep(&mut self, slot: u32, due: Due) {
+        if let Some(kept) = self.due.get_mut(slot as usize) {
+            *kept = due;
+        }
+    }
+
+    /// A slot is to be looked at next time.
+    pub(crate) fn wake(&mut self, slot: u32) {
+        self.sleep(slot, Due::NOW);
+    }
+
     /// Takes a flow out.
     pub(crate) fn remove(&mut self, number: u32) -> Option<Entry> {
         self.get(number)?;
@@ -138,6 +177,7 @@ impl Table {
             found.remove();
         }
         self.free.push(number);
+        self.sleep(number, Due::NEVER);
         Some(entry)
     }
 

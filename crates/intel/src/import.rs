@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::Intel;
 use crate::indicators::{self, Indicators};
+use crate::signatures::{self, Signatures, Variables};
 
 /// Left-out things kept word for word of one file; the rest is only counted. A rule file of another monitor can hold tens of thousands.
 const MOST_SKIPPED: usize = 20_000;
@@ -28,11 +29,37 @@ impl fmt::Display for Skipped {
     }
 }
 
+/// What a file is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileKind {
+    /// Known-bad addresses, names, fingerprints.
+    Indicators,
+    /// Rules.
+    Signatures,
+}
+
+impl FileKind {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::Indicators, Self::Signatures];
+
+    /// The word for people and for metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Indicators => "indicators",
+            Self::Signatures => "signatures",
+        }
+    }
+}
+
 /// What became of one file.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct FileReport {
     /// The file, as it was named.
     pub file: String,
+    /// What it was read as.
+    pub kind: FileKind,
     /// Things taken up.
     pub loaded: u64,
     /// Things left out.
@@ -46,8 +73,16 @@ pub struct FileReport {
 }
 
 impl FileReport {
-    fn new(file: &str) -> Self {
-        Self { file: file.to_owned(), loaded: 0, skipped_count: 0, skipped: Vec::new(), error: None, notes: Vec::new() }
+    fn new(file: &str, kind: FileKind) -> Self {
+        Self {
+            file: file.to_owned(),
+            kind,
+            loaded: 0,
+            skipped_count: 0,
+            skipped: Vec::new(),
+            error: None,
+            notes: Vec::new(),
+        }
     }
 
     /// Notes something left out.
@@ -71,21 +106,39 @@ pub(crate) fn bounded(text: &str, limit: usize) -> String {
 #[derive(Debug, Default)]
 pub struct Import {
     indicators: indicators::Collected,
+    signatures: signatures::Collected,
     files: Vec<FileReport>,
 }
 
 impl Import {
+    /// Reads signatures with these variables instead of the usual ones.
+    #[must_use]
+    pub fn with_variables(variables: Variables) -> Self {
+        Self { signatures: signatures::Collected::new(variables), ..Self::default() }
+    }
+
     /// Takes a file of indicators in: a STIX bundle or a plain list, by its look.
     pub fn read(&mut self, file: &str, bytes: &[u8]) {
         let text = String::from_utf8_lossy(bytes);
-        let mut report = FileReport::new(file);
+        let mut report = FileReport::new(file, FileKind::Indicators);
         self.indicators.read(text.trim_start_matches('\u{feff}'), &mut report);
         self.files.push(report);
     }
 
+    /// Takes a file of signatures in.
+    pub fn read_signatures(&mut self, file: &str, bytes: &[u8]) {
+        let text = String::from_utf8_lossy(bytes);
+        let mut report = FileReport::new(file, FileKind::Signatures);
+        self.signatures.read(text.trim_start_matches('\u{feff}'), &mut report);
+        if report.loaded == 0 && report.skipped_count == 0 {
+            report.error = Some("there is no rule in it".to_owned());
+        }
+        self.files.push(report);
+    }
+
     /// Notes a file that could not be read at all.
-    pub fn unreadable(&mut self, file: &str, why: &str) {
-        let mut report = FileReport::new(file);
+    pub fn unreadable(&mut self, file: &str, kind: FileKind, why: &str) {
+        let mut report = FileReport::new(file, kind);
         report.error = Some(why.to_owned());
         self.files.push(report);
     }
@@ -93,7 +146,11 @@ impl Import {
     /// Makes the tables.
     #[must_use]
     pub fn finish(self) -> Intel {
-        Intel { indicators: Indicators::new(self.indicators), files: self.files }
+        Intel {
+            indicators: Indicators::new(self.indicators),
+            signatures: Signatures::new(self.signatures),
+            files: self.files,
+        }
     }
 }
 

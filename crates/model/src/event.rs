@@ -14,6 +14,8 @@ pub struct Message<'a> {
     pub protocol: &'static str,
     /// What kind of message, in the protocol's own words (`request`, `reply`, `GGA`, `position-report`).
     pub kind: &'a str,
+    /// The number of its function, service or command, where messages of one kind are told apart by it; 0 where `kind` tells all.
+    pub function: u32,
     /// Who spoke, where the protocol knows better than the addresses.
     pub speaker: Speaker,
     /// What it does and says; may be empty for a message that only exists.

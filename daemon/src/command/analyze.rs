@@ -32,6 +32,12 @@ pub struct Options {
     /// Compares with the indicators of this file (STIX 2.1 or a plain list); may be given several times
     #[arg(long, value_name = "FILE")]
     indicators: Vec<PathBuf>,
+    /// Compares with the signatures of this file (Suricata rules); may be given several times
+    #[arg(long, value_name = "FILE")]
+    signatures: Vec<PathBuf>,
+    /// What a variable of the signatures stands for, e.g. HOME_NET=10.0.0.0/8; may be given several times
+    #[arg(long, value_name = "NAME=VALUE", value_parser = super::intel::variable)]
+    variable: Vec<(String, String)>,
     /// Starts from what an earlier analysis learned: its --out directory, or the baseline in it
     #[arg(long, value_name = "DIR")]
     baseline: Option<PathBuf>,
@@ -105,8 +111,13 @@ pub fn run(options: &Options, out: &mut dyn Write) -> anyhow::Result<Answer> {
     let forgets = options.policy.is_none() && options.out.is_none();
     let rules = RuleSettings { off: options.no_rules, forgets };
     let mut pipeline = Pipeline::new(policy, &rules);
-    if !options.indicators.is_empty() {
-        let intel = crate::imports::read(&options.indicators);
+    let files = crate::settings::Intel {
+        indicators: options.indicators.clone(),
+        signatures: options.signatures.clone(),
+        variables: options.variable.iter().cloned().collect(),
+    };
+    if files.all().next().is_some() {
+        let intel = crate::imports::read(&files);
         crate::imports::tell(&intel.files);
         pipeline.import(&std::sync::Arc::new(intel));
     }

@@ -5,6 +5,7 @@ use std::io::Write;
 use dogwatch_rules::{catalogue, detections};
 
 use super::Answer;
+use crate::selftest;
 
 /// What to show.
 #[derive(Debug, Clone, clap::Subcommand)]
@@ -16,6 +17,14 @@ pub enum Verb {
         /// Its id, such as DW-2002
         id: String,
     },
+    /// Every detection against a capture it must tell and one it must keep quiet about; needs no internet and about a minute
+    Selftest {
+        /// One detection, such as DW-2002; all when absent
+        id: Option<String>,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Runs the command.
@@ -26,6 +35,7 @@ pub fn run(verb: &Verb, out: &mut dyn Write) -> anyhow::Result<Answer> {
     let mut cards = detections::cards();
     cards.sort_by_key(|card| card.id);
     match verb {
+        Verb::Selftest { id, json } => return selftest(id.as_deref(), *json, out),
         Verb::List => {
             for card in cards {
                 let Some(row) = catalogue::row(card.id) else { continue };
@@ -54,4 +64,38 @@ pub fn run(verb: &Verb, out: &mut dyn Write) -> anyhow::Result<Answer> {
         }
     }
     Ok(Answer::Done)
+}
+
+/// Prints what the self-test shows; "no" when one detection did not do as it must, or has nothing to be tested with.
+fn selftest(id: Option<&str>, json: bool, out: &mut dyn Write) -> anyhow::Result<Answer> {
+    let began = std::time::Instant::now();
+    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let verdicts = selftest::run(id, workers);
+    anyhow::ensure!(
+        !verdicts.is_empty(),
+        "no detection of this build is called {}; `dogwatch rules list` shows them",
+        id.unwrap_or("")
+    );
+    let good = verdicts.iter().filter(|verdict| verdict.is_ok()).count();
+    for verdict in &verdicts {
+        if json {
+            serde_json::to_writer(&mut *out, &serde_json::json!({ "ok": verdict.is_ok(), "test": verdict }))?;
+            writeln!(out)?;
+            continue;
+        }
+        let (positive, negative) = (&verdict.positive, &verdict.negative);
+        let told = match positive.told {
+            Some((frame, after_s)) => format!("told at frame {frame}, after {after_s:.0} s: {}", positive.words),
+            None => positive.words.clone(),
+        };
+        let word = |ok: bool| if ok { "ok    " } else { "FAILED" };
+        writeln!(out, "{}  {}  {}", word(verdict.is_ok()), verdict.id, verdict.title)?;
+        writeln!(out, "        {} must be told   {}: {told}", word(positive.ok), positive.capture)?;
+        writeln!(out, "        {} must be quiet  {}: {}", word(negative.ok), negative.capture, negative.words)?;
+    }
+    if !json {
+        let seconds = began.elapsed().as_secs_f64();
+        writeln!(out, "\n{good} of {} detections are as they must be ({seconds:.0} s)", verdicts.len())?;
+    }
+    Ok(if good == verdicts.len() { Answer::Done } else { Answer::No })
 }

@@ -10,7 +10,7 @@ use super::api::{Shared, sorted_findings};
 use super::findings::{Row, Rows, is_open};
 use super::look::Look;
 use crate::mirror::Verdict;
-use crate::service::board::{Picture, SourceView, UplinkView};
+use crate::service::board::{ImportsView, Picture, SourceView, UplinkView};
 
 /// Findings shown here; the others are one step away.
 const WORST: usize = 5;
@@ -243,7 +243,7 @@ pub(super) async fn page(State(board): Shared, look: Look) -> Response {
         counts: Count::all(open.iter().map(|finding| finding.severity)),
         open: open.len(),
         worst: Rows { rows: open.into_iter().take(WORST).map(|finding| Row::new(finding, picture.now)).collect() },
-        tiles: vec![devices_tile(&picture), link_tile(&picture.uplink), store_tile(&picture), policy_tile(&picture)],
+        tiles: tiles(&picture),
         unheard,
         unheard_more,
         protocols: protocols.into_iter().map(|(messages, name)| (name, count(messages))).collect(),
@@ -329,6 +329,38 @@ fn duration(seconds: u64) -> String {
         7_200..=172_799 => format!("{} h", seconds / 3_600),
         _ => format!("{} days", seconds / 86_400),
     }
+}
+
+fn tiles(picture: &Picture) -> Vec<Tile> {
+    let mut tiles = vec![devices_tile(picture), link_tile(&picture.uplink), store_tile(picture), policy_tile(picture)];
+    if !picture.imports.files.is_empty() {
+        tiles.push(imports_tile(&picture.imports));
+    }
+    tiles
+}
+
+/// What people brought aboard: nobody reads a log to learn that a list is empty.
+fn imports_tile(imports: &ImportsView) -> Tile {
+    let errors = imports.files.iter().filter(|file| file.error.is_some()).count();
+    let mut lines = Vec::new();
+    if imports.is_old {
+        lines.push("A file gives nothing any more; what was read before stays in force.".to_owned());
+    }
+    for file in &imports.files {
+        lines.push(match (&file.error, &file.first_skipped) {
+            (Some(error), _) => format!("{}: {error}", file.file),
+            (None, Some(first)) => {
+                let (left_out, loaded) = (count(file.skipped), count(file.loaded));
+                format!("{}: {loaded} loaded, {left_out} left out, the first at {first}", file.file)
+            }
+            (None, None) => format!("{}: {} loaded", file.file, count(file.loaded)),
+        });
+    }
+    let big = match errors {
+        0 => number_of(imports.files.len() as u64, "file", "files"),
+        errors => format!("{errors} of {} cannot be read", number_of(imports.files.len() as u64, "file", "files")),
+    };
+    Tile { is_bad: errors > 0 || imports.is_old, heading: "Imported lists", big, lines }
 }
 
 fn store_tile(picture: &Picture) -> Tile {

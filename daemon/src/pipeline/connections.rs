@@ -1,6 +1,6 @@
 //! Who talked to whom over what, added up: flows come and go, a connection stays.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use dogwatch_flow::{FlowSummary, Profile, Traffic};
@@ -8,6 +8,7 @@ use dogwatch_inventory::{AssetIx, Inventory};
 use dogwatch_model::{CaptureTime, Connection, Flow, IdKind, Mac, SourceId, Transport, UnknownTraffic, stable_id};
 use dogwatch_rules::policy::Policy;
 use foldhash::quality::RandomState;
+use indexmap::IndexMap;
 
 use crate::capture::SourceInfo;
 
@@ -79,7 +80,8 @@ struct Totals {
 /// The table.
 #[derive(Debug, Default)]
 pub struct Connections {
-    rows: HashMap<Key, Totals, RandomState>,
+    /// Rows stand one behind the other and only their numbers are hashed: growing moves no row to another page.
+    rows: IndexMap<Key, Totals, RandomState>,
     refused: u64,
 }
 

@@ -6,6 +6,7 @@
 mod connections;
 mod counts;
 mod directory;
+mod scan;
 mod watch;
 
 use dogwatch_dissectors::PROTOCOLS;
@@ -20,6 +21,7 @@ use crate::mirror::MirrorSeen;
 
 pub use connections::Connections;
 pub use counts::{ErrorCount, MessageCounts};
+pub use scan::ScanCounters;
 use watch::Watch;
 
 /// Frames in, findings and assets out.
@@ -83,6 +85,13 @@ impl Pipeline {
     /// Gives the rules what people brought aboard from outside.
     pub fn import(&mut self, intel: &std::sync::Arc<dogwatch_intel::Intel>) {
         self.watch.rules.import(intel);
+        self.watch.scan = scan::Scan::new(intel);
+    }
+
+    /// What the imported signatures did not look at.
+    #[must_use]
+    pub fn scan_counters(&self) -> ScanCounters {
+        self.watch.scan.as_ref().map(|scan| scan.counters()).unwrap_or_default()
     }
 
     /// Another policy was read; with `policy` it takes over, without one the old one stays.

@@ -4,18 +4,21 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use dogwatch_dissectors::ParseError;
-use dogwatch_flow::{FlowId, FlowSummary, Observer, Traffic};
+use dogwatch_flow::{FlowId, FlowSummary, Observer, Payload, Traffic};
 use dogwatch_inventory::{AssetIx, Inventory};
 use dogwatch_model::{
     Act, Asset, AssetChange, Attribute, CaptureTime, Event, FactValue, Flow, Irregularity, Mac, ProtocolRole, SourceId,
     Speaker, Subject, Transport,
 };
 use dogwatch_rules::policy::{End, Ends, Placement, Policy};
-use dogwatch_rules::{Account, FlowSeen, FlowStage, IrregularSeen, Party, PolicySeen, Rules, Source, Volume};
+use dogwatch_rules::{
+    Account, FlowSeen, FlowStage, IrregularSeen, Party, PolicySeen, Rules, SignatureSeen, Source, Volume,
+};
 
 use super::connections::{Connections, Moved};
 use super::counts::{ErrorCount, MessageCounts, count_error};
 use super::directory::Rows;
+use super::scan::Scan;
 use crate::capture::SourceInfo;
 use crate::mirror::MirrorSeen;
 
@@ -40,31 +43,35 @@ pub(super) struct Watch {
     /// Changes let go because nobody took them.
     pub(super) changes_dropped: u64,
     flows: Vec<Option<FlowState>>,
+    /// Compares payload with imported signatures, while there are any.
+    pub(super) scan: Option<Box<Scan>>,
     /// Cards that answer for the address of a declared gateway: what they send for others is routed.
     gateways: BTreeSet<Mac>,
     /// Tagged flows through a gateway, by what both their sights have in common: the slot of the sight that counts.
     routed: HashMap<Routed, usize>,
 }
 
-/// What is remembered of a live flow: the two ends, seen from the side `flow` is seen from.
+/// What is remembered of a live flow: the two ends, seen from the side `flow` is seen from. In the order of use: what every message touches
+/// stands together in the cache.
 #[derive(Debug, Clone, Copy)]
+#[repr(C)]
 struct FlowState {
+    /// The other side of a router shows the same packets: counted there, not here.
+    is_twin: bool,
+    /// Whether the other side said anything.
+    is_answered: bool,
+    /// Whether the mirror's account has it.
+    is_in_mirror: bool,
+    /// Where its protocol stands in the message counts.
+    count_hint: usize,
     flow: Flow,
     a: Party,
     b: Party,
     protocol: Option<&'static str>,
-    /// Where its protocol stands in the message counts.
-    count_hint: usize,
     /// When its first packet was seen.
     first: CaptureTime,
-    /// Whether the other side said anything.
-    is_answered: bool,
     /// Traffic already told.
     told: Moved,
-    /// Whether the mirror's account has it.
-    is_in_mirror: bool,
-    /// The other side of a router shows the same packets: counted there, not here.
-    is_twin: bool,
 }
 
 /// Whether a packet comes from the side that its flow is seen from. Addresses and ports tell; a card does only where they are the same on
@@ -93,6 +100,7 @@ impl Watch {
             changes: Vec::new(),
             changes_dropped: 0,
             flows: Vec::new(),
+            scan: None,
             gateways: BTreeSet::new(),
             routed: HashMap::new(),
         }
@@ -399,6 +407,34 @@ fn learn_gateways(event: &Event<'_>, policy: Option<&Policy>, gateways: &mut BTr
 }
 
 impl Observer for Watch {
+    fn wants_payload(&self) -> bool {
+        self.scan.is_some()
+    }
+
+    fn payload(&mut self, id: FlowId, payload: &Payload<'_>) {
+        let Self { flows, sources, selectors, inventory, rules, scan, .. } = self;
+        let Some(state) = flows.get(id.slot()).and_then(Option::as_ref).filter(|state| !state.is_twin) else { return };
+        let Some(scan) = scan else { return };
+        let hits = scan.look(id, payload, state.protocol);
+        if hits.is_empty() {
+            return;
+        }
+        let is_forward = is_same_side(payload.flow, &state.flow);
+        let (from, to) = if is_forward { (state.a, state.b) } else { (state.b, state.a) };
+        let (source, directory) = (source_of(sources, selectors, payload.flow), Rows(inventory));
+        let Payload { at, frame, flow, .. } = *payload;
+        for rule in hits {
+            let seen = SignatureSeen { at, frame, source, flow, from, to, protocol: state.protocol, rule: *rule };
+            rules.signature(&seen, &directory);
+        }
+    }
+
+    fn payload_lost(&mut self, id: FlowId, flow: &Flow) {
+        if let Some(scan) = &mut self.scan {
+            scan.lost(id, flow);
+        }
+    }
+
     fn flow_started(&mut self, id: FlowId, at: CaptureTime, frame: u64, flow: &Flow) {
         if let Some(mirror) = self.mirrors.get_mut(usize::from(flow.source.0)) {
             mirror.started(flow);

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use dogwatch_intel::{FileKind, FileReport};
 use dogwatch_model::{Asset, CaptureTime, Connection, Finding, ShipState};
 use serde::Serialize;
 use tokio::sync::watch;
@@ -130,6 +131,51 @@ pub struct PolicyView {
     pub summary: String,
 }
 
+/// One file that people brought aboard.
+#[derive(Debug, Clone, Serialize)]
+pub struct ImportView {
+    /// The file.
+    pub file: String,
+    /// What it is for.
+    pub kind: FileKind,
+    /// Things taken up.
+    pub loaded: u64,
+    /// Things left out.
+    pub skipped: u64,
+    /// The first of them, with its line.
+    pub first_skipped: Option<String>,
+    /// Why nothing could be read, or only its beginning.
+    pub error: Option<String>,
+}
+
+impl ImportView {
+    /// What a report says in short.
+    #[must_use]
+    pub fn of(report: &FileReport) -> Self {
+        Self {
+            file: report.file.clone(),
+            kind: report.kind,
+            loaded: report.loaded,
+            skipped: report.skipped_count,
+            first_skipped: report.skipped.first().map(ToString::to_string),
+            error: report.error.clone(),
+        }
+    }
+}
+
+/// What people brought aboard.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ImportsView {
+    /// What became of each file when it was read last.
+    pub files: Vec<ImportView>,
+    /// Whether what was read before stays in force, because a file gives nothing any more.
+    pub is_old: bool,
+    /// Times all were read again and taken over.
+    pub reloads: u64,
+    /// Times they were read again and not taken over.
+    pub refusals: u64,
+}
+
 /// What was learned, and whether it is kept.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct BaselineView {
@@ -181,6 +227,8 @@ pub struct Picture {
     pub store: StoreView,
     /// What was learned.
     pub baseline: BaselineView,
+    /// What people brought aboard.
+    pub imports: ImportsView,
 }
 
 impl Picture {
@@ -205,6 +253,7 @@ impl Picture {
             uplink: UplinkView::default(),
             store: StoreView { healthy: true, ..StoreView::default() },
             baseline: BaselineView::default(),
+            imports: ImportsView::default(),
         }
     }
 }

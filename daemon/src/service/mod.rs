@@ -2,6 +2,7 @@
 
 pub mod board;
 pub mod control;
+mod intel_watch;
 mod keeper;
 mod policy_watch;
 mod queue;
@@ -49,10 +50,14 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
     let captures = settings.source.iter().map(open_source).collect::<anyhow::Result<Vec<_>>>()?;
     let (store, report) = open_store(settings)?;
     let store: SharedStore = Arc::new(std::sync::Mutex::new(store));
+    let mut imported = Vec::new();
     let mut pipeline = crate::pipeline::Pipeline::new(policy, &RuleSettings::default());
-    if !settings.intel.indicators.is_empty() {
-        let intel = crate::imports::read(&settings.intel.indicators);
+    let has_imports = settings.intel.all().next().is_some();
+    if has_imports {
+        let intel = crate::imports::read(&settings.intel);
         crate::imports::tell(&intel.files);
+        board.update(|picture| picture.imports.files = intel.files.iter().map(board::ImportView::of).collect());
+        imported.clone_from(&intel.files);
         pipeline.import(&Arc::new(intel));
     }
     let (assets, findings) = kept(&store)?;
@@ -89,8 +94,12 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
     runtime.spawn(report_health(Arc::clone(&store), Arc::clone(&board), stopped));
     let (outbox, keeper) = keeper::start(Arc::clone(&store), Arc::clone(&board), &report, on_commit)?;
     runtime.spawn(stop_on_signal(Arc::clone(&stop)));
-    let reload = Arc::new(AtomicBool::new(false));
-    runtime.spawn(reload_on_signal(Arc::clone(&reload)));
+    let (reload, import) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    runtime.spawn(reload_on_signal([Arc::clone(&reload), Arc::clone(&import)]));
+    let imports = match has_imports {
+        true => Some(intel_watch::start(settings.intel.clone(), imported, import, Arc::clone(&stop))?),
+        false => None,
+    };
     let readings = match &settings.policy.file {
         Some(file) => {
             let in_force = board.picture().policy_view.hash.clone();
@@ -100,7 +109,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
     };
     let control = control::Control::new(&settings.store.directory);
 
-    Watchkeeper::new(pipeline, captures, outbox, board).listening(control, readings).run(&stop);
+    Watchkeeper::new(pipeline, captures, outbox, board).listening(control, readings, imports).run(&stop);
 
     // the outbox is gone with the watchkeeper: the keeper writes what is left and ends
     if keeper.join().is_err() {
@@ -343,15 +352,17 @@ fn health_of(board: &Board) -> Health {
     }
 }
 
-/// SIGHUP: the policy file is read at once.
-async fn reload_on_signal(reload: Arc<AtomicBool>) {
+/// SIGHUP: the policy file and what was brought aboard are read at once.
+async fn reload_on_signal(reload: [Arc<AtomicBool>; 2]) {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut hangup) = signal(SignalKind::hangup()) else {
         tracing::error!("SIGHUP cannot be received; a changed policy is noticed within seconds all the same");
         return;
     };
     while hangup.recv().await.is_some() {
-        reload.store(true, Ordering::Relaxed);
+        for reload in &reload {
+            reload.store(true, Ordering::Relaxed);
+        }
     }
 }
 

@@ -11,8 +11,9 @@ use dogwatch_flow::{Frame, LinkType};
 use dogwatch_model::{AssetChange, CaptureTime, SourceId};
 use dogwatch_rules::PolicySeen;
 
-use super::board::{Board, SourceView};
+use super::board::{Board, ImportView, SourceView};
 use super::control::Control;
+use super::intel_watch::Imported;
 use super::keeper::{Outbox, Parcel};
 use super::policy_watch::Reading;
 use super::still::zone_views;
@@ -141,6 +142,8 @@ pub(super) struct Watchkeeper {
     control: Option<Control>,
     /// Policy files that were read.
     readings: Option<Receiver<Reading>>,
+    /// What people brought aboard, read anew.
+    imports: Option<Receiver<Imported>>,
     /// The daemon stops: the beat is the last one.
     is_over: bool,
     /// The day of the latest summary of what is only watched, and the count then.
@@ -162,14 +165,20 @@ impl Watchkeeper {
             baseline: Instant::now(),
             control: None,
             readings: None,
+            imports: None,
             is_over: false,
             watched: (i64::MIN, 0),
         }
     }
 
-    /// Follows what people aboard tell, and changes of the policy.
-    pub(super) fn listening(mut self, control: Control, readings: Option<Receiver<Reading>>) -> Self {
-        (self.control, self.readings) = (Some(control), readings);
+    /// Follows what people aboard tell, changes of the policy, and of what was brought aboard.
+    pub(super) fn listening(
+        mut self,
+        control: Control,
+        readings: Option<Receiver<Reading>>,
+        imports: Option<Receiver<Imported>>,
+    ) -> Self {
+        (self.control, self.readings, self.imports) = (Some(control), readings, imports);
         self.take_told();
         self
     }
@@ -245,6 +254,7 @@ impl Watchkeeper {
             );
         }
         let with_all = self.take_reading();
+        self.take_imports();
         let is_asked = self.take_told();
         self.pipeline.tick(clock::now());
         let news = self.pipeline.take_news();
@@ -309,6 +319,22 @@ impl Watchkeeper {
             self.watched.1 = 0;
         }
         is_taken
+    }
+
+    /// Files brought aboard were read again: takes them over, unless one of them was spoilt.
+    fn take_imports(&mut self) {
+        let Some(imported) = self.imports.as_ref().and_then(|imports| imports.try_recv().ok()) else { return };
+        let is_taken = imported.intel.is_some();
+        if let Some(intel) = &imported.intel {
+            self.pipeline.import(intel);
+        }
+        self.board.update(|picture| {
+            let view = &mut picture.imports;
+            view.files = imported.files.iter().map(ImportView::of).collect();
+            view.is_old = !is_taken;
+            let count = if is_taken { &mut view.reloads } else { &mut view.refusals };
+            *count += 1;
+        });
     }
 
     /// What people aboard told; whether somebody asks for the baseline.

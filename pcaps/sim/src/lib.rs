@@ -4,6 +4,7 @@
 //! give the same bytes on every machine: no clock, named random streams, and transcendental functions from one library (`libm`).
 
 mod capture;
+mod direct;
 mod error;
 mod labels;
 mod mix;
@@ -19,12 +20,13 @@ mod world;
 
 pub use capture::degrade::Faults;
 pub use capture::file::{Format, Link};
+pub use direct::{Played, Sighting};
 pub use error::SimError;
 pub use labels::{Expect, Labels, MustNot, Party, Window};
 pub use mix::mix;
 pub use output::{FileOptions, Written, cut, learn, run};
 pub use run::{RunOptions, Sentences};
-pub use script::INDICATORS;
+pub use script::{INDICATORS, SIGNATURES};
 
 /// Name, what it is: every ship that can be simulated.
 #[must_use]

@@ -235,6 +235,15 @@ fn finish(
     // With tags in the capture the zones need their numbers, which stand in the text as comments.
     let policy = if options.vlan { run.policy.replace("# trunk: ", "") } else { run.policy };
     std::fs::write(&path, policy).map_err(failed(&path))?;
+    // what somebody ashore knew beforehand of what these two do
+    for (script, ending, text) in
+        [("ioc", "indicators.txt", crate::script::INDICATORS), ("sig", "rules", crate::script::SIGNATURES)]
+    {
+        if options.script == script {
+            let path = files.out.join(format!("{script}.{ending}"));
+            std::fs::write(&path, text).map_err(failed(&path))?;
+        }
+    }
     Ok(Written { captures })
 }
 

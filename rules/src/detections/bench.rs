@@ -162,13 +162,18 @@ pub(crate) struct Bench {
 impl Bench {
     /// A bench with one detector and, maybe, a policy. The policy must be valid.
     pub(crate) fn new(policy: Option<&str>, detector: Box<dyn Detector>) -> Self {
+        Self::of(policy, vec![detector])
+    }
+
+    /// A bench with several detectors, in this order.
+    pub(crate) fn of(policy: Option<&str>, detectors: Vec<Box<dyn Detector>>) -> Self {
         let policy = policy.map(|text| {
             let checked = check(text, "test.toml", CaptureTime::from_parts(1_800_000_000, 0));
             checked.policy.unwrap_or_else(|| panic!("{:?}", checked.diagnostics))
         });
         let directory = Empty(Vec::new());
         Self {
-            rules: Rules::with(policy, vec![detector]),
+            rules: Rules::with(policy, detectors),
             directory,
             now: CaptureTime::from_parts(1_800_000_000, 0),
             frame: 0,
@@ -338,7 +343,7 @@ impl Bench {
     /// A message with acts.
     pub(crate) fn says(&mut self, protocol: &'static str, speaker: Speaker, flow: &Flow, acts: &[Act<'_>]) {
         self.frame += 1;
-        let message = Message { protocol, kind: "test", speaker, acts, fields: &NoFields };
+        let message = Message { protocol, kind: "test", function: 0, speaker, acts, fields: &NoFields };
         let event = Event { at: self.now, frame: self.frame, flow, message: &message };
         let (a, b) = (
             self.party(flow.src, flow.src_mac, flow.src_port, speaker),
@@ -392,6 +397,16 @@ impl Bench {
     pub(crate) fn segments(&mut self, source: &str, frames: u64, seen_segments: u64, unseen_segments: u64) {
         let seen = HealthSeen { at: self.now, source, frames, dropped: 0, up: true, unseen_segments, seen_segments };
         self.rules.health(&seen, &self.directory);
+    }
+
+    /// Payload that a signature describes.
+    pub(crate) fn signature(&mut self, flow: &Flow, protocol: Option<&'static str>, rule: u32) {
+        self.frame += 1;
+        let from = self.party(flow.src, flow.src_mac, flow.src_port, Speaker::Sender);
+        let to = self.party(flow.dst, flow.dst_mac, flow.dst_port, Speaker::Sender);
+        let (at, frame, source) = (self.now, self.frame, self.source);
+        let seen = crate::seen::SignatureSeen { at, frame, source, flow, from, to, protocol, rule };
+        self.rules.signature(&seen, &self.directory);
     }
 
     /// A packet that is not as it should be, its ends placed as the daemon does.

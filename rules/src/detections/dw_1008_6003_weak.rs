@@ -59,9 +59,7 @@ impl Detector for Weak {
                 Act::Odd(name) if name.starts_with("weak.") || ALSO_WEAK.contains(name) => {
                     weak(event, from, to, name, cx);
                 }
-                Act::Request { verb: Verb::Login, .. }
-                    if matches!(AppName::of_protocol(event.message.protocol), Some(AppName::Telnet | AppName::Ftp)) =>
-                {
+                Act::Request { verb: Verb::Login, .. } if matches!(cx.app, Some(AppName::Telnet | AppName::Ftp)) => {
                     clear_text(event, from, to, false, cx);
                 }
                 _ => {}

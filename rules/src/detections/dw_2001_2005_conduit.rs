@@ -7,9 +7,14 @@
 //!
 //! What was only tried, a TCP connection that nobody answered, has reached nothing yet: the first door somebody knocks on in a zone is one finding,
 //! all further ones are a second. A door that opens is a finding of its own.
+//!
+//! Two things are left to those who tell them better: the attempts of a host that DW-7001 tells of, at least as severely, while it goes on looking
+//! around; and a remote session into OT outside every window, which is DW-2007 from the moment it is known for one.
 
 use dogwatch_model::{CaptureTime, Initiator, Mac, Severity, Transport};
 
+use super::dw_2007_6005_remote as remote;
+use super::dw_7001_sweep as sweep;
 use super::remembered::Remembered;
 use super::zones::{is_ashore, is_ot, is_untrusted, leads_to_the_heart};
 use crate::detector::{Card, Context, Detector, Raise, Wants};
@@ -133,6 +138,9 @@ impl Conduit {
             (true, _) | (false, false) => Severity::High,
             (false, true) => Severity::Medium,
         };
+        if !is_intrusion && (is_attempt && is_of_sweep(seen, severity, cx) || remote::is_outside_window(seen, cx)) {
+            return;
+        }
         let (from, to) = (seen.from.identity(), seen.to.identity());
         let is_further = is_attempt && self.is_further(seen);
         let zones = (policy.zone_id(seen.from.end.zone), policy.zone_id(seen.to.end.zone));
@@ -183,6 +191,11 @@ impl Conduit {
             proposal: if is_intrusion { None } else { policy.policy_line_for(ask) },
         });
     }
+}
+
+/// Whether an attempt is one of many that DW-7001 has just told of.
+fn is_of_sweep(seen: &FlowSeen<'_>, severity: Severity, cx: &Context<'_>) -> bool {
+    cx.told_lately(&sweep::cause(&seen.from), seen.at, sweep::WINDOW).is_some_and(|told| told >= severity)
 }
 
 fn ask<'a>(seen: &FlowSeen<'a>, from: &Party, to: &Party, cx: &Context<'_>) -> Ask<'a> {
@@ -276,7 +289,7 @@ reason = "conning"
     #[test]
     fn the_allowed_application_is_quiet_and_another_is_not() {
         assert!(told("10.0.1.5", "10.0.2.5", 502, Some("modbus"), &ALL).is_empty());
-        assert_eq!(told("10.0.1.5", "10.0.2.5", 22, Some("ssh"), &ALL), [("DW-2001".to_owned(), Severity::High)]);
+        assert_eq!(told("10.0.1.5", "10.0.2.5", 80, Some("http"), &ALL), [("DW-2001".to_owned(), Severity::High)]);
     }
 
     #[test]
@@ -309,5 +322,37 @@ reason = "conning"
         assert_eq!(bench.findings().len(), 3, "a door that opens is a finding of its own");
         bench.flow("10.0.2.6", "10.0.1.5", 33, None, FlowStage::Started);
         assert_eq!(bench.findings().len(), 4, "another source is another story");
+    }
+
+    #[test]
+    fn a_remote_session_outside_every_window_is_not_told_twice() {
+        let detectors: Vec<Box<dyn Detector>> = vec![Box::<Conduit>::default(), crate::detections::raising("DW-2007")];
+        let mut bench = Bench::of(Some(POLICY), detectors);
+        bench.at(1.0);
+        bench.flow("10.0.1.5", "10.0.2.6", 80, Some("http"), FlowStage::Recognised);
+        bench.at(200.0);
+        bench.flow("10.0.1.5", "10.0.2.5", 22, Some("ssh"), FlowStage::Recognised);
+        assert_eq!(bench.ids(), ["DW-2001", "DW-2007", "DW-6005"]);
+    }
+
+    #[test]
+    fn the_attempts_of_a_sweep_are_the_sweep() {
+        let told = |with_sweep: bool| {
+            let mut detectors: Vec<Box<dyn Detector>> = vec![Box::<Conduit>::default()];
+            detectors.extend(with_sweep.then(|| crate::detections::raising("DW-7001")));
+            let mut bench = Bench::of(Some(POLICY), detectors);
+            bench.at(0.0);
+            // its own zone first, then the bridge: nobody answers
+            for (second, net) in [(200.0, "10.0.2"), (230.0, "10.0.1")] {
+                bench.at(second);
+                (1..=20).for_each(|n| {
+                    bench.flow("10.0.2.5", &format!("{net}.{}", 100 + n), 80, None, FlowStage::Started);
+                });
+            }
+            bench.flow("10.0.2.5", "10.0.1.9", 80, None, FlowStage::Established);
+            bench.ids().into_iter().filter(|id| id == "DW-2001").count()
+        };
+        assert_eq!(told(false), 5, "in each zone the first and one for the others, then a door that opens");
+        assert_eq!(told(true), 3, "what was told before the sweep was one, and the door that opens");
     }
 }

@@ -157,7 +157,12 @@ fn deny(
     cx: &mut Context<'_>,
 ) {
     cx.policy_spoke();
-    let card = match denial.reason.detection() {
+    let detection = denial.reason.detection();
+    // a window is over by the monitor's clock, and just that is in doubt (DW-9003)
+    if detection == EXPIRED.id && cx.troubles.is_clock_doubtful(event.at) {
+        return;
+    }
+    let card = match detection {
         "DW-2002" => &OPERATION,
         "DW-2003" => &ADDRESS,
         "DW-2006" => &EXPIRED,

@@ -6,7 +6,7 @@
 use dogwatch_model::{Act, Event, Object, Severity};
 
 use super::zones::{ask, asked, is_ashore, is_conversation, is_ot};
-use crate::detector::{Card, Context, Detector, Raise, Wants};
+use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
 use crate::policy::{AppName, Mode};
 use crate::seen::{FlowSeen, Party};
 
@@ -31,7 +31,7 @@ impl Detector for Outside {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: true, inquiries: true, ..Wants::default() }
+        Wants { flows: true, inquiries: true, of: Speaking::Only(&[AppName::Dns]), ..Wants::default() }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
@@ -62,7 +62,7 @@ impl Detector for Outside {
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {
-        if AppName::of_protocol(event.message.protocol) != Some(AppName::Dns) || !is_ot(cx.policy, from) {
+        if !is_ot(cx.policy, from) {
             return;
         }
         for act in event.message.acts {

@@ -4,7 +4,7 @@
 //! learned side: the first session between two ends, or one that does not come from a jump host. A session that a line allows is neither.
 
 use super::remembered::Remembered;
-use super::zones::{app, is_allowed, is_conversation, is_ot};
+use super::zones::{is_allowed, is_conversation, is_ot};
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::policy::{AppName, AssetRole, Mode};
 use crate::seen::{FlowSeen, FlowStage, Identity};
@@ -46,10 +46,7 @@ impl Detector for RemoteSession {
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
-        if !app(seen).is_some_and(AppName::is_remote_control)
-            || !(is_conversation(seen) || seen.stage == FlowStage::Recognised)
-            || cx.policy.is_some() && !is_ot(cx.policy, &seen.to)
-        {
+        if !is_session(seen, cx) {
             return;
         }
         let is_allowed = is_allowed(seen, cx);
@@ -67,13 +64,29 @@ impl Detector for RemoteSession {
     }
 }
 
+/// Whether a flow is a remote session with a device (with a policy: one of OT).
+fn is_session(seen: &FlowSeen<'_>, cx: &Context<'_>) -> bool {
+    cx.app.is_some_and(AppName::is_remote_control)
+        && (is_conversation(seen) || seen.stage == FlowStage::Recognised)
+        && (cx.policy.is_none() || is_ot(cx.policy, &seen.to))
+}
+
+/// Whether no window is open for it, where that is judged.
+fn is_unannounced(seen: &FlowSeen<'_>, cx: &Context<'_>) -> bool {
+    cx.policy.zip(seen.to.end.zone).is_some_and(|(policy, zone)| {
+        policy.mode_between(seen.from.end.zone, Some(zone)) != Mode::Learn
+            && policy.service_window_open(zone, seen.at).is_none()
+    })
+}
+
+/// Whether DW-2007 tells of a flow that no line allows.
+pub(super) fn is_outside_window(seen: &FlowSeen<'_>, cx: &Context<'_>) -> bool {
+    is_session(seen, cx) && is_unannounced(seen, cx)
+}
+
 impl RemoteSession {
     fn outside_window(&self, seen: &FlowSeen<'_>, is_allowed: bool, cx: &mut Context<'_>) {
-        let (Some(policy), Some(zone)) = (cx.policy, seen.to.end.zone) else { return };
-        if is_allowed
-            || policy.mode_between(seen.from.end.zone, seen.to.end.zone) == Mode::Learn
-            || policy.service_window_open(zone, seen.at).is_some()
-        {
+        if is_allowed || !is_unannounced(seen, cx) {
             return;
         }
         let key = format!("{:?}|{:?}|{}", seen.from.identity(), seen.to.identity(), seen.flow.dst_port);

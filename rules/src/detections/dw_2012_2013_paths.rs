@@ -7,8 +7,8 @@ use std::net::IpAddr;
 
 use dogwatch_model::{Act, Event, Object, Severity, Transport};
 
-use super::zones::{app, is_allowed, is_ot, plan};
-use crate::detector::{Card, Context, Detector, Raise, Wants};
+use super::zones::{is_allowed, is_ot, plan};
+use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
 use crate::policy::{AppName, Class, Importance, Mode, is_public};
 use crate::seen::{FlowSeen, FlowStage, Party};
 
@@ -37,7 +37,7 @@ impl Detector for Paths {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: true, published: true, ..Wants::default() }
+        Wants { flows: true, published: true, of: Speaking::Only(&[AppName::Icmp]), ..Wants::default() }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
@@ -54,7 +54,7 @@ impl Detector for Paths {
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, _to: &Party, cx: &mut Context<'_>) {
-        if AppName::of_protocol(event.message.protocol) != Some(AppName::Icmp) || !is_ipv4_only(cx, from) {
+        if !is_ipv4_only(cx, from) {
             return;
         }
         let is_advertised =
@@ -105,7 +105,7 @@ fn no_zone(seen: &FlowSeen<'_>, party: &Party, cx: &mut Context<'_>) {
 
 fn tunnel(seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
     let by_number = matches!(seen.flow.transport, Transport::Ip(number) if TUNNELS.contains(&number));
-    if !(by_number || app(seen).is_some_and(AppName::is_tunnel))
+    if !(by_number || cx.app.is_some_and(AppName::is_tunnel))
         || !(is_ot(cx.policy, &seen.from) || is_ot(cx.policy, &seen.to))
         || seen.flow.is_to_group()
         || is_allowed(seen, cx)

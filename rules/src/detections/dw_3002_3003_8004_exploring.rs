@@ -10,9 +10,9 @@ use dogwatch_model::{Act, CaptureTime, Event, FieldValue, FieldVisitor, Mac, Obj
 
 use super::remembered::Remembered;
 use super::zones::asked;
-use crate::detector::{Card, Context, Detector, Raise, Wants};
+use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
 use crate::findings::Cause;
-use crate::policy::{AppName, Mode};
+use crate::policy::Mode;
 use crate::seen::{Identity, Party};
 
 /// Over what time an enumeration is counted, and how much is too much (catalogue: `window_s`, `units`, `funcs`, `exceptions`).
@@ -33,6 +33,9 @@ const BLOCK: u16 = 8;
 const KEPT: usize = 256;
 /// Kinds of request and clients remembered.
 const REMEMBERED: usize = 32_768;
+/// Kinds of request asked a moment ago, and for how long a moment is: polls need not be looked up each time.
+const MOMENTS: usize = 4_096;
+const MOMENT: i64 = 8;
 const CLIENTS: usize = 1_024;
 
 const GROWN: Card = Card {
@@ -74,7 +77,11 @@ pub(super) struct Exploring {
     clients: Remembered<Identity, Vec<New>>,
     /// Pairs and units that refused while learning.
     refusing: Remembered<(Identity, Identity, u8), ()>,
+    /// Hashes of known kinds of request and the second they were looked up in. A hit saves the walk through a table that no cache holds.
+    moments: Vec<(u64, i64)>,
     hasher: foldhash::fast::FixedState,
+    /// Seeded at random: nobody can choose two kinds that are taken for one.
+    moment_hasher: foldhash::quality::RandomState,
 }
 
 impl Default for Exploring {
@@ -84,7 +91,9 @@ impl Default for Exploring {
             pairs: Remembered::new(REMEMBERED),
             clients: Remembered::new(CLIENTS),
             refusing: Remembered::new(REMEMBERED),
+            moments: vec![(0, i64::MIN); MOMENTS],
             hasher: foldhash::fast::FixedState::default(),
+            moment_hasher: foldhash::quality::RandomState::default(),
         }
     }
 }
@@ -95,12 +104,19 @@ impl Detector for Exploring {
     }
 
     fn wants(&self) -> Wants {
-        Wants { reads: true, orders: true, inquiries: true, refusals: true, oddities: true, ..Wants::default() }
+        Wants {
+            reads: true,
+            orders: true,
+            inquiries: true,
+            refusals: true,
+            oddities: true,
+            of: Speaking::Industrial,
+            ..Wants::default()
+        }
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {
-        if !AppName::of_protocol(event.message.protocol).is_some_and(AppName::is_industrial) || event.flow.is_to_group()
-        {
+        if event.flow.is_to_group() {
             return;
         }
         let mut is_request = false;
@@ -155,16 +171,16 @@ impl Exploring {
             Object::Device { unit } => (unit.unwrap_or(0), u32::MAX, 0),
             _ => (0, u32::MAX - 1, 0),
         };
-        // functions without registers are told apart by the word for them, or, where all are called alike, by their number in the fields
-        let function = match (registers, event.message.kind) {
-            (0, "request") => function_of(event),
-            (0, kind) => std::hash::BuildHasher::hash_one(&self.hasher, kind) >> 40,
+        // functions without registers are told apart by their number, or, where there is none, by the word for them
+        let function = match (registers, event.message.function) {
+            (0, 0) => std::hash::BuildHasher::hash_one(&self.hasher, event.message.kind) >> 40,
+            (0, number) => u64::from(number),
             _ => u64::from(table_number(table_of(object))),
         };
         let block = if registers == 0 { block.wrapping_sub(u32::try_from(function).unwrap_or(0)) } else { block };
         let (client, server) = (from.identity(), to.identity());
         let asked = (client, server, unit, verb as u8, block);
-        if self.asked.touch(asked, event.at).is_some() {
+        if self.is_known(asked, event.at) {
             return;
         }
         let is_known_pair = self.pairs.touch((client, server), event.at).is_some();
@@ -191,6 +207,22 @@ impl Exploring {
         if is_known_pair && !is_enumeration && !cx.has_policy_spoken() {
             grown(event, from, to, verb, object, cx);
         }
+    }
+
+    /// Whether a kind of request was made before.
+    fn is_known(&mut self, asked: Asked, at: CaptureTime) -> bool {
+        let hash = std::hash::BuildHasher::hash_one(&self.moment_hasher, asked);
+        let second = at.seconds();
+        let place = usize::try_from(hash % MOMENTS as u64).unwrap_or_default();
+        let Some(moment) = self.moments.get_mut(place) else { return false };
+        if moment.0 == hash && second.abs_diff(moment.1) < MOMENT.unsigned_abs() {
+            return true;
+        }
+        let is_known = self.asked.touch(asked, at).is_some();
+        if is_known {
+            *moment = (hash, second);
+        }
+        is_known
     }
 
     fn refused(&mut self, event: &Event<'_>, client: &Party, server: &Party, object: Object<'_>, cx: &mut Context<'_>) {
@@ -353,11 +385,6 @@ const fn unit_of(object: Object<'_>) -> u8 {
         Object::Registers { unit, .. } | Object::Device { unit: Some(unit) } => unit,
         _ => 0,
     }
-}
-
-/// The number of the function, where the protocol has one; else 0.
-fn function_of(event: &Event<'_>) -> u64 {
-    number_of(event, &["function", "service", "command", "func"])
 }
 
 /// The first number among the decoded fields with one of these names; else 0.

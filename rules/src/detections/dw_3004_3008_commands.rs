@@ -3,10 +3,11 @@
 //! DW-3004 is Modbus: restart of communication, listen-only, cleared counters, programming functions, file records. DW-3008 is every other control
 //! protocol: stop and start, download, mode and password. Quiet only where a line of the policy names the operation, or a service window is open.
 
-use dogwatch_model::{Act, Event, Object, Severity, ShipState, Verb};
+use dogwatch_model::{Act, Event, Mac, Object, Severity, ShipState, Verb};
 
 use super::zones::{asked, leads_to_the_heart};
 use crate::detector::{Card, Context, Detector, Raise, Wants};
+use crate::findings::Cause;
 use crate::policy::AppName;
 use crate::seen::Party;
 
@@ -40,23 +41,34 @@ impl Detector for Commands {
             if !matches!(verb, Verb::Control | Verb::Program | Verb::Write | Verb::Login) {
                 continue;
             }
-            let Some(app) = AppName::of_protocol(event.message.protocol) else { continue };
+            let Some(app) = cx.app else { continue };
             let Some(card) = card(app, verb, object) else { continue };
             if is_expected(event, from, to, (verb, object), cx) {
                 continue;
             }
-            let (who, whom) = (cx.call(from), cx.call(to));
+            let cause = Cause {
+                id: card.id,
+                from: (from.identity(), Mac::NONE),
+                to: Some((to.identity(), Mac::NONE)),
+                transport: None,
+                number: 0,
+                words: [verb.as_str(), ""],
+            };
             let is_heart = cx.policy.is_some_and(|policy| leads_to_the_heart(policy, to.end.zone));
             let is_denied =
                 cx.policy.is_some_and(|policy| !policy.judge(&asked(event, from, to, (verb, object), cx)).is_allowed());
             let is_worst = cx.state == ShipState::AtSea && is_heart && verb != Verb::Login;
-            let key = format!("{:?}|{:?}|{}", from.identity(), to.identity(), verb.as_str());
-            cx.raise(key.as_bytes(), card, event.at, || Raise {
+            let key = || format!("{:?}|{:?}|{}", from.identity(), to.identity(), verb.as_str());
+            let (policy, directory) = (cx.policy, cx.directory);
+            let call = |party| crate::findings::call(party, policy, directory);
+            cx.raise_again(cause, card, event.at, key, || Raise {
                 severity: Some(if is_worst { Severity::Critical } else { Severity::High }),
                 confidence: 0.9,
                 to: Some(*to),
                 summary: format!(
-                    "{who} sent {whom} a command to {}: {object} ({})",
+                    "{} sent {} a command to {}: {object} ({})",
+                    call(from),
+                    call(to),
                     in_words(verb),
                     event.message.kind
                 ),
@@ -102,8 +114,7 @@ pub(super) fn tells(
     (verb, object): (Verb, Object<'_>),
     cx: &Context<'_>,
 ) -> bool {
-    let app = AppName::of_protocol(event.message.protocol);
-    app.and_then(|app| card(app, verb, object)).is_some() && !is_expected(event, from, to, (verb, object), cx)
+    cx.app.and_then(|app| card(app, verb, object)).is_some() && !is_expected(event, from, to, (verb, object), cx)
 }
 
 /// Whether somebody said beforehand that this would come.

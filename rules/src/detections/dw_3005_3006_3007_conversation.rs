@@ -5,12 +5,12 @@
 
 use std::time::Duration;
 
-use dogwatch_model::{Act, CaptureTime, Event, Irregularity, Mac, Severity};
+use dogwatch_model::{Act, CaptureTime, Event, Irregularity, Mac, Severity, SourceId, Vlans};
 
 use super::dw_3002_3003_8004_exploring as exploring;
 use super::remembered::Remembered;
 use super::zones::is_ot;
-use crate::detector::{Card, Context, Detector, Raise, Wants};
+use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
 use crate::policy::AppName;
 use crate::seen::{FlowSeen, FlowStage, HealthSeen, Identity, IrregularSeen, Party, service};
 
@@ -52,7 +52,7 @@ const MISFIT: Card = Card {
 type Pair = (Identity, Identity);
 
 /// A connection as one mirror port and one VLAN show it: on the other side of a router the same answers come from the router's card.
-type Sight = (Pair, u16, u64);
+type Sight = (Pair, u16, SourceId, Vlans);
 
 /// Things counted within a window.
 #[derive(Debug, Clone, Copy, Default)]
@@ -95,7 +95,6 @@ pub(super) struct Conversation {
     refusals: Remembered<Pair, Refusals>,
     answers: Remembered<Sight, Answers>,
     losses: Vec<Losses>,
-    hasher: foldhash::fast::FixedState,
 }
 
 /// What a capture source lost.
@@ -114,7 +113,6 @@ impl Default for Conversation {
             refusals: Remembered::new(REMEMBERED),
             answers: Remembered::new(REMEMBERED),
             losses: Vec::new(),
-            hasher: foldhash::fast::FixedState::default(),
         }
     }
 }
@@ -125,14 +123,15 @@ impl Detector for Conversation {
     }
 
     fn wants(&self) -> Wants {
-        let on_requests = Wants { answers: true, refusals: true, oddities: true, ..Wants::default() };
+        let of = Speaking::Industrial;
+        let on_requests = Wants { answers: true, refusals: true, oddities: true, of, ..Wants::default() };
         Wants { flows: true, irregular: true, health: true, ..on_requests }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
         let Some(spoken) = seen.protocol.filter(|_| seen.stage == FlowStage::Recognised) else { return };
         let Some(expected) = AppName::of_industrial_port(seen.flow.transport, seen.flow.dst_port) else { return };
-        if AppName::of_protocol(spoken) == Some(expected)
+        if cx.app == Some(expected)
             || cx.policy.is_some() && !is_ot(cx.policy, &seen.to)
             || cx.is_learning(seen.at, &seen.from, &seen.to)
         {
@@ -149,9 +148,6 @@ impl Detector for Conversation {
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {
-        if !AppName::of_protocol(event.message.protocol).is_some_and(AppName::is_industrial) {
-            return;
-        }
         // a request that is no operation asks for a function nobody knows: of somebody who tries out functions that is told already
         let is_operation = event.message.acts.iter().any(|act| matches!(act, Act::Request { .. }));
         let is_tried_out = event.message.kind == "request" && !is_operation && exploring::is_told(from, cx);
@@ -173,7 +169,7 @@ impl Detector for Conversation {
 
     /// A copy of a segment with other bytes: what one sent is not what the other got.
     fn irregular(&mut self, seen: &IrregularSeen<'_>, cx: &mut Context<'_>) {
-        let is_industrial = seen.protocol.and_then(AppName::of_protocol).is_some_and(AppName::is_industrial);
+        let is_industrial = cx.app.is_some_and(AppName::is_industrial);
         if seen.what != Irregularity::Altered || !is_industrial {
             return;
         }
@@ -249,15 +245,10 @@ impl Conversation {
         }
     }
 
-    fn sight(&self, pair: Pair, event: &Event<'_>, cx: &Context<'_>) -> Sight {
-        let place = (cx.source.label, event.flow.vlans);
-        (pair, event.flow.dst_port, std::hash::BuildHasher::hash_one(&self.hasher, place))
-    }
-
     /// An answer: from the card that answered before, or from another one?
     fn answered(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {
         let (pair, mac) = ((from.identity(), to.identity()), event.flow.src_mac);
-        let sight = self.sight(pair, event, cx);
+        let sight = sight(pair, event);
         let answers = self.answers.touch_or(sight, event.at, || Answers { mac, last: event.at, back: event.at });
         if event.at.since(answers.last) > RESTART {
             answers.back = event.at;
@@ -279,7 +270,7 @@ impl Conversation {
 
     fn refused(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {
         let pair = (from.identity(), to.identity());
-        let back = self.answers.get(&self.sight(pair, event, cx)).map(|answers| answers.back);
+        let back = self.answers.get(&sight(pair, event)).map(|answers| answers.back);
         let refusals = self.refusals.touch_or(pair, event.at, Refusals::default);
         if event.at.since(refusals.since) > WINDOW || refusals.count == 0 {
             (refusals.since, refusals.count) = (event.at, 0);
@@ -308,6 +299,10 @@ impl Conversation {
             ..Raise::of_event(&REFUSED, event, from)
         });
     }
+}
+
+const fn sight(pair: Pair, event: &Event<'_>) -> Sight {
+    (pair, event.flow.dst_port, event.flow.source, event.flow.vlans)
 }
 
 fn raise_misfit(

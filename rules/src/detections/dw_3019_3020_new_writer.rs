@@ -50,7 +50,7 @@ impl Detector for NewWriter {
             let Act::Request { verb: verb @ (Verb::Write | Verb::Control | Verb::Program), object } = *act else {
                 continue;
             };
-            let Some(card) = AppName::of_protocol(event.message.protocol).and_then(card) else { continue };
+            let Some(card) = cx.app.and_then(card) else { continue };
             let pair = (from.identity(), to.identity());
             if self.writers.touch(pair, event.at).is_some() {
                 continue;

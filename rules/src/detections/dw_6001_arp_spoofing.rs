@@ -10,7 +10,8 @@ use dogwatch_model::{Act, Attribute, CaptureTime, Event, FactValue, Mac, Severit
 
 use super::remembered::Remembered;
 use super::zones::{is_untrusted, leads_to_the_heart};
-use crate::detector::{Card, Context, Detector, Raise, Wants};
+use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
+use crate::policy::AppName;
 use crate::seen::{FlowSeen, FlowStage, Party};
 
 /// Over what time claims are counted, and how many against a living holder are too many (catalogue: `window_s`, `repeat`).
@@ -58,7 +59,9 @@ impl Detector for ArpSpoofing {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: true, facts: true, oddities: true, ..Wants::default() }
+        // claims over ARP and neighbour discovery come from whoever sends them; a DHCP server speaks of others by trade
+        let of = Speaking::Only(&[AppName::Arp, AppName::Icmp]);
+        Wants { flows: true, facts: true, of, ..Wants::default() }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, _cx: &mut Context<'_>) {
@@ -77,7 +80,6 @@ impl Detector for ArpSpoofing {
             let Act::Says(fact) = act else { continue };
             if let (Attribute::IpAddress, FactValue::Ip(ip), Subject::Mac(mac)) =
                 (fact.attribute, fact.value, fact.about)
-                && is_layer_2(event)
                 && !(ip.is_unspecified() || ip.is_multicast() || mac.is_none() || mac.is_group())
             {
                 self.claimed(event, ip, mac, from, cx);
@@ -139,12 +141,6 @@ impl ArpSpoofing {
             ..Raise::of_event(&CARD, event, from)
         });
     }
-}
-
-/// Claims over ARP and neighbour discovery come from whoever sends them; a DHCP server speaks of others by trade.
-fn is_layer_2(event: &Event<'_>) -> bool {
-    use crate::policy::AppName;
-    matches!(AppName::of_protocol(event.message.protocol), Some(AppName::Arp | AppName::Icmp))
 }
 
 /// Gateways answer for others by trade (proxy ARP), and stand-by pairs that the plan names share an address.

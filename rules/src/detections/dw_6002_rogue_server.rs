@@ -6,7 +6,7 @@ use dogwatch_model::{Act, Event, Object, Severity};
 
 use super::remembered::Remembered;
 use super::zones::{is_ashore, is_infrastructure, is_untrusted};
-use crate::detector::{Card, Context, Detector, Raise, Wants};
+use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
 use crate::policy::{AppName, Ask, AssetRole};
 use crate::seen::{Identity, Party};
 
@@ -45,11 +45,12 @@ impl Detector for RogueServer {
     }
 
     fn wants(&self) -> Wants {
-        Wants { answers: true, published: true, ..Wants::default() }
+        let of = Speaking::Only(&[AppName::Dhcp, AppName::Dns, AppName::Icmp]);
+        Wants { answers: true, published: true, of, ..Wants::default() }
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {
-        let Some(gives) = what(event) else { return };
+        let Some(gives) = cx.app.and_then(|app| what(event, app)) else { return };
         let server = (from.identity(), gives);
         if self.known.touch(server, event.at).is_some() {
             return;
@@ -92,8 +93,7 @@ impl Detector for RogueServer {
 }
 
 /// What a message hands out.
-fn what(event: &Event<'_>) -> Option<Gives> {
-    let app = AppName::of_protocol(event.message.protocol)?;
+fn what(event: &Event<'_>, app: AppName) -> Option<Gives> {
     event.message.acts.iter().find_map(|act| match (app, act) {
         (AppName::Dhcp, Act::Reply { refused: false, .. }) => Some(Gives::Addresses),
         (AppName::Dns, Act::Reply { refused: false, .. }) => Some(Gives::Names),

@@ -3,7 +3,7 @@
 
 use dogwatch_model::Severity;
 
-use super::zones::{app, is_allowed, is_conversation, is_infrastructure, is_ot, is_untrusted};
+use super::zones::{is_allowed, is_conversation, is_infrastructure, is_ot, is_untrusted};
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::policy::{AppName, AssetRole, Mode};
 use crate::seen::{FlowSeen, FlowStage, Party};
@@ -30,7 +30,7 @@ impl Detector for AdminPage {
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
         let Some(policy) = cx.policy else { return };
-        if !app(seen).is_some_and(AppName::is_management)
+        if !cx.app.is_some_and(AppName::is_management)
             || !(is_conversation(seen) || seen.stage == FlowStage::Recognised)
             || seen.from.end.zone == seen.to.end.zone && !is_untrusted(policy, seen.from.end.zone)
             || policy.mode_between(seen.from.end.zone, seen.to.end.zone) == Mode::Learn

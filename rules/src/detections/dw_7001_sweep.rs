@@ -5,16 +5,17 @@
 
 use std::time::Duration;
 
-use dogwatch_model::{Act, CaptureTime, Event, Severity, Transport, Verb};
+use dogwatch_model::{Act, CaptureTime, Event, Mac, Severity, Transport, Verb};
 
 use super::remembered::Remembered;
 use super::zones::is_ot;
-use crate::detector::{Card, Context, Detector, Raise, Wants};
+use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
+use crate::findings::Cause;
 use crate::policy::AppName;
 use crate::seen::{FlowSeen, FlowStage, Identity, Party};
 
 /// Over what time targets are counted, and how many are too many (catalogue).
-const WINDOW: Duration = Duration::from_secs(120);
+pub(super) const WINDOW: Duration = Duration::from_secs(120);
 const HOSTS: usize = 15;
 const PORTS: usize = 15;
 const ARP: usize = 40;
@@ -70,7 +71,8 @@ impl Detector for Sweep {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: true, inquiries: true, answers: true, refusals: true, ..Wants::default() }
+        let of = Speaking::Only(&[AppName::Arp]);
+        Wants { flows: true, inquiries: true, answers: true, refusals: true, of, ..Wants::default() }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
@@ -105,9 +107,6 @@ impl Detector for Sweep {
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, _to: &Party, cx: &mut Context<'_>) {
-        if AppName::of_protocol(event.message.protocol) != Some(AppName::Arp) {
-            return;
-        }
         for act in event.message.acts {
             match act {
                 Act::Request { verb: Verb::Discover, object: dogwatch_model::Object::Named(asked) } => {
@@ -182,14 +181,20 @@ impl Sweep {
         let who = cx.call(&seen.from);
         let key = key(&seen.from, source, cx);
         let severity = severity(cx, &seen.from, &seen.to);
-        cx.raise(key.as_bytes(), &CARD, seen.at, || Raise {
-            severity: Some(severity),
-            confidence: 0.9,
-            summary: format!("{who} tried {what} within two minutes; most did not answer"),
-            fields: vec![("targets".to_owned(), count.to_string())],
-            expected: format!("fewer than {HOSTS} new targets in two minutes"),
-            ..Raise::of_flow(&CARD, seen)
-        });
+        cx.raise_again(
+            cause(&seen.from),
+            &CARD,
+            seen.at,
+            || key,
+            || Raise {
+                severity: Some(severity),
+                confidence: 0.9,
+                summary: format!("{who} tried {what} within two minutes; most did not answer"),
+                fields: vec![("targets".to_owned(), count.to_string())],
+                expected: format!("fewer than {HOSTS} new targets in two minutes"),
+                ..Raise::of_flow(&CARD, seen)
+            },
+        );
     }
 
     fn asked(&mut self, event: &Event<'_>, from: &Party, asked: u64, cx: &mut Context<'_>) {
@@ -219,13 +224,19 @@ impl Sweep {
         let who = cx.call(from);
         let key = key(from, source, cx);
         let severity = severity(cx, from, from);
-        cx.raise(key.as_bytes(), &CARD, event.at, || Raise {
-            severity: Some(severity),
-            summary: format!("{who} asked for {count} addresses within two minutes; nobody answered"),
-            fields: vec![("addresses".to_owned(), count.to_string())],
-            expected: format!("fewer than {ARP} unanswered ARP requests in two minutes"),
-            ..Raise::of_event(&CARD, event, from)
-        });
+        cx.raise_again(
+            cause(from),
+            &CARD,
+            event.at,
+            || key,
+            || Raise {
+                severity: Some(severity),
+                summary: format!("{who} asked for {count} addresses within two minutes; nobody answered"),
+                fields: vec![("addresses".to_owned(), count.to_string())],
+                expected: format!("fewer than {ARP} unanswered ARP requests in two minutes"),
+                ..Raise::of_event(&CARD, event, from)
+            },
+        );
     }
 
     /// Whether a source is known to try so many; while learning it gets known.
@@ -235,6 +246,19 @@ impl Sweep {
             self.known.put(source, at, most.max(count));
         }
         is_learning || most >= count
+    }
+}
+
+/// What a host that looks around is remembered by, for those that meet the same attempts.
+pub(super) fn cause(from: &Party) -> Cause {
+    let unnamed = (Identity::Mac(Mac::NONE), Mac::NONE);
+    Cause {
+        id: CARD.id,
+        from: if from.row.is_some() { unnamed } else { (from.identity(), Mac::NONE) },
+        to: None,
+        transport: None,
+        number: from.row.map_or(0, |row| u64::from(row).saturating_add(1)),
+        words: [""; 2],
     }
 }
 

@@ -6,8 +6,7 @@ use std::time::Duration;
 use dogwatch_model::{Act, CaptureTime, Event, Object, Severity, Verb};
 
 use super::remembered::Remembered;
-use super::zones::app;
-use crate::detector::{Card, Context, Detector, Raise, Wants};
+use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
 use crate::policy::AppName;
 use crate::seen::{FlowSeen, FlowStage, Identity, Party};
 use crate::text::bounded;
@@ -49,11 +48,13 @@ impl Detector for Lateral {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: true, reads: true, orders: true, inquiries: true, ..Wants::default() }
+        // the policy counts the remote calls of Windows as file sharing: they go through its pipes
+        let of = Speaking::Only(&[AppName::Smb]);
+        Wants { flows: true, reads: true, orders: true, inquiries: true, of, ..Wants::default() }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
-        if seen.stage != FlowStage::Recognised || app(seen) != Some(AppName::Smb) || seen.flow.is_to_group() {
+        if seen.stage != FlowStage::Recognised || cx.app != Some(AppName::Smb) || seen.flow.is_to_group() {
             return;
         }
         let pair = (seen.from.identity(), seen.to.identity());
@@ -84,10 +85,6 @@ impl Detector for Lateral {
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {
-        // the policy counts the remote calls of Windows as file sharing: they go through its pipes
-        if AppName::of_protocol(event.message.protocol) != Some(AppName::Smb) {
-            return;
-        }
         for act in event.message.acts {
             let Act::Request { verb, object } = act else { continue };
             let what = match (verb, object) {

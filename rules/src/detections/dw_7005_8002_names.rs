@@ -9,7 +9,7 @@ use dogwatch_model::{Act, CaptureTime, Event, FieldValue, FieldVisitor, Object, 
 
 use super::remembered::Remembered;
 use super::zones::is_untrusted;
-use crate::detector::{Card, Context, Detector, Raise, Wants};
+use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
 use crate::policy::AppName;
 use crate::seen::{Identity, Party};
 use crate::text::bounded;
@@ -66,13 +66,10 @@ impl Detector for Names {
     }
 
     fn wants(&self) -> Wants {
-        Wants { inquiries: true, refusals: true, ..Wants::default() }
+        Wants { inquiries: true, refusals: true, of: Speaking::Only(&[AppName::Dns]), ..Wants::default() }
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {
-        if AppName::of_protocol(event.message.protocol) != Some(AppName::Dns) {
-            return;
-        }
         for act in event.message.acts {
             match act {
                 Act::Request { object: Object::Named(name), .. } => self.asked(event, from, to, name, cx),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use dogwatch_model::Severity;
 
 use super::remembered::Remembered;
-use super::zones::{app, is_allowed, is_ashore, is_ot, is_untrusted};
+use super::zones::{is_allowed, is_ashore, is_ot, is_untrusted};
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::policy::AppName;
 use crate::seen::{FlowSeen, FlowStage, Identity};
@@ -117,7 +117,7 @@ impl Outflow {
 
 fn long_tunnel(seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
     let open = seen.at.since(seen.account.first);
-    let is_carrier = app(seen).is_some_and(|app| app.is_tunnel() || matches!(app, AppName::Ssh | AppName::Tls));
+    let is_carrier = cx.app.is_some_and(|app| app.is_tunnel() || matches!(app, AppName::Ssh | AppName::Tls));
     let is_used = seen.account.sent.bytes >= MOVED && seen.account.received.bytes >= MOVED;
     let is_open_zone = cx.policy.is_some_and(|policy| is_untrusted(policy, seen.from.end.zone));
     if open < LONG || !is_carrier || !is_used || is_open_zone {

@@ -124,7 +124,8 @@ impl BlindSpot {
             return;
         }
         zone.long.add(packets, unreadable);
-        zone.short.add(packets, unreadable);
+        // who speaks what nobody knows does so from the beginning, and more in one minute than in another; only what breaks is sudden
+        zone.short.add(packets, if packets == 0 { unreadable } else { 0 });
         let (long, short) = (zone.long.share(at, WINDOW, 0), zone.short.share(at, SHORT, BROKEN));
         let Some(share) = long.into_iter().chain(short).reduce(f64::max) else { return };
         let known = zone.known;

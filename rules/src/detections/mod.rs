@@ -30,12 +30,13 @@ mod dw_3018_fragments;
 mod dw_3019_3020_new_writer;
 mod dw_3021_rate;
 mod dw_4001_envelope;
+mod dw_4002_4003_motion;
 mod dw_4005_4007_writes;
 mod dw_4008_limit_changed;
 mod dw_5001_position_jump;
 mod dw_5002_receivers;
 mod dw_5003_dead_reckoning;
-mod dw_5004_time;
+mod dw_5004_9003_time;
 mod dw_5005_signal;
 mod dw_5006_heading;
 mod dw_5007_5008_5013_values;
@@ -54,6 +55,9 @@ mod dw_7002_lateral;
 mod dw_7003_beacon;
 mod dw_7004_indicator;
 mod dw_7005_8002_names;
+mod dw_7006_unwanted_programs;
+mod dw_7007_program_file;
+mod dw_7008_signature;
 mod dw_8001_8003_outflow;
 mod dw_9001_blind;
 mod dw_9002_one_sided;
@@ -98,11 +102,15 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::<dw_3018_fragments::Fragmentation>::default(),
         Box::<dw_3019_3020_new_writer::NewWriter>::default(),
         Box::<dw_4001_envelope::Envelope>::default(),
+        Box::<dw_4002_4003_motion::Motion>::default(),
         Box::<dw_4005_4007_writes::Writes>::default(),
         Box::<dw_4008_limit_changed::LimitChanged>::default(),
         Box::<dw_7002_lateral::Lateral>::default(),
         Box::<dw_7004_indicator::KnownBad>::default(),
+        Box::<dw_7008_signature::ImportedSignature>::default(),
         Box::<dw_7005_8002_names::Names>::default(),
+        Box::<dw_7006_unwanted_programs::UnwantedPrograms>::default(),
+        Box::<dw_7007_program_file::ProgramFile>::default(),
         // what steers comes before what merely is not on the list
         Box::<dw_5012_steering::Steering>::default(),
         Box::<dw_3015_bus_command::BusCommand>::default(),
@@ -117,7 +125,7 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::<dw_5001_position_jump::PositionJump>::default(),
         // a replay tells old times and a jumped receiver drifts: what says more about a cause comes first
         Box::<dw_5014_replay::Replay>::default(),
-        Box::<dw_5004_time::SatelliteTime>::default(),
+        Box::<dw_5004_9003_time::SatelliteTime>::default(),
         Box::<dw_5006_heading::Headings>::default(),
         Box::<dw_5002_receivers::Receivers>::default(),
         Box::<dw_5003_dead_reckoning::DeadReckoning>::default(),

@@ -4,19 +4,20 @@ use std::hash::Hash;
 
 use dogwatch_model::CaptureTime;
 use foldhash::quality::RandomState;
-use hashbrown::HashMap;
+use indexmap::IndexMap;
 
 /// At most `limit` entries, each with the time it was last touched.
 #[derive(Debug)]
 pub(crate) struct Remembered<K, V> {
-    entries: HashMap<K, (CaptureTime, V), RandomState>,
+    /// Entries stand one behind the other and only their numbers are hashed: growing moves no entry to another page.
+    entries: IndexMap<K, (CaptureTime, V), RandomState>,
     limit: usize,
     forgotten: u64,
 }
 
 impl<K: Hash + Eq + Copy + Ord, V> Remembered<K, V> {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { entries: HashMap::default(), limit, forgotten: 0 }
+        Self { entries: IndexMap::default(), limit, forgotten: 0 }
     }
 
     /// The entry of `key`, touched.
@@ -47,16 +48,26 @@ impl<K: Hash + Eq + Copy + Ord, V> Remembered<K, V> {
 
     /// When full, and `key` is new, an eighth goes, the longest untouched first (by key among equals, so that a replay forgets the same).
     fn make_room(&mut self, key: &K) {
-        if self.entries.len() >= self.limit && !self.entries.contains_key(key) {
-            let mut ages: Vec<(CaptureTime, K)> =
-                self.entries.iter().map(|(key, (touched, _))| (*touched, *key)).collect();
-            ages.sort_unstable();
-            let going = (self.limit / 8).max(1);
-            for (_, key) in ages.into_iter().take(going) {
-                self.entries.remove(&key);
-                self.forgotten = self.forgotten.saturating_add(1);
-            }
+        if self.entries.len() < self.limit || self.entries.contains_key(key) {
+            return;
         }
+        let going = (self.limit / 8).max(1);
+        // only the times are copied: keys are several times as large, and this happens again and again while somebody floods
+        let mut times: Vec<CaptureTime> = self.entries.values().map(|(touched, _)| *touched).collect();
+        let Some(last) = going.checked_sub(1).filter(|last| *last < times.len()) else { return };
+        let (_, last, _) = times.select_nth_unstable(last);
+        let last = *last;
+        let older = self.entries.values().filter(|(touched, _)| *touched < last).count();
+        let mut equals: Vec<K> =
+            self.entries.iter().filter(|(_, (touched, _))| *touched == last).map(|(key, _)| *key).collect();
+        equals.sort_unstable();
+        equals.truncate(going.saturating_sub(older));
+        self.entries.retain(|key, (touched, _)| match (*touched).cmp(&last) {
+            std::cmp::Ordering::Less => false,
+            std::cmp::Ordering::Equal => equals.binary_search(key).is_err(),
+            std::cmp::Ordering::Greater => true,
+        });
+        self.forgotten = self.forgotten.saturating_add(going as u64);
     }
 
     /// Every entry with the time it was last touched, by key: the form kept in a baseline.

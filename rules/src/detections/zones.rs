@@ -2,7 +2,7 @@
 
 use dogwatch_model::{Event, Object, Verb};
 
-use crate::policy::{AppName, Ask, AssetRole, Class, Function, Importance, Policy, ZoneIx, ZonePlan, is_public};
+use crate::policy::{Ask, AssetRole, Class, Function, Importance, Policy, ZoneIx, ZonePlan, is_public};
 use crate::seen::{FlowSeen, Party};
 use crate::{Context, FlowStage};
 
@@ -79,11 +79,6 @@ pub(super) fn asked<'a>(
 /// Whether a line of the policy allows a flow.
 pub(super) fn is_allowed(seen: &FlowSeen<'_>, cx: &Context<'_>) -> bool {
     cx.policy.is_some_and(|policy| policy.judge(&ask(seen, cx)).is_allowed())
-}
-
-/// The application of a flow: as recognised, or while nothing is, none.
-pub(super) fn app(seen: &FlowSeen<'_>) -> Option<AppName> {
-    seen.protocol.and_then(AppName::of_protocol)
 }
 
 /// Whether a flow has shown that both sides talk: a handshake, a recognised protocol, or an answer.

@@ -82,6 +82,11 @@ impl OwnShip {
         self.talkers.all()
     }
 
+    /// Talkers that said anything in the last `seconds`.
+    pub(crate) fn recent(&self, now: CaptureTime, seconds: u64) -> impl Iterator<Item = (TalkerIx, &Talker)> {
+        self.talkers.recent(now, seconds)
+    }
+
     /// One talker, unless it was forgotten meanwhile.
     pub(crate) fn talker(&self, ix: TalkerIx) -> Option<&Talker> {
         self.talkers.get(ix)
@@ -90,14 +95,14 @@ impl OwnShip {
     /// Talkers that told a quantity within the last `seconds`, the most talkative first: a sensor says it more often than who repeats it.
     pub(crate) fn tellers(&self, what: What, now: CaptureTime, seconds: u64) -> Vec<(TalkerIx, &Talker)> {
         let mut tellers: Vec<_> =
-            self.talkers.all().filter(|(_, talker)| talker.fresh(what, now, seconds).is_some()).collect();
+            self.recent(now, seconds).filter(|(_, talker)| talker.fresh(what, now, seconds).is_some()).collect();
         tellers.sort_by_key(|(ix, talker)| (std::cmp::Reverse(talker.told(what)), *ix));
         tellers
     }
 
     /// A quantity as its most talkative teller of the last `seconds` tells it.
     pub(crate) fn best(&self, what: What, now: CaptureTime, seconds: u64) -> Option<f64> {
-        let fresh = self.talkers.all().filter_map(|(ix, talker)| {
+        let fresh = self.recent(now, seconds).filter_map(|(ix, talker)| {
             let value = talker.fresh(what, now, seconds)?;
             Some((talker.told(what), std::cmp::Reverse(ix), value))
         });
@@ -107,14 +112,14 @@ impl OwnShip {
     /// Talkers with a position of the last `seconds`, in the order they were first heard.
     pub(crate) fn receivers(&self, now: CaptureTime, seconds: u64) -> Vec<(TalkerIx, &Talker)> {
         let has_fix = |talker: &Talker| talker.fix.is_some_and(|fix| is_near(now, fix.at, seconds));
-        let mut receivers: Vec<_> = self.talkers.all().filter(|(_, talker)| has_fix(talker)).collect();
+        let mut receivers: Vec<_> = self.recent(now, seconds).filter(|(_, talker)| has_fix(talker)).collect();
         receivers.sort_by_key(|(ix, talker)| (talker.first, *ix));
         receivers
     }
 
     /// Where she is, by the first of her receivers that told it in the last `seconds`.
     pub(crate) fn place(&self, now: CaptureTime, seconds: u64) -> Option<Fix> {
-        let fixes = self.talkers.all().filter_map(|(ix, talker)| Some((talker.first, ix, talker.fix?)));
+        let fixes = self.recent(now, seconds).filter_map(|(ix, talker)| Some((talker.first, ix, talker.fix?)));
         fixes.filter(|(.., fix)| is_near(now, fix.at, seconds)).min_by_key(|(first, ix, _)| (*first, *ix)).map(|f| f.2)
     }
 

@@ -178,6 +178,8 @@ impl Talker {
 #[derive(Debug, Default)]
 pub(super) struct Talkers {
     rows: Vec<Talker>,
+    /// When each was last heard, apart from the rows: what looks at the newest every second passes over all the others.
+    lasts: Vec<CaptureTime>,
     by_key: HashMap<Key, u16, RandomState>,
     /// Whose turn it was last: sentences come in bursts of one talker.
     last: u16,
@@ -193,6 +195,9 @@ impl Talkers {
         self.last = slot;
         let Some(talker) = self.rows.get_mut(usize::from(slot)) else { return TalkerIx { slot, generation: 0 } };
         talker.last = event.at;
+        if let Some(last) = self.lasts.get_mut(usize::from(slot)) {
+            *last = event.at;
+        }
         talker.frame = event.frame;
         talker.count = talker.count.saturating_add(1);
         (talker.party, talker.flow, talker.protocol) = (*from, *event.flow, event.message.protocol);
@@ -217,6 +222,7 @@ impl Talkers {
         };
         let slot = if self.rows.len() < MOST {
             self.rows.push(row(1));
+            self.lasts.push(event.at);
             self.rows.len() - 1
         } else {
             let going = self.rows.iter().enumerate().min_by_key(|(_, talker)| (talker.count, talker.last, talker.key));
@@ -258,6 +264,18 @@ impl Talkers {
 
     pub(super) fn get(&self, ix: TalkerIx) -> Option<&Talker> {
         self.rows.get(usize::from(ix.slot)).filter(|talker| talker.generation == ix.generation)
+    }
+
+    /// Talkers that said anything in the last `seconds`.
+    pub(super) fn recent(&self, now: CaptureTime, seconds: u64) -> impl Iterator<Item = (TalkerIx, &Talker)> {
+        // nanoseconds here, not `is_near`: this runs over every talker many times a second
+        let span = i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000_000);
+        let (from, to) = (now.0.saturating_sub(span), now.0.saturating_add(span));
+        let heard = (0..).zip(&self.lasts).filter(move |(_, last)| (from..=to).contains(&last.0));
+        heard.filter_map(|(slot, _): (u16, _)| {
+            let talker = self.rows.get(usize::from(slot))?;
+            Some((TalkerIx { slot, generation: talker.generation }, talker))
+        })
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = (TalkerIx, &Talker)> {
@@ -327,7 +345,8 @@ mod tests {
         use dogwatch_model::{Message, NoFields, Speaker, Transport};
         let mut talkers = Talkers::default();
         let flow = crate::detections::bench::flow("10.0.0.1", "239.192.0.4", 60_004, Transport::Udp);
-        let message = Message { protocol: "t", kind: "t", speaker: Speaker::Sender, acts: &[], fields: &NoFields };
+        let message =
+            Message { protocol: "t", kind: "t", function: 0, speaker: Speaker::Sender, acts: &[], fields: &NoFields };
         let mut say = |number: u64, second: i64| {
             let key = Key { who: Identity::Name(number), sfi: 0, letters: [0; 2] };
             let event = Event { at: CaptureTime::from_parts(second, 0), frame: 1, flow: &flow, message: &message };

@@ -1,6 +1,8 @@
 //! What detections have already told of a talker, so that one cause stays one finding: a receiver that jumped will also contradict the log, the
 //! other receivers and the transponder, and the officer needs to read it once.
 
+use std::time::Duration;
+
 use dogwatch_model::CaptureTime;
 
 use super::talkers::TalkerIx;
@@ -27,6 +29,8 @@ pub(crate) enum Trouble {
 #[derive(Debug, Default)]
 pub(crate) struct Troubles {
     notes: Vec<(Trouble, TalkerIx, CaptureTime)>,
+    /// From when until when the monitor's own clock is doubtful.
+    clock: Option<(CaptureTime, CaptureTime)>,
 }
 
 impl Troubles {
@@ -37,6 +41,17 @@ impl Troubles {
             self.notes.remove(0);
         }
         self.notes.push((trouble, talker, at));
+    }
+
+    /// Notes that the monitor's own clock is doubtful for a while.
+    pub(crate) fn doubt_clock(&mut self, at: CaptureTime, span: Duration) {
+        let until = self.clock.filter(|(from, until)| (*from..=*until).contains(&at)).map_or(at, |(_, until)| until);
+        self.clock = Some((at, until.max(at.plus(span))));
+    }
+
+    /// Whether the monitor's own clock is doubtful: then nothing is late or early by it.
+    pub(crate) fn is_clock_doubtful(&self, at: CaptureTime) -> bool {
+        self.clock.is_some_and(|(from, until)| (from..=until).contains(&at))
     }
 
     /// Whether it was noted of anybody within the last `seconds`.

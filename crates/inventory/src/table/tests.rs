@@ -42,7 +42,8 @@ fn say(
 ) {
     let fact = Fact { about, attribute, value, confidence: 90, method: "test" };
     let acts = [Act::Says(fact), Act::Publishes { object: Object::Named("x") }];
-    let message = Message { protocol: "test", kind: "x", speaker: Speaker::Sender, acts: &acts, fields: &NoFields };
+    let message =
+        Message { protocol: "test", kind: "x", function: 0, speaker: Speaker::Sender, acts: &acts, fields: &NoFields };
     let flow = flow(A, None, 64);
     inventory.event(&Event { at: at(second), frame: 7, flow: &flow, message: &message }, speaker, "mir0");
 }

@@ -97,7 +97,7 @@ fn read(chunk: &Chunk<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
             visit.text("route_net_id", net_id(*id).as_str());
         }
     });
-    emit.message(if is_reply { "response" } else { "request" }, &mut acts, &fields);
+    emit.function(service).message(if is_reply { "response" } else { "request" }, &mut acts, &fields);
     Ok(())
 }
 

@@ -185,7 +185,7 @@ impl Ads {
         }
         let from = net_id(ams.sender);
         acts.says(Attribute::StationAddress, FactValue::Text(from.as_str()), 90, "ads.net-id");
-        emit.message("request", &mut acts, &Shown(|visit| show(visit, ams, body)));
+        emit.function(ams.command).message("request", &mut acts, &Shown(|visit| show(visit, ams, body)));
     }
 
     fn response(&mut self, ams: &Ams, body: &Body<'_>, emit: &mut Emit<'_>) {

@@ -411,7 +411,7 @@ fn message(function: Option<u8>, apdu: &Apdu<'_>, emit: &mut Emit<'_>) {
         }
         visit.maybe("property_identifier", property);
     });
-    emit.message(kind, &mut acts, &fields);
+    emit.function(apdu.service.unwrap_or_default()).message(kind, &mut acts, &fields);
 }
 
 #[cfg(test)]

@@ -175,7 +175,7 @@ impl Frames for Bsap {
             visit.one_or_list("names", names(data));
         });
         let kind = if header.source == DATABASE { "answer" } else { kind };
-        emit.message(kind, &mut acts, &fields);
+        emit.function(code.unwrap_or_default()).message(kind, &mut acts, &fields);
         Ok(())
     }
 

@@ -201,7 +201,8 @@ impl Frames for Codesys {
                 visit.number("session", session);
             }
         });
-        emit.plain(kind, act.as_slice(), &fields);
+        let number = application.map_or(0, |(code, service, _)| u32::from(code) << 16 | u32::from(service));
+        emit.function(number).plain(kind, act.as_slice(), &fields);
         Ok(())
     }
 

@@ -169,7 +169,7 @@ impl Frames for Sbus {
                 visit.maybe("station", telegram.body.first().copied());
             }
         });
-        emit.message(kind, &mut acts, &fields);
+        emit.function(code).message(kind, &mut acts, &fields);
         Ok(())
     }
 

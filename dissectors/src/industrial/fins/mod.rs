@@ -171,7 +171,7 @@ impl Conversation {
         if is_response && !refused {
             identity(&mut acts, fins);
         }
-        emit.message(
+        emit.function(fins.command).message(
             if is_response { "response" } else { "command" },
             &mut acts,
             &Shown(|visit| show(visit, fins, &object)),

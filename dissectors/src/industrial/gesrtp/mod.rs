@@ -193,7 +193,7 @@ impl Frames for Srtp {
                 visit.number("length", length);
             }
         });
-        emit.message(name, &mut acts, &fields);
+        emit.function(if kind == REQUEST { code } else { 0 }).message(name, &mut acts, &fields);
         Ok(())
     }
 

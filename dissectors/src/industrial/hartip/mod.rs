@@ -261,7 +261,7 @@ fn frame(header: &Header, pdu: &Pdu<'_>, emit: &mut Emit<'_>) {
         }
         visit.maybe_text("tag", tag.as_ref().map(Text::as_str));
     });
-    emit.message(kind, &mut acts, &shown);
+    emit.function(pdu.command).message(kind, &mut acts, &shown);
 }
 
 #[cfg(test)]

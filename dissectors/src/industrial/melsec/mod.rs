@@ -325,7 +325,7 @@ impl Melsec {
             acts.says_text(Attribute::Model, text, 90, "melsec.model");
         }
         let kind = if mc.form.reply { "response" } else { "request" };
-        emit.message(kind, &mut acts, &Shown(|visit| show(visit, mc, &open)));
+        emit.function(mc.command.map_or(0, u32::from)).message(kind, &mut acts, &Shown(|visit| show(visit, mc, &open)));
     }
 }
 

@@ -252,7 +252,7 @@ impl Mms {
             visit.one_or_list("domain_id", pdu::names(named).filter_map(|name| name.domain));
             visit.one_or_list("item_id", pdu::names(named).filter(|name| name.domain.is_some()).map(|name| name.item));
         });
-        emit.message("request", &mut acts, &fields);
+        emit.function(service.number).message("request", &mut acts, &fields);
     }
 
     fn refusal(&mut self, kind: &str, direction: Direction, invoke: Option<u32>, emit: &mut Emit<'_>) {

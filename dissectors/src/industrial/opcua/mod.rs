@@ -437,7 +437,7 @@ impl OpcUa {
             visit.maybe_text("application_name", body.application.and_then(|application| application.name));
             visit.maybe_text("build_number", build.build);
         });
-        emit.message(if is_response { "response" } else { "request" }, &mut acts, &fields);
+        emit.function(id).message(if is_response { "response" } else { "request" }, &mut acts, &fields);
     }
 
     fn login<'a>(&self, login: Option<Login<'a>>, acts: &mut Acts<'a>) {

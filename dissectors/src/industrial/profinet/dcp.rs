@@ -193,7 +193,7 @@ pub(super) fn read(chunk: &Chunk<'_>, emit: &mut Emit<'_>) -> Result<(), ParseEr
         (_, false) => "request",
         (_, true) => "response",
     };
-    emit.message(kind, &mut acts, &fields);
+    emit.function(service).message(kind, &mut acts, &fields);
     Ok(())
 }
 

@@ -216,7 +216,7 @@ impl S7Plus {
             visit.number("seqnum", unit.sequence);
             visit.maybe("session", unit.session);
         });
-        emit.message(kind, &mut acts, &fields);
+        emit.function(unit.function.unwrap_or_default()).message(kind, &mut acts, &fields);
     }
 }
 

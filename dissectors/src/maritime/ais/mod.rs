@@ -78,7 +78,14 @@ pub(crate) fn emit(payload: &Payload<'_>, speaker: Speaker, told: &mut Told, out
         }
     }
     let fields = Shown { payload, kind, mmsi, layout };
-    out.message(&Message { protocol: NAME, kind: layout.kind, speaker, acts: acts.as_slice(), fields: &fields });
+    out.message(&Message {
+        protocol: NAME,
+        kind: layout.kind,
+        function: 0,
+        speaker,
+        acts: acts.as_slice(),
+        fields: &fields,
+    });
 }
 
 /// A message, ready to be shown.

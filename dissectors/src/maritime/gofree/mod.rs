@@ -114,7 +114,14 @@ impl Dissector for Announcements {
         }
         let fields = Announcement(text);
         let acts = acts.get(..count).unwrap_or_default();
-        out.message(&Message { protocol: NAME, kind: "announce", speaker: Speaker::Sender, acts, fields: &fields });
+        out.message(&Message {
+            protocol: NAME,
+            kind: "announce",
+            function: 0,
+            speaker: Speaker::Sender,
+            acts,
+            fields: &fields,
+        });
         used
     }
 

@@ -121,7 +121,14 @@ impl Dissector for Flow {
                 let acts = [Act::Publishes { object: Object::Named("parameter-groups") }];
                 let fields = Raw(body);
                 let kind = "parameter-groups";
-                out.message(&Message { protocol: NAME, kind, speaker: Speaker::Sender, acts: &acts, fields: &fields });
+                out.message(&Message {
+                    protocol: NAME,
+                    kind,
+                    function: 0,
+                    speaker: Speaker::Sender,
+                    acts: &acts,
+                    fields: &fields,
+                });
             }
             None if self.recognised => odd("450.token", out),
             None => return Progress::GiveUp,
@@ -141,6 +148,7 @@ fn odd(name: &'static str, out: &mut dyn Sink) {
     out.message(&Message {
         protocol: NAME,
         kind: "datagram",
+        function: 0,
         speaker: Speaker::Sender,
         acts: &acts,
         fields: &NoFields,
@@ -213,7 +221,7 @@ impl Flow {
             Some("ack") => "file-ack",
             _ => "file-unknown",
         };
-        out.message(&Message { protocol: NAME, kind, speaker, acts: acts.as_slice(), fields: &fields });
+        out.message(&Message { protocol: NAME, kind, function: 0, speaker, acts: acts.as_slice(), fields: &fields });
         if header.kind == MessageType::DATA {
             self.ledger.data(chunk.at, &header, descriptor.as_ref(), data, |file| ended(file, out));
         }
@@ -231,7 +239,14 @@ fn ended(file: &transfer::File, out: &mut dyn Sink) {
         acts.push(Act::Odd("450.file-size"));
     }
     let speaker = tag::sfi(file.source()).map_or(Speaker::Sender, Speaker::Sfi);
-    out.message(&Message { protocol: NAME, kind: file.kind(), speaker, acts: acts.as_slice(), fields: file });
+    out.message(&Message {
+        protocol: NAME,
+        kind: file.kind(),
+        function: 0,
+        speaker,
+        acts: acts.as_slice(),
+        fields: file,
+    });
 }
 
 /// One datagram of binary transfer, ready to be shown.

@@ -126,6 +126,7 @@ impl Bus {
         out.message(&Message {
             protocol: NAME,
             kind,
+            function: 0,
             speaker: Speaker::Sender,
             acts: acts.as_slice(),
             fields: &fields,
@@ -283,7 +284,14 @@ fn address_claim(
     };
     let fields = Decoded { header, table, definition: choose(table, header.pgn, data), data, claim: Some(claim) };
     let speaker = Speaker::Name { name: raw, address: header.source };
-    out.message(&Message { protocol: NAME, kind: "address-claim", speaker, acts: acts.as_slice(), fields: &fields });
+    out.message(&Message {
+        protocol: NAME,
+        kind: "address-claim",
+        function: 0,
+        speaker,
+        acts: acts.as_slice(),
+        fields: &fields,
+    });
 }
 
 /// Groups in which a device or the ship tells who it is. Facts are told again only when they changed.
@@ -359,14 +367,21 @@ fn emit(
     let definition = choose(table, header.pgn, data);
     let fields = Decoded { header, table, definition, data, claim };
     let speaker = speaker(devices, at, header.source);
-    out.message(&Message { protocol: NAME, kind: definition.kind(), speaker, acts, fields: &fields });
+    out.message(&Message { protocol: NAME, kind: definition.kind(), function: 0, speaker, acts, fields: &fields });
 }
 
 /// A message that is only worth telling because something is wrong with it.
 fn emit_odd(devices: &mut Devices, at: CaptureTime, header: Header, odd: &'static str, out: &mut dyn Sink) {
     let speaker = speaker(devices, at, header.source);
     let fields = Incomplete(header);
-    out.message(&Message { protocol: NAME, kind: "incomplete", speaker, acts: &[Act::Odd(odd)], fields: &fields });
+    out.message(&Message {
+        protocol: NAME,
+        kind: "incomplete",
+        function: 0,
+        speaker,
+        acts: &[Act::Odd(odd)],
+        fields: &fields,
+    });
 }
 
 struct Incomplete(Header);

@@ -151,6 +151,7 @@ fn error_frame(class: u32, out: &mut dyn Sink) {
     out.message(&Message {
         protocol: NAME,
         kind: "error-frame",
+        function: 0,
         speaker: Speaker::Sender,
         acts: &[Act::Odd(odd)],
         fields: &fields,

@@ -142,7 +142,14 @@ impl Lines {
             acts.push(Act::Odd("nmea.too-long"));
         }
         let fields = Shown { sentence, tags, group: origin.group.map(|group| group.name), lost: self.lost };
-        out.message(&Message { protocol: origin.protocol, kind, speaker, acts: acts.as_slice(), fields: &fields });
+        out.message(&Message {
+            protocol: origin.protocol,
+            kind,
+            function: 0,
+            speaker,
+            acts: acts.as_slice(),
+            fields: &fields,
+        });
         if sentence.checksum != Checksum::Bad {
             self.parts(origin, speaker, sentence, out);
             self.wrapped.take(origin.chunk.at, sentence, out);
@@ -224,7 +231,7 @@ impl Lines {
         let speaker = sfi.map_or(Speaker::Sender, Speaker::Sfi);
         let fields = TagsShown { tags, group: origin.group.map(|group| group.name) };
         let (protocol, kind) = (origin.protocol, "tag-block");
-        out.message(&Message { protocol, kind, speaker, acts: acts.as_slice(), fields: &fields });
+        out.message(&Message { protocol, kind, function: 0, speaker, acts: acts.as_slice(), fields: &fields });
     }
 }
 

@@ -128,7 +128,7 @@ impl Multi {
             let whole = self.open.swap_remove(found);
             let fields = Whole { talker, formatter, layout: &layout, total, raw: &whole.raw };
             let (protocol, kind) = (origin.protocol, "multi-sentence");
-            out.message(&Message { protocol, kind, speaker, acts: &[], fields: &fields });
+            out.message(&Message { protocol, kind, function: 0, speaker, acts: &[], fields: &fields });
         }
     }
 

@@ -41,7 +41,7 @@ impl Link {
     }
 
     /// The frame as this link type shows it; `None` when it cannot be shown.
-    fn dress(self, frame: &Frame, vlan: bool) -> Option<Vec<u8>> {
+    pub(crate) fn dress(self, frame: &Frame, vlan: bool) -> Option<Vec<u8>> {
         if self == Self::Can {
             return Some(frame.bytes.clone());
         }

@@ -26,6 +26,8 @@ pub(super) const SCRIPTS: &[Script] = &[
         malformed,
     ),
     attack("frag-evasion", "register writes to the main engine gateway come in tiny fragments", &[], 60, fragments),
+    attack("modbus-refused", "the main engine gateway refuses every read of the conning display", &[], 90, refused),
+    attack("poll-flood", "the conning display reads what it may, far too often", &[("per_s", 12.0)], 60, poll_flood),
     attack("bacnet-write", "a new client switches fans and dampers", &[], 60, bacnet_write),
 ];
 
@@ -46,7 +48,8 @@ fn plc_stop(scene: &Scene<'_>) -> Result<Play, SimError> {
     let pair = (scene.party(&client), scene.party(&server));
     let stopped = scene.required(&["DW-3008"], "protocol", Severity::High, 15).between(pair.0.clone(), pair.1.clone());
     let denied = scene.required(&["DW-2001", "DW-2002"], "zone", Severity::High, 15).between(pair.0, pair.1).optional();
-    Ok(Play { talkers: vec![stop], expect: vec![stopped, denied], ..Play::default() })
+    let control = scene.required(&["DW-3020"], "protocol", Severity::Medium, 60).optional();
+    Ok(Play { talkers: vec![stop], expect: vec![stopped, denied, control], ..Play::default() })
 }
 
 /// modbus-malformed: a length too small, one too large, a wrong protocol number, two frames with one length, and a web request.
@@ -108,6 +111,37 @@ fn fragments(scene: &Scene<'_>) -> Result<Play, SimError> {
     let found = scene.required(&["DW-3018"], "protocol", Severity::Medium, 20).between(pair.0.clone(), pair.1.clone());
     let write_seen = scene.required(&["DW-2002"], "zone", Severity::High, 20).between(pair.0, pair.1).optional();
     Ok(Play { talkers: vec![write], expect: vec![found, write_seen], ..Play::default() })
+}
+
+/// modbus-refused: a read that is allowed, once a second, each answered with exception 4 (server device failure).
+fn refused(scene: &Scene<'_>) -> Result<Play, SimError> {
+    let (client, server) = (scene.roster.host("conning")?, scene.roster.host("me-gateway")?);
+    let first = scene.ship.marks.bridge_block.0;
+    let mut link = Link::new(client, 48_034, server, Rng::stream(scene.seed, "modbus-refused", "link"));
+    let ask = Repeated::boxed(scene.from, SECOND, u32::MAX, move |_, net, at| {
+        let request = modbus::pair(function::READ_HOLDING, first, 2);
+        link.ask(net, at, 1, &request, &[function::READ_HOLDING | 0x80, 4]);
+    });
+    let found =
+        scene.required(&["DW-3006"], "protocol", Severity::Low, 90).between(scene.party(&server), scene.party(&client));
+    Ok(Play { talkers: vec![ask], expect: vec![found], ..Play::default() })
+}
+
+/// poll-flood: the block that the plan lets the bridge read, `per_s` times a second.
+fn poll_flood(scene: &Scene<'_>) -> Result<Play, SimError> {
+    let (client, server) = (scene.roster.host("conning")?, scene.roster.host("me-gateway")?);
+    let (first, count) = scene.ship.marks.bridge_block;
+    let controller = scene.controller("me-gateway")?;
+    let period = (SECOND as f64 / scene.parameter("per_s", 12.0).clamp(1.0, 200.0)) as i64;
+    let mut link = Link::new(client, 48_035, server, Rng::stream(scene.seed, "poll-flood", "link"));
+    let ask = Repeated::boxed(scene.from, period, u32::MAX, move |world, net, at| {
+        let request = modbus::pair(function::READ_HOLDING, first, count);
+        let answer = controller.read(world, 1, function::READ_HOLDING, first, count);
+        link.ask(net, at, 1, &request, &answer);
+    });
+    let found =
+        scene.required(&["DW-2008"], "zone", Severity::Medium, 30).between(scene.party(&client), scene.party(&server));
+    Ok(Play { talkers: vec![ask], expect: vec![found], ..Play::default() })
 }
 
 /// bacnet-write: three reads, then the fans 3 to 8 are switched off.

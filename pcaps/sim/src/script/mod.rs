@@ -19,7 +19,7 @@ mod segment;
 mod sensors;
 mod sentences;
 
-pub use self::office::INDICATORS;
+pub use self::office::{INDICATORS, SIGNATURES};
 use std::collections::BTreeMap;
 
 use dogwatch_model::{CaptureTime, Severity};

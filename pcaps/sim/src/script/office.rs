@@ -210,6 +210,12 @@ fn exe_drop(scene: &Scene<'_>) -> Result<Play, SimError> {
     Ok(Play { talkers: vec![go], expect: vec![found, crossing], ..Play::default() })
 }
 
+/// A file of signatures, in the format of Suricata rules: the first describes what script `sig` fetches, the second nothing that anybody sends.
+pub const SIGNATURES: &str = r#"# for scenarios only; the sids are of the range for local use
+alert http $HOME_NET any -> $EXTERNAL_NET any (msg:"DOGWATCH TEST page of a known kit"; flow:established,to_server; http.method; content:"GET"; http.uri; content:"/dogwatch-test/evil.php"; startswith; http.user_agent; content:"DogwatchTestAgent/"; startswith; classtype:misc-activity; sid:1000001; rev:1;)
+alert tcp any any -> any any (msg:"DOGWATCH TEST never sent"; content:"|de ad be ef|dogwatch-test-never-sent"; sid:1000002; rev:1;)
+"#;
+
 /// sig: an address and a user agent as the sample rules describe them.
 fn sig(scene: &Scene<'_>) -> Result<Play, SimError> {
     let client = scene.roster.host("chief-pc")?;

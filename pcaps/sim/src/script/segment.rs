@@ -17,6 +17,13 @@ pub(super) const SCRIPTS: &[Script] = &[
     attack("vlan-hop", "a crew phone sends frames with two tags, the inner one of machinery", &[], 60, vlan_hop),
     attack("ipv6-rogue", "the conning display says it is an IPv6 router", &[], 60, ipv6_rogue),
     attack("rogue-dhcp", "an office PC gives out addresses, with itself as router and resolver", &[], 60, rogue_dhcp),
+    attack(
+        "stray-address",
+        "a device on the machinery switch has an address of a network that nobody planned",
+        &[],
+        60,
+        stray_address,
+    ),
     attack("mac-clone", "a second device uses the card and the address of the alarm server", &[], 90, mac_clone),
 ];
 
@@ -63,6 +70,21 @@ fn vlan_hop(scene: &Scene<'_>) -> Result<Play, SimError> {
     let hopped = scene.required(&["DW-2009"], "zone", Severity::High, 30).between(scene.party(&phone), None);
     let crossing = scene.required(&["DW-2005"], "zone", Severity::Medium, 30).optional();
     Ok(Play { talkers: vec![hop], expect: vec![hopped, crossing], ..Play::default() })
+}
+
+/// stray-address: a box as it came from its maker says its name to everybody.
+fn stray_address(scene: &Scene<'_>) -> Result<Play, SimError> {
+    let stray = scene.roster.stranger("machinery", [0x00, 0x1D, 0x9C, 0x41, 0x07, 0x2E], [192, 168, 1, 3])?;
+    let mut rng = Rng::stream(scene.seed, "stray-address", "ids");
+    let hello = Repeated::boxed(scene.from, 5 * SECOND, u32::MAX, move |_, net, at| {
+        let ask = Arp { operation: 1, sender: (stray.mac, stray.ip), target: ([0; 6], [192, 168, 1, 1]) };
+        net.arp(at, &stray, BROADCAST, &ask);
+        let name = names::netbios_registration(rng.bits() as u16, "factory", stray.ip);
+        net.send_udp_to_many(at + 20 * MILLI, (&stray, 137), ([192, 168, 1, 255], 137), &name);
+    });
+    let found = scene.required(&["DW-2012"], "zone", Severity::Low, 30).between(scene.party(&stray), None);
+    let newcomer = scene.required(&["DW-1001"], "asset", Severity::Medium, 45).optional();
+    Ok(Play { talkers: vec![hello], expect: vec![found, newcomer], ..Play::default() })
 }
 
 /// ipv6-rogue: router advertisements in a network that has no IPv6.

@@ -20,6 +20,7 @@ pub(super) const SCRIPTS: &[Script] = &[
         60,
         config,
     ),
+    attack("wrong-group", "the conning display sends waypoints to the group of radar and AIS", &[], 60, wrong_group),
     attack("rate-double", "every heading comes twice", &[], 90, rate_double),
     attack("alert-ack", "the conning display, which may not, acknowledges alerts", &[("n", 12.0)], 90, alert_ack),
 ];
@@ -64,6 +65,17 @@ fn config(scene: &Scene<'_>) -> Result<Play, SimError> {
     let who = named(scene, &host);
     let found = scene.required(&["DW-3013"], "protocol", Severity::Medium, 30).between(who.clone(), None);
     let unlisted = scene.required(&["DW-3010"], "protocol", Severity::Low, 30).between(who, None).optional();
+    Ok(Play { talkers: vec![send], expect: vec![found, unlisted], ..Play::default() })
+}
+
+/// wrong-group: what the standard gives to NAVD (group 4) goes to TGTD (group 2).
+fn wrong_group(scene: &Scene<'_>) -> Result<Play, SimError> {
+    let host = scene.roster.host("conning")?;
+    let send = display(host, lwe::TGTD, (scene.from, 3 * SECOND, u32::MAX), |round, _| {
+        vec![nmea::sentence(&format!("EIWPL,5{}12.50,N,00412.10,E,WP{:02}", round % 10, round % 10))]
+    });
+    let found = scene.required(&["DW-3012"], "protocol", Severity::Info, 45).between(scene.party_by_card(&host), None);
+    let unlisted = scene.required(&["DW-3010"], "protocol", Severity::Low, 30).optional();
     Ok(Play { talkers: vec![send], expect: vec![found, unlisted], ..Play::default() })
 }
 

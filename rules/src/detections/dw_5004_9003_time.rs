@@ -1,19 +1,22 @@
-//! DW-5004: a receiver's time jumps, runs backwards, or has a wrong date.
+//! DW-5004: a receiver's time jumps, runs backwards, or has a wrong date. DW-9003: it is the monitor's own clock that is wrong.
 //!
 //! For every source of time the offset between what it tells and the capture is followed, by time of day (so that a sentence without a date and
 //! midnight are nothing special) and by whole days where it tells a date. An offset that leaves its steady value by more than 1.5 s and stays at the
 //! new one for three seconds is a jump. A step back waits ten seconds: when the source says again what it said before, that is DW-5014's. A shift of
 //! 1,024 weeks is named for what it is: a receiver whose week counter rolled over.
 //!
-//! When the capture's own clock steps, the time between two messages steps with it: then nobody is blamed (DW-9003). A source whose offset is not
-//! steady (a log played at another speed) is not judged. Receivers that jump together are one finding.
+//! When the capture's own clock steps, the time between two messages steps with it: then no receiver is blamed, and the step is DW-9003. So is a
+//! clock that two receivers agree against, as long as neither was seen to jump. While the clock is in doubt no window counts as over (DW-2006).
+//! A source whose offset is not steady (a log played at another speed) is not judged. Receivers that jump together are one finding. That nobody sets
+//! the monitor's clock at all is not seen here: `dogwatch doctor` asks the operating system.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use dogwatch_model::{Act, CaptureTime, Event, Of, Quantity, Severity, Value};
 
-use super::of_talker::{Case, raise_of};
-use crate::detector::{Card, Context, Detector, Threshold, Wants};
+use super::of_talker::{Case, Hold, raise_of};
+use crate::detector::{Card, Context, Detector, Raise, Threshold, Wants};
 use crate::own_ship::{PerTalker, TalkerIx, Trouble, is_near};
 use crate::seen::Party;
 
@@ -42,6 +45,18 @@ const CARD: Card = Card {
     e26: &["4.3.1"],
 };
 
+const MONITOR: Card = Card {
+    id: "DW-9003",
+    why: "Every finding carries the time of the monitor's clock, and windows open and close by it. While it is wrong, findings cannot be laid beside \
+          the ship's log.",
+    e26: &["4.3.1"],
+};
+/// How long the clock is in doubt after a step: somebody has to look at it.
+const DOUBT: Duration = Duration::from_secs(900);
+/// Seconds that two receivers' clocks agree within, and how long they must agree against the monitor's.
+const AGREE: f64 = 1.0;
+const AGAINST_SECONDS: f64 = 60.0;
+
 #[derive(Debug, Clone, Copy)]
 struct Sample {
     at: CaptureTime,
@@ -59,6 +74,8 @@ struct Clock {
     /// The first of those that left the steady offset, and how many there are.
     new: Option<(Sample, u32)>,
     old: u32,
+    /// It was seen to jump: no witness against the monitor's clock any more.
+    has_jumped: bool,
 }
 
 /// What a clock did.
@@ -78,18 +95,31 @@ pub(super) struct SatelliteTime {
     steps: VecDeque<(CaptureTime, f64)>,
     /// The last jump: when, how far, and under which key.
     jumped: Option<(CaptureTime, f64, String)>,
+    /// Receivers agree against the capture's clock.
+    against: Hold,
     jump_s: f64,
+    step_s: f64,
+    wrong_s: f64,
 }
 
 impl Default for SatelliteTime {
     fn default() -> Self {
-        Self { clocks: PerTalker::default(), heard: None, steps: VecDeque::new(), jumped: None, jump_s: 1.5 }
+        Self {
+            clocks: PerTalker::default(),
+            heard: None,
+            steps: VecDeque::new(),
+            jumped: None,
+            against: Hold::default(),
+            jump_s: 1.5,
+            step_s: 1.0,
+            wrong_s: 5.0,
+        }
     }
 }
 
 impl Detector for SatelliteTime {
     fn cards(&self) -> &'static [&'static Card] {
-        &[&CARD]
+        &[&CARD, &MONITOR]
     }
 
     fn wants(&self) -> Wants {
@@ -97,32 +127,74 @@ impl Detector for SatelliteTime {
     }
 
     fn thresholds(&mut self) -> Vec<Threshold<'_>> {
-        vec![Threshold::new(CARD.id, "jump_s", &mut self.jump_s, 1.0..=3_600.0)]
+        vec![
+            Threshold::new(CARD.id, "jump_s", &mut self.jump_s, 1.0..=3_600.0),
+            Threshold::new(MONITOR.id, "step_s", &mut self.step_s, 1.0..=3_600.0),
+            Threshold::new(MONITOR.id, "wrong_s", &mut self.wrong_s, 2.0..=86_400.0),
+        ]
     }
 
     fn event(&mut self, event: &Event<'_>, _from: &Party, _to: &Party, cx: &mut Context<'_>) {
-        self.watch_capture(event.at);
+        self.watch_capture(event.at, cx);
         let Some(talker) = cx.talker else { return };
         let told = event.message.acts.iter().find_map(|act| match act {
             Act::Measures { of: Of::OwnShip, quantity: Quantity::UtcTime, value } => Some(*value),
             _ => None,
         });
         let Some(sample) = told.and_then(|told| sample(event.at, told)) else { return };
-        let did = self.clocks.of(talker).take(sample, self.jump_s);
+        let did = self.clocks.of(talker).take(sample, self.jump_s.min(self.step_s));
         match did {
             Some(Did::Jumped(seconds, days)) => self.jumped(talker, seconds, days, event.at, cx),
             Some(Did::IsOld(times)) => is_old(talker, times, event.at, cx),
             None => {}
         }
     }
+
+    fn tick(&mut self, at: CaptureTime, cx: &mut Context<'_>) {
+        // a step that was told a moment ago is the same thing
+        let offset = if cx.troubles.is_clock_doubtful(at) { None } else { self.against(at, cx) };
+        if !self.against.holds(offset.is_some(), at, AGAINST_SECONDS) {
+            return;
+        }
+        let Some(offset) = offset else { return };
+        let way = if offset > 0.0 { "behind" } else { "ahead of" };
+        cx.troubles.doubt_clock(at, DOUBT);
+        cx.raise(b"wrong", &MONITOR, at, || Raise {
+            confidence: 0.8,
+            summary: format!(
+                "The monitor's clock is {:.0} s {way} the time that two satellite receivers agree on",
+                offset.abs()
+            ),
+            fields: vec![("offset_s".to_owned(), format!("{offset:.1}"))],
+            expected: format!("at most {:.0} s between the monitor and the ship's receivers", self.wrong_s),
+            ..Raise::bare(&MONITOR, (at, 0), Party::nobody(None), String::new())
+        });
+    }
 }
 
 impl SatelliteTime {
+    /// By how many seconds the ship's receivers agree that the capture's clock is wrong: two devices, each steady and never seen to jump.
+    fn against(&self, at: CaptureTime, cx: &Context<'_>) -> Option<f64> {
+        let told = cx.ship.recent(at, 60).filter_map(|(ix, talker)| {
+            let clock = self.clocks.get(ix).filter(|clock| clock.steady >= STEADY && !clock.has_jumped)?;
+            let (base, days) = clock.base.zip(clock.days)?;
+            // a rolled-over week number is the receiver's own defect
+            (roll_overs(days).is_none()).then_some((talker.device(), base + days as f64 * DAY))
+        });
+        let told: Vec<_> = told.collect();
+        let is_agreed = |(device, offset): &(_, f64)| {
+            told.iter().any(|(other, by)| other != device && (by - offset).abs() <= AGREE)
+        };
+        told.iter().find(|one| one.1.abs() > self.wrong_s && is_agreed(one)).map(|(_, offset)| *offset)
+    }
+
     /// Notes where the time of the capture itself leaps: something is heard several times a second on any bridge.
-    fn watch_capture(&mut self, at: CaptureTime) {
+    fn watch_capture(&mut self, at: CaptureTime, cx: &mut Context<'_>) {
         let Some(before) = self.heard.replace(at) else { return };
         let step = (at.0.saturating_sub(before.0)) as f64 / 1e9;
-        if step < -0.2 || step > self.jump_s {
+        if step < -0.2 || step > self.step_s {
+            // whether it was the clock or only a pause is known when the receivers have spoken
+            cx.troubles.doubt_clock(at, Duration::from_secs(TOGETHER));
             self.steps.push_back((at, step));
             if self.steps.len() > 16 {
                 self.steps.pop_front();
@@ -134,10 +206,14 @@ impl SatelliteTime {
         let shift = seconds + days as f64 * DAY;
         let by_capture =
             self.steps.iter().any(|(when, step)| is_near(at, *when, TOGETHER) && (step + shift).abs() < SLACK);
+        if by_capture {
+            return monitor_stepped(-shift, at, cx);
+        }
         // a replay tells old times too, and says so better
-        if by_capture || (shift < 0.0 && cx.troubles.of(Trouble::Time, ix, at, 30)) {
+        if shift.abs() < self.jump_s || (shift < 0.0 && cx.troubles.of(Trouble::Time, ix, at, 30)) {
             return;
         }
+        self.clocks.of(ix).has_jumped = true;
         let ship = cx.ship;
         let Some(talker) = ship.talker(ix) else { return };
         let before = self.jumped.take();
@@ -162,6 +238,18 @@ impl SatelliteTime {
         };
         raise_of(cx, &CARD, talker, at, &key, case);
     }
+}
+
+/// The monitor's own clock was set, or set itself.
+fn monitor_stepped(seconds: f64, at: CaptureTime, cx: &mut Context<'_>) {
+    cx.troubles.doubt_clock(at, DOUBT);
+    cx.raise(b"step", &MONITOR, at, || Raise {
+        confidence: 0.9,
+        summary: format!("The monitor's clock stepped by {seconds:+.1} s; the ship's satellite time went on evenly"),
+        fields: vec![("step_s".to_owned(), format!("{seconds:.1}"))],
+        expected: "a clock that is slowed or hurried, not set: chrony or systemd-timesyncd with a source".to_owned(),
+        ..Raise::bare(&MONITOR, (at, 0), Party::nobody(None), String::new())
+    });
 }
 
 fn is_old(ix: TalkerIx, times: i64, at: CaptureTime, cx: &mut Context<'_>) {
@@ -257,8 +345,6 @@ impl Clock {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::detections::bench::Bench;
 
@@ -302,17 +388,40 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_two_receivers_agree_against() {
+        let date = |bench: &mut Bench, second: u32, offsets: &[(&str, f64)]| {
+            bench.at(f64::from(second));
+            for (from, offset) in offsets {
+                let time = CaptureTime(((START as f64 + f64::from(second) + offset - 0.1) * 1e9) as i64);
+                bench.measures(from, &[(Quantity::UtcTime, Value::Time(time))]);
+            }
+        };
+        let told = |offsets: &[(&str, f64)]| {
+            let mut bench = Bench::new(None, Box::<SatelliteTime>::default());
+            (0..120).for_each(|second| date(&mut bench, second, offsets));
+            bench.findings().into_iter().map(|finding| finding.summary).collect::<Vec<_>>()
+        };
+        let both = told(&[("10.0.0.1", 312.0), ("10.0.0.2", 312.4)]);
+        assert!(both.len() == 1 && both[0].contains("312 s behind"), "{both:?}");
+        assert!(told(&[("10.0.0.1", 312.0), ("10.0.0.2", 0.0)]).is_empty(), "they do not agree");
+        assert!(told(&[("10.0.0.1", 312.0)]).is_empty(), "one alone");
+        assert!(told(&[("10.0.0.1", 0.4), ("10.0.0.2", 0.9)]).is_empty(), "on the way");
+    }
+
+    #[test]
     fn midnight_the_captures_own_step_a_pause_and_a_fast_replay_are_quiet() {
         // 1_800_000_000 is 08:00:00 UTC; the run goes over midnight
         let night: Vec<f64> = (57_500..57_700).map(f64::from).collect();
         assert!(clock(&night, |at| at).is_empty(), "midnight");
-        let mut stepped = run(0, 30);
-        stepped.extend((30..60).map(|second| f64::from(second) + 40.0));
-        // the receiver goes on, the capture's clock leaps
-        assert!(
-            clock(&stepped, |at| if at < START as f64 + 30.0 { at } else { at - 40.0 }).is_empty(),
-            "capture clock"
-        );
+        for by in [40.0, 1.2] {
+            let mut stepped = run(0, 30);
+            stepped.extend((30..60).map(|second| f64::from(second) + by));
+            // the receivers go on, the capture's clock leaps
+            let told = clock(&stepped, |at| if at < START as f64 + 30.0 { at } else { at - by });
+            let ids: Vec<_> = told.iter().map(|(id, ..)| id.as_str()).collect();
+            assert_eq!(ids, ["DW-9003"], "{told:?}");
+            assert!(told[0].2.contains(&format!("stepped by {by:+.1} s")), "{told:?}");
+        }
         let mut paused = run(0, 30);
         paused.extend((90..120).map(f64::from));
         assert!(clock(&paused, |at| at).is_empty(), "pause");

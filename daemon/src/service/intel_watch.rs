@@ -1,0 +1,128 @@
+//! Notices that a file brought aboard was changed, reads all of them on a thread of its own, and hands the result to the packet thread.
+//!
+//! The last good import stays while a file that gave something gives nothing: half written, deleted, or spoilt.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::time::{Duration, SystemTime};
+
+use dogwatch_intel::{FileReport, Intel};
+
+use crate::imports;
+use crate::settings::Intel as Files;
+
+/// How often the files are looked at. They must look the same twice, so that one half written is not read.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How often a stop or a signal is looked for.
+const STEP: Duration = Duration::from_millis(100);
+
+/// What became of reading everything again.
+#[derive(Debug)]
+pub(super) struct Imported {
+    /// What is in force from now on; `None` when the import before stays.
+    pub(super) intel: Option<Arc<Intel>>,
+    /// What became of each file.
+    pub(super) files: Vec<FileReport>,
+}
+
+/// Starts the watch. It ends with `stop`.
+///
+/// # Errors
+/// When the thread cannot be started.
+pub(super) fn start(
+    files: Files,
+    in_force: Vec<FileReport>,
+    reload: Arc<AtomicBool>,
+    stop: Arc<AtomicBool>,
+) -> std::io::Result<Receiver<Imported>> {
+    let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+    std::thread::Builder::new()
+        .name("intel".to_owned())
+        .spawn(move || Watch { seen: stamps(&files), files, in_force, sender }.run(&reload, &stop))?;
+    Ok(receiver)
+}
+
+type Stamp = Option<(SystemTime, u64)>;
+
+fn stamps(files: &Files) -> Vec<Stamp> {
+    let stamp = |file: &PathBuf| {
+        let data = std::fs::metadata(file).ok()?;
+        Some((data.modified().ok()?, data.len()))
+    };
+    files.all().map(stamp).collect()
+}
+
+struct Watch {
+    files: Files,
+    in_force: Vec<FileReport>,
+    seen: Vec<Stamp>,
+    sender: SyncSender<Imported>,
+}
+
+impl Watch {
+    fn run(mut self, reload: &AtomicBool, stop: &AtomicBool) {
+        let (mut waited, mut is_changed) = (Duration::ZERO, false);
+        while !stop.load(Ordering::Relaxed) {
+            std::thread::sleep(STEP);
+            waited += STEP;
+            let is_asked = reload.swap(false, Ordering::Relaxed);
+            if waited < LOOK_EVERY && !is_asked {
+                continue;
+            }
+            waited = Duration::ZERO;
+            let now = stamps(&self.files);
+            let is_settled = now == self.seen;
+            is_changed |= !is_settled;
+            self.seen = now;
+            if is_asked || (is_changed && is_settled) {
+                is_changed = false;
+                if !self.hand_over() {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Reads everything; `false` when nobody takes it any more.
+    fn hand_over(&mut self) -> bool {
+        let intel = imports::read(&self.files);
+        imports::tell(&intel.files);
+        let files = intel.files.clone();
+        let is_worse = imports::is_worse(&self.in_force, &files);
+        if is_worse {
+            tracing::error!("an imported file gives nothing any more; what was imported before stays in force");
+        } else {
+            self.in_force.clone_from(&files);
+        }
+        self.sender.send(Imported { intel: (!is_worse).then(|| Arc::new(intel)), files }).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spoilt_file_keeps_what_was_read_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let rules = folder.path().join("local.rules");
+        let rule = |sid: u32| format!("alert tcp any any -> any any (content:\"abc\"; sid:{sid};)\n");
+        std::fs::write(&rules, rule(1)).unwrap();
+        let files = Files { signatures: vec![rules.clone()], ..Files::default() };
+        let (sender, taken) = std::sync::mpsc::sync_channel(1);
+        let in_force = imports::read(&files).files;
+        let mut watch = Watch { seen: Vec::new(), files, in_force, sender };
+        let mut read = |text: &str| {
+            std::fs::write(&rules, text).unwrap();
+            assert!(watch.hand_over());
+            let imported = taken.recv().unwrap();
+            let sids = imported.intel.map(|intel| intel.signatures.iter().map(|rule| rule.sid).collect::<Vec<_>>());
+            (sids, imported.files[0].loaded)
+        };
+        assert_eq!(read(&rule(2)), (Some(vec![2]), 1));
+        assert_eq!(read("half a ru"), (None, 0), "the old ones stay");
+        assert_eq!(read(&(rule(3) + "half a ru")), (Some(vec![3]), 1));
+    }
+}

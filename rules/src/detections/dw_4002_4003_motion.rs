@@ -1,0 +1,417 @@
+//! DW-4002 and DW-4003: a value of a controller that changes faster than it ever did, or stands still while its neighbours move.
+//!
+//! Every register that answers hold is followed by itself: how fast it moves, how long it stands still, between which numbers. What counts from one
+//! end to the other (hours run), what switches (status words) and what hardly moves (set points) is no measured value and is never judged. Numbers
+//! are taken as they stand, with or without sign; the halves of a floating-point number judge themselves, the low one leaps all the time and so
+//! learns that it may.
+//!
+//! A machine that starts, stops or takes load moves many of its values at once: then all of them learn and none is told. A value that stands still
+//! at the edge of what it has shown is a machine at rest; one that stands still in between, while others of the same controller go on, is not.
+//!
+//! Needs a plan, because the zones tell what a controller is. Deliberately absent: relations between controllers, and values that are not registers.
+
+use std::time::Duration;
+
+use dogwatch_model::{Act, CaptureTime, Cells, Event, Table};
+use serde::{Deserialize, Serialize};
+
+use super::remembered::Remembered;
+use crate::detector::{Card, Context, Detector, Raise, Threshold, Wants};
+use crate::policy::Mode;
+use crate::seen::{Identity, Party, PolicySeen};
+
+/// Times the fastest and the longest of what was learned (catalogue: `factor`).
+const TIMES_FASTER: f64 = 1.5;
+const TIMES_LONGER: f64 = 8.0;
+/// Readings, and the time they span, before a value is judged.
+const READINGS: u32 = 120;
+const SPAN: Duration = Duration::from_secs(600);
+/// Changes that make a measured value, and the share of them that must go each way.
+const CHANGES: u32 = 30;
+const EACH_WAY: f64 = 0.1;
+/// A step that matters: of the span of all readings, and at least so many counts.
+const STEP_SHARE: f64 = 0.5;
+const STEP_COUNTS: i32 = 8;
+/// Two such steps within this time are told.
+const AGAIN: Duration = Duration::from_secs(60);
+/// Values of one controller that leap together, and within what time, when the machine itself does something.
+const TOGETHER: usize = 3;
+const AT_ONCE: Duration = Duration::from_secs(30);
+/// The shortest standstill that means anything; and how many times as long a value must have been watched before its standstill is judged: what
+/// drifts slowly through coarse steps chatters at one step for minutes and then rests on the next.
+const STILL_S: f64 = 60.0;
+const WATCHED: f64 = 10.0;
+/// Counts that a value must have ranged over: one that chatters between two steps says nothing by resting on one.
+const RANGED: i32 = 5;
+/// Two masters may read the same block one after the other: readings closer than this are one.
+const CLOSEST: Duration = Duration::from_millis(500);
+/// A block that nobody read for this long begins anew with its next reading.
+const STALE: Duration = Duration::from_secs(120);
+/// Blocks of registers followed.
+const BLOCKS: usize = 256;
+/// Values named in one finding.
+const NAMED: usize = 6;
+
+const FASTER: Card = Card {
+    id: "DW-4002",
+    why: "Water, oil and steel cannot warm or move that fast. The sensor is broken, or somebody puts numbers in its place.",
+    e26: &["4.3.1"],
+};
+const FROZEN: Card = Card {
+    id: "DW-4003",
+    why: "A display that shows yesterday's good values is worse than none: the machine may be in trouble and nobody sees it.",
+    e26: &["4.3.1"],
+};
+
+/// A run of registers as one question asks for it: controller, unit, table, first, how many.
+type Block = (Identity, u8, Table, u16, u16);
+
+/// One register over time. Numbers are relative to the first one seen, so that a sign does not matter.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct Track {
+    base: u16,
+    last: i16,
+    low: i16,
+    high: i16,
+    readings: u32,
+    changes: u32,
+    ups: u32,
+    /// Fastest change, counts a second.
+    fastest: f32,
+    /// Longest time between two changes, seconds.
+    longest_still: f32,
+    /// When it changed last.
+    changed: CaptureTime,
+    /// The last step that was too fast.
+    #[serde(skip)]
+    leapt: Option<CaptureTime>,
+    #[serde(skip)]
+    is_told_frozen: bool,
+}
+
+/// What a reading means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    Usual,
+    /// Too far too fast, for the first time in a while or again.
+    Leap {
+        is_again: bool,
+    },
+}
+
+impl Track {
+    fn read(&mut self, value: u16, since: Duration, at: CaptureTime, (is_judged, factor): (bool, f64)) -> Reading {
+        if self.readings == 0 {
+            *self = Self { base: value, readings: 1, changed: at, ..Self::default() };
+            return Reading::Usual;
+        }
+        let now = value.wrapping_sub(self.base).cast_signed();
+        let step = now.wrapping_sub(self.last);
+        self.readings = self.readings.saturating_add(1);
+        self.last = now;
+        if step == 0 {
+            return Reading::Usual;
+        }
+        let speed = f64::from(step.unsigned_abs()) / since.as_secs_f64().max(0.001);
+        let far = (f64::from(self.span()) * STEP_SHARE).max(f64::from(STEP_COUNTS));
+        let is_leap = is_judged
+            && self.is_measured()
+            && f64::from(step.unsigned_abs()) >= far
+            && speed > factor * f64::from(self.fastest);
+        self.changes = self.changes.saturating_add(1);
+        self.ups = self.ups.saturating_add(u32::from(step > 0));
+        let still = at.since(self.changed).as_secs_f64() as f32;
+        self.changed = at;
+        self.is_told_frozen = false;
+        if is_leap {
+            let is_again = self.leapt.replace(at).is_some_and(|before| at.since(before) <= AGAIN);
+            return Reading::Leap { is_again };
+        }
+        self.learn(speed, still, now);
+        Reading::Usual
+    }
+
+    fn learn(&mut self, speed: f64, still: f32, now: i16) {
+        self.fastest = self.fastest.max(speed as f32);
+        self.longest_still = self.longest_still.max(still);
+        (self.low, self.high) = (self.low.min(now), self.high.max(now));
+    }
+
+    fn span(&self) -> i32 {
+        i32::from(self.high) - i32::from(self.low)
+    }
+
+    /// Whether it moves to and fro, as measured values do.
+    fn is_measured(&self) -> bool {
+        let ups = f64::from(self.ups) / f64::from(self.changes.max(1));
+        self.readings >= READINGS && self.changes >= CHANGES && (EACH_WAY..=1.0 - EACH_WAY).contains(&ups)
+    }
+
+    /// Whether it has stood still for too long, in the middle of what it has shown.
+    fn is_frozen(&self, (first, at): (CaptureTime, CaptureTime), factor: f64) -> bool {
+        let limit = (factor * f64::from(self.longest_still)).max(STILL_S);
+        if self.span() < RANGED || self.changed.since(first).as_secs_f64() < WATCHED * limit {
+            return false;
+        }
+        self.is_measured()
+            && self.low < self.last
+            && self.last < self.high
+            && at.since(self.changed).as_secs_f64() > limit
+    }
+}
+
+/// The registers of one block.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Tracks {
+    first: CaptureTime,
+    last: CaptureTime,
+    tracks: Vec<Track>,
+}
+
+/// See the file's head.
+pub(super) struct Motion {
+    blocks: Remembered<Block, Tracks>,
+    times_faster: f64,
+    times_longer: f64,
+}
+
+impl Default for Motion {
+    fn default() -> Self {
+        Self { blocks: Remembered::new(BLOCKS), times_faster: TIMES_FASTER, times_longer: TIMES_LONGER }
+    }
+}
+
+impl Detector for Motion {
+    fn cards(&self) -> &'static [&'static Card] {
+        &[&FASTER, &FROZEN]
+    }
+
+    fn wants(&self) -> Wants {
+        Wants { values: true, ..Wants::default() }
+    }
+
+    fn thresholds(&mut self) -> Vec<Threshold<'_>> {
+        vec![
+            Threshold::new(FASTER.id, "factor", &mut self.times_faster, 1.1..=100.0),
+            Threshold::new(FROZEN.id, "factor", &mut self.times_longer, 2.0..=100.0),
+        ]
+    }
+
+    fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {
+        // what is written is an order, what is answered is how it is
+        if cx.policy.is_none() || !event.message.acts.iter().any(|act| matches!(act, Act::Reply { refused: false, .. }))
+        {
+            return;
+        }
+        for act in event.message.acts {
+            if let Act::Values { unit, table, first, cells: cells @ Cells::Registers(bytes) } = *act {
+                let count = u16::try_from(bytes.len() / 2).unwrap_or(u16::MAX);
+                self.answered(event, (from, to), (from.identity(), unit, table, first, count), cells, cx);
+            }
+        }
+    }
+
+    fn policy(&mut self, _seen: &PolicySeen<'_>, _cx: &mut Context<'_>) {}
+
+    fn learned(&self) -> Option<serde_json::Value> {
+        serde_json::to_value(self.blocks.entries()).ok()
+    }
+
+    fn recall(&mut self, learned: serde_json::Value) -> Result<(), serde_json::Error> {
+        self.blocks.recall(serde_json::from_value(learned)?);
+        Ok(())
+    }
+}
+
+impl Motion {
+    fn answered(
+        &mut self,
+        event: &Event<'_>,
+        (from, to): (&Party, &Party),
+        block: Block,
+        cells: Cells<'_>,
+        cx: &mut Context<'_>,
+    ) {
+        let at = event.at;
+        let (faster, longer) = (self.times_faster, self.times_longer);
+        let known = self.blocks.touch_or(block, at, || Tracks { first: at, last: at, tracks: Vec::new() });
+        known.tracks.resize_with(usize::from(block.4), Track::default);
+        let since = at.since(known.last);
+        if since < CLOSEST && known.tracks.first().is_some_and(|track| track.readings > 0) {
+            return;
+        }
+        known.last = at;
+        let zone = from.end.zone;
+        let is_judged = at.since(known.first) >= SPAN
+            && since <= STALE
+            && !cx.is_settling(at)
+            && !cx.is_learning(at, from, to)
+            && cx.policy.is_some_and(|policy| policy.mode_of(zone) != Mode::Learn)
+            && zone.is_none_or(|zone| cx.policy.is_some_and(|policy| policy.window_open(zone, at).is_none()));
+        if since > STALE {
+            // nobody looked meanwhile: neither a leap nor a standstill
+            known.tracks.iter_mut().for_each(|track| track.changed = at);
+        }
+        let mut again = Vec::new();
+        for ((place, track), value) in (0_u16..).zip(&mut known.tracks).zip(cells.registers()) {
+            if track.read(value, since, at, (is_judged, faster)) == (Reading::Leap { is_again: true }) {
+                again.push((place, track.last, track.fastest));
+            }
+        }
+        let at_once =
+            known.tracks.iter().filter(|track| track.leapt.is_some_and(|when| at.since(when) <= AT_ONCE)).count();
+        if at_once >= TOGETHER {
+            // the machine does something: all of them learn
+            for track in &mut known.tracks {
+                if track.leapt.take().is_some() {
+                    (track.low, track.high) = (track.low.min(track.last), track.high.max(track.last));
+                }
+            }
+            again.clear();
+        }
+        let frozen = if is_judged { frozen(known, at, longer) } else { Vec::new() };
+        for (place, ..) in again {
+            faster_than_possible(event, (from, to), &block, place, cx);
+        }
+        if !frozen.is_empty() {
+            stands_still(event, (from, to), &block, &frozen, cx);
+        }
+    }
+}
+
+/// Values that stand still too long while at least as many others of the block, or two, go on; each told once until it moves again.
+fn frozen(known: &mut Tracks, at: CaptureTime, factor: f64) -> Vec<u16> {
+    let is_moving = |track: &&Track| track.is_measured() && at.since(track.changed).as_secs_f64() <= STILL_S / 2.0;
+    if known.tracks.iter().filter(is_moving).count() == 0 {
+        return Vec::new();
+    }
+    let (mut found, first) = (Vec::new(), known.first);
+    for (place, track) in (0_u16..).zip(&mut known.tracks) {
+        if track.is_frozen((first, at), factor) {
+            found.push((place, std::mem::replace(&mut track.is_told_frozen, true)));
+        }
+    }
+    let is_news = found.iter().any(|(_, is_told)| !is_told);
+    if is_news { found.into_iter().map(|(place, _)| place).collect() } else { Vec::new() }
+}
+
+/// What people call a register: as the plan does, else by its address.
+fn name(from: &Party, block: &Block, place: u16, cx: &Context<'_>) -> String {
+    let (_, unit, table, first, _) = *block;
+    let address = first.saturating_add(place);
+    let planned = cx.policy.zip(from.end.asset).and_then(|(policy, asset)| {
+        let mut points = policy.points_within((asset, unit, table), address, 1);
+        points.next().map(|(_, point)| format!("\"{}\"", point.name))
+    });
+    planned.unwrap_or_else(|| format!("{} {address} unit {unit}", table.as_str()))
+}
+
+fn faster_than_possible(
+    event: &Event<'_>,
+    (from, to): (&Party, &Party),
+    block: &Block,
+    place: u16,
+    cx: &mut Context<'_>,
+) {
+    let (what, whose) = (name(from, block, place, cx), cx.call(from));
+    let key = format!("{:?}|{}|{}|{}", block.0, block.1, block.2.as_str(), block.3.saturating_add(place));
+    cx.raise(key.as_bytes(), &FASTER, event.at, || Raise {
+        confidence: 0.7,
+        to: Some(*to),
+        summary: format!(
+            "{what} of {whose} leaps faster than it ever changed; nothing else of that controller moves with it"
+        ),
+        fields: vec![("object".to_owned(), what.clone())],
+        expected: "changes as fast as those learned, or together with the other values of the machine".to_owned(),
+        ..Raise::of_event(&FASTER, event, from)
+    });
+}
+
+fn stands_still(event: &Event<'_>, (from, to): (&Party, &Party), block: &Block, places: &[u16], cx: &mut Context<'_>) {
+    let names: Vec<String> = places.iter().take(NAMED).map(|place| name(from, block, *place, cx)).collect();
+    let whose = cx.call(from);
+    let count = places.len();
+    let what = if count == 1 { "1 value".to_owned() } else { format!("{count} values") };
+    let verb = if count == 1 { "stands" } else { "stand" };
+    cx.raise(format!("{:?}", block.0).as_bytes(), &FROZEN, event.at, || Raise {
+        confidence: 0.7,
+        to: Some(*to),
+        summary: format!("{what} of {whose} {verb} still while its other values move: {}", names.join(", ")),
+        fields: vec![("values".to_owned(), count.to_string()), ("names".to_owned(), names.join(", "))],
+        expected: "measured values that move a little, as they did while learned".to_owned(),
+        ..Raise::of_event(&FROZEN, event, from)
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detections::bench::{Bench, SHIP, flow};
+    use dogwatch_model::{Object, Speaker, Transport, Verb};
+
+    /// Five values polled every two seconds for 15 minutes, then what `later` makes of them.
+    fn told(later: impl Fn(u32, usize, u16) -> u16) -> Vec<(String, String)> {
+        let mut bench = Bench::new(Some(SHIP), Box::<Motion>::default());
+        let wave = |second: u32, place: usize| {
+            // a slow swing and a little noise, as a temperature has
+            let noise = (second / 2 * 7_919 + place as u32 * 104_729) % 5;
+            let swing = (f64::from(second) / 40.0 + place as f64).sin() * 20.0;
+            u16::try_from(800 + 100 * place as i64 + swing as i64 + i64::from(noise)).unwrap()
+        };
+        for second in (0..1_400_u32).step_by(2) {
+            bench.at(f64::from(second));
+            let values: Vec<u16> = (0..5)
+                .map(|place| if second < 900 { wave(second, place) } else { later(second, place, wave(second, place)) })
+                .collect();
+            let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_be_bytes()).collect();
+            let cells = Cells::Registers(&bytes);
+            let reply = Act::Reply { verb: Verb::Read, object: Object::Device { unit: Some(1) }, refused: false };
+            let acts = [reply, Act::Values { unit: 1, table: Table::Holding, first: 0, cells }];
+            bench.says("modbus", Speaker::Sender, &flow("10.0.2.21", "10.0.2.10", 40_000, Transport::Tcp), &acts);
+        }
+        bench.findings().into_iter().map(|finding| (finding.rule_id, finding.summary)).collect()
+    }
+
+    #[test]
+    fn an_ordinary_day() {
+        assert!(told(|_, _, value| value).is_empty());
+    }
+
+    #[test]
+    fn one_value_that_leaps() {
+        let leaps = told(|second, place, value| if place == 2 && second / 10 % 2 == 0 { value + 300 } else { value });
+        assert!(leaps.len() == 1 && leaps[0].0 == "DW-4002" && leaps[0].1.contains("holding 2 unit 1"), "{leaps:?}");
+        let once = told(|second, place, value| if place == 2 && second >= 1_000 { value + 300 } else { value });
+        assert!(once.is_empty(), "a single step may be a sensor put right: {once:?}");
+    }
+
+    #[test]
+    fn a_machine_that_takes_load_moves_all_its_values() {
+        let load = told(|second, _, value| if second / 10 % 2 == 0 { value + 300 } else { value });
+        assert!(load.is_empty(), "{load:?}");
+    }
+
+    #[test]
+    fn values_that_stand_still_among_others() {
+        let frozen = told(|_, place, value| if place < 2 { 803 + 100 * u16::try_from(place).unwrap() } else { value });
+        assert!(frozen.len() == 1 && frozen[0].0 == "DW-4003", "{frozen:?}");
+        assert!(frozen[0].1.starts_with("2 values of"), "{frozen:?}");
+        let stopped = told(|_, place, value| if place < 2 { 0 } else { value });
+        assert!(stopped.is_empty(), "a machine at rest: {stopped:?}");
+        let dead = told(|_, place, _| 803 + 100 * u16::try_from(place).unwrap());
+        assert!(dead.is_empty(), "nothing moves at all: no neighbour says that time goes on: {dead:?}");
+    }
+
+    #[test]
+    fn what_counts_and_what_switches_is_not_measured() {
+        let mut hours = Track::default();
+        let mut status = Track::default();
+        for second in 0..1_000_u32 {
+            let at = CaptureTime::from_parts(i64::from(second), 0);
+            let second_before = Duration::from_secs(1);
+            hours.read(u16::try_from(second % 60_000).unwrap(), second_before, at, (true, 1.5));
+            status.read(u16::from(second % 200 == 0), second_before, at, (true, 1.5));
+        }
+        assert!(!hours.is_measured() && !status.is_measured());
+    }
+}

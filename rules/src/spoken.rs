@@ -1,0 +1,90 @@
+//! Which application speaks a protocol, and which detectors want its events: asked with every event, so answered without comparing words.
+//!
+//! Protocol names are constants of the dissectors. A name is known by where it stands in memory; two places with the same word are two entries with
+//! the same answer.
+
+use crate::policy::AppName;
+
+/// A set of detectors: bit `n` stands for the one at position `n`.
+pub(crate) type Wanting = u128;
+/// How many a set has room for.
+#[cfg(test)]
+const MOST_DETECTORS: usize = 128;
+
+/// Names remembered: more than there are, so that few share a place. One that does pushes the other out.
+const NAMES: usize = 512;
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Known {
+    /// Where the name stands, and its length.
+    name: (usize, usize),
+    app: Option<AppName>,
+    meant: Wanting,
+}
+
+/// See the file's head.
+#[derive(Debug)]
+pub(crate) struct Spoken {
+    /// Who wants the events of each application, in the order of [`AppName::ALL`].
+    of_app: Vec<Wanting>,
+    /// Who wants those of protocols that are no application of the policy.
+    of_others: Wanting,
+    known: Vec<Known>,
+}
+
+impl Spoken {
+    /// `wanting` tells who wants the events of an application, and of what is none.
+    pub(crate) fn new(wanting: &dyn Fn(Option<AppName>) -> Wanting) -> Self {
+        Self {
+            of_app: AppName::ALL.iter().map(|app| wanting(Some(*app))).collect(),
+            of_others: wanting(None),
+            known: vec![Known::default(); NAMES],
+        }
+    }
+
+    /// The application of a protocol, and who wants its events.
+    #[inline]
+    pub(crate) fn of(&mut self, protocol: &'static str) -> (Option<AppName>, Wanting) {
+        let name = (protocol.as_ptr().addr(), protocol.len());
+        let place = (name.0 ^ name.0 >> 9 ^ name.1 << 5) % NAMES;
+        let Some(known) = self.known.get_mut(place) else { return (None, self.of_others) };
+        if known.name != name {
+            let app = AppName::of_protocol(protocol);
+            let meant = app.map_or(self.of_others, |app| self.of_app.get(app as usize).copied().unwrap_or_default());
+            *known = Known { name, app, meant };
+        }
+        (known.app, known.meant)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_application_has_its_own_answer_however_often_it_is_asked() {
+        let mut spoken = Spoken::new(&|app| app.map_or(1 << 127, |app| 1 << (app as usize % 100)));
+        for _ in 0..2 {
+            for (protocol, app) in [
+                ("modbus", Some(AppName::Modbus)),
+                ("s7comm-plus", Some(AppName::S7)),
+                ("s7comm", Some(AppName::S7)),
+                ("unheard-of", None),
+                ("dns", Some(AppName::Dns)),
+            ] {
+                let meant = app.map_or(1 << 127, |app| 1 << (app as usize % 100));
+                assert_eq!(spoken.of(protocol), (app, meant), "{protocol}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_detector_has_its_bit() {
+        assert!(crate::detections::all().len() <= MOST_DETECTORS, "Wanting has no room for more");
+    }
+
+    #[test]
+    fn applications_stand_where_their_number_says() {
+        assert!(AppName::ALL.iter().enumerate().all(|(at, app)| *app as usize == at));
+    }
+}
