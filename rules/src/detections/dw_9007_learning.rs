@@ -50,7 +50,6 @@ impl Detector for Doubtful {
         let Some(policy) = cx.policy else { return };
         let zone = policy.zone_id(Some(seen.zone));
         let (heard, all) = seen.assets;
-        #[expect(clippy::cast_precision_loss, reason = "a share")]
         let is_short = |is: f64, of: f64| of > 0.0 && is < of * self.coverage;
         let what = if is_short(heard as f64, all as f64) {
             format!("{heard} of its {all} declared devices were heard")

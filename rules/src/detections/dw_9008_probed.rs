@@ -92,10 +92,9 @@ impl Probed {
         let has = |ip: Option<IpAddr>, mac: &Mac| {
             ip.is_some_and(|ip| self.addresses.contains(&ip)) || (!mac.is_none() && self.cards.contains(mac))
         };
-        !(self.addresses.is_empty() && self.cards.is_empty())
-            && has(flow.dst, &flow.dst_mac)
-            && !has(flow.src, &flow.src_mac)
-            && !flow.is_to_group()
+        // a monitor that does not know who it is looks no further; the cheapest question first, with every flow
+        let knows_itself = !self.addresses.is_empty() || !self.cards.is_empty();
+        knows_itself && has(flow.dst, &flow.dst_mac) && !has(flow.src, &flow.src_mac) && !flow.is_to_group()
     }
 }
 
