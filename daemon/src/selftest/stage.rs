@@ -54,6 +54,7 @@ impl Monitor {
         let mut pipeline = Pipeline::new(policy, &Settings::default());
         let mut import = dogwatch_intel::Import::default();
         import.read("known-bad.txt", dogwatch_sim::INDICATORS.as_bytes());
+        import.read_signatures("signatures.rules", dogwatch_sim::SIGNATURES.as_bytes());
         pipeline.import(&Arc::new(import.finish()));
         Self { pipeline, sources: [None; 2], second: i64::MIN, frames: 0, told: BTreeMap::new() }
     }
