@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use dogwatch_model::CaptureTime;
+use dogwatch_model::{CaptureTime, ShipState};
 use dogwatch_rules::policy::Mode;
 use dogwatch_rules::{PolicySeen, SelfSeen};
 
@@ -266,6 +266,8 @@ static WATCHED: Deed = Deed {
 /// From `learn` to another mode, by somebody with a name.
 fn change_mode(pipeline: &mut Pipeline, at: CaptureTime, mode: Mode) {
     let seen = policy_seen(at, Some("chief engineer"));
+    // so early the monitor does not know by itself what the ship is doing
+    pipeline.set_state(Some((ShipState::AtSea, None)), at);
     for mode in [Mode::Learn, mode] {
         let Some(mut policy) = pipeline.rules().policy().cloned() else { return };
         policy.mode = mode;
