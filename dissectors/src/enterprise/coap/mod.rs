@@ -269,6 +269,9 @@ impl Frames for Coap {
             visit.number("type", packet.kind);
             visit.number("code", packet.code);
             visit.number("mid", packet.id);
+            if packet.form != Form::Final {
+                visit.flag("draft", true);
+            }
             visit.one_or_list("uri_host", packet.part(Part::Host));
             visit.one_or_list("uri_path", packet.part(Part::Path));
             visit.one_or_list("uri_query", packet.part(Part::Query));
