@@ -2,6 +2,7 @@
 
 pub mod board;
 pub mod control;
+mod file_watch;
 mod intel_watch;
 mod itself;
 mod keeper;
