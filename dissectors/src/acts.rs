@@ -3,13 +3,14 @@
 //! A fact costs the inventory a look-up, so a flow repeats none: [`Told`] remembers a bounded number of hashes. When it is full it starts
 //! over, which repeats facts and loses none.
 
-use std::collections::HashSet;
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher, Hash};
 
 use dogwatch_model::{
     Act, Attribute, Direction, Fact, FactValue, FieldValue, FieldVisitor, Fields, Message, Object, Speaker, Subject,
     Verb,
 };
+use foldhash::quality::RandomState;
+use hashbrown::HashSet;
 
 use crate::{ParseError, Sink};
 
@@ -112,7 +113,7 @@ impl<'a> Acts<'a> {
 
 /// Facts a flow has told already.
 pub(crate) struct Told {
-    hashes: HashSet<u64>,
+    hashes: HashSet<u64, RandomState>,
     hasher: RandomState,
     limit: usize,
     /// Who speaks now: what both sides of a flow say of themselves are two facts.
@@ -122,7 +123,12 @@ pub(crate) struct Told {
 impl Told {
     /// Remembers at most `limit` facts.
     pub(crate) fn new(limit: usize) -> Self {
-        Self { hashes: HashSet::new(), hasher: RandomState::new(), limit: limit.max(1), speaker: Direction::ToServer }
+        Self {
+            hashes: HashSet::default(),
+            hasher: RandomState::default(),
+            limit: limit.max(1),
+            speaker: Direction::ToServer,
+        }
     }
 
     /// Facts from now on are told by the side that sends in this direction.

@@ -11,7 +11,8 @@ use crate::learning::Learning;
 use crate::own_ship::{OwnShip, TalkerIx, Troubles};
 use crate::policy::{AppName, Policy};
 use crate::seen::{
-    EnforcedSeen, FlowSeen, HealthSeen, IrregularSeen, Party, PolicySeen, SelfSeen, SignatureSeen, Source, service,
+    EnforcedSeen, FlowSeen, FlowStage, HealthSeen, IrregularSeen, Party, PolicySeen, SelfSeen, SignatureSeen, Source,
+    service,
 };
 
 /// The words of a detection that the catalogue does not hold.
@@ -28,8 +29,8 @@ pub struct Card {
 /// What a detector wants to be shown; the rest costs it nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Wants {
-    /// Flows at every stage.
-    pub flows: bool,
+    /// Flows that reach one of these stages.
+    pub flows: &'static [FlowStage],
     /// Events with a request to read: the polls, which are nearly everything that machinery says.
     pub reads: bool,
     /// Events with a request that changes something: write, control, program.
@@ -60,6 +61,8 @@ pub struct Wants {
     pub signatures: bool,
     /// Of whose events.
     pub of: Speaking,
+    /// Flows and events only while there is a policy: without one there is nothing to hold them against.
+    pub planned: bool,
 }
 
 /// Whose events a detector wants to be shown, by the application that speaks.
@@ -70,6 +73,8 @@ pub enum Speaking {
     All,
     /// Those of applications that control machinery.
     Industrial,
+    /// Those of sentences and parameter groups, and of protocols that are no application of the policy.
+    Navigation,
     /// Those of these applications.
     Only(&'static [AppName]),
 }
@@ -81,6 +86,7 @@ impl Speaking {
         match self {
             Self::All => true,
             Self::Industrial => app.is_some_and(AppName::is_industrial),
+            Self::Navigation => app.is_none_or(AppName::is_navigation),
             Self::Only(apps) => app.is_some_and(|app| apps.contains(&app)),
         }
     }

@@ -14,7 +14,7 @@ use crate::learning::{Baseline, Learning};
 use crate::own_ship::{OwnShip, TalkerIx, Troubles};
 use crate::policy::{AppName, Mode, Policy, StateTracker};
 use crate::seen::{
-    EnforcedSeen, FlowSeen, HealthSeen, IrregularSeen, Party, PolicySeen, SelfSeen, SignatureSeen, Source,
+    EnforcedSeen, FlowSeen, FlowStage, HealthSeen, IrregularSeen, Party, PolicySeen, SelfSeen, SignatureSeen, Source,
 };
 use crate::spoken::{Spoken, Wanting};
 
@@ -47,8 +47,8 @@ pub struct Rules {
     detectors: Vec<Box<dyn Detector>>,
     /// What each detector's figures are when nobody sets them.
     defaults: Vec<Vec<f64>>,
-    /// Positions in `detectors` by what they want.
-    flows: Vec<usize>,
+    /// Positions in `detectors` by what they want; of flows by their stage.
+    flows: [Vec<usize>; FlowStage::ALL.len()],
     /// Who wants which kind of act, by [`kinds`]; and whose events each application's are. Who stands in both is shown the event.
     kinds: [Wanting; kinds::COUNT],
     spoken: Spoken,
@@ -122,7 +122,7 @@ impl Rules {
             known: Known { policy, ..Known::default() },
             detectors,
             defaults,
-            flows: Vec::new(),
+            flows: Default::default(),
             kinds: [0; kinds::COUNT],
             spoken: Spoken::new(&|_| 0),
             healths: Vec::new(),
@@ -140,15 +140,19 @@ impl Rules {
 
     /// Asks every detector what it wants to be shown.
     fn ask_wants(&mut self) {
+        let has_plan = self.known.policy.is_some();
         let wanting = |wants: &dyn Fn(Wants) -> bool| -> Vec<usize> {
             let all = self.detectors.iter().enumerate();
             all.filter(|(_, detector)| wants(detector.wants())).map(|(index, _)| index).collect()
         };
-        let (flows, healths) = (wanting(&|w| w.flows), wanting(&|w| w.health));
+        let of_stage = |stage| wanting(&|w| w.flows.contains(&stage) && (has_plan || !w.planned));
+        let mut flows: [Vec<usize>; FlowStage::ALL.len()] = Default::default();
+        FlowStage::ALL.iter().zip(&mut flows).for_each(|(stage, list)| *list = of_stage(*stage));
+        let healths = wanting(&|w| w.health);
         let (irregulars, signatures) = (wanting(&|w| w.irregular), wanting(&|w| w.signatures));
         let set = |list: Vec<usize>| list.into_iter().fold(0, |set, index| set | 1_u128.unbounded_shl(index as u32));
         let kinds = std::array::from_fn(|kind| set(wanting(&|w| kinds::wanted(w) & 1 << kind != 0)));
-        let spoken = Spoken::new(&|app| set(wanting(&|w| w.of.is_meant(app))));
+        let spoken = Spoken::new(&|app| set(wanting(&|w| w.of.is_meant(app) && (has_plan || !w.planned))));
         (self.flows, self.healths, self.irregulars, self.signatures) = (flows, healths, irregulars, signatures);
         (self.kinds, self.spoken) = (kinds, spoken);
     }
@@ -239,7 +243,7 @@ impl Rules {
         let mut policy_raised = false;
         let app = seen.protocol.and_then(|protocol| self.spoken.of(protocol).0);
         let mut cx = self.known.context(directory, seen.source, (app, None), &mut policy_raised);
-        for index in &self.flows {
+        for index in self.flows.get(seen.stage as usize).into_iter().flatten() {
             if let Some(detector) = self.detectors.get_mut(*index) {
                 detector.flow(seen, &mut cx);
             }
@@ -276,7 +280,10 @@ impl Rules {
                 Act::Odd(_) => kinds::ODDITIES,
             };
         }
-        let talker = if self.detectors.is_empty() { None } else { self.known.own_ship.note(event, from, source) };
+        // whoever speaks of the ship publishes, asks in sentences, or measures
+        let is_of_ship = seen & (kinds::PUBLISHED | kinds::MEASURES) != 0 && !self.detectors.is_empty();
+        self.known.own_ship.heard(event.flow.source, event.at);
+        let talker = if is_of_ship { self.known.own_ship.note(event, from, source) } else { None };
         let (app, meant) = self.spoken.of(event.message.protocol);
         let mut wanting = 0;
         let mut kinds = seen;
@@ -426,6 +433,7 @@ impl Rules {
             self.known.policy = Some(policy);
             self.known.findings.policy_changed();
             self.set_thresholds();
+            self.ask_wants();
             self.weigh_state();
         }
         let mut policy_raised = false;

@@ -116,6 +116,11 @@ pub enum FlowStage {
     Progress,
 }
 
+impl FlowStage {
+    /// Every stage, in the order a flow reaches them.
+    pub const ALL: &'static [Self] = &[Self::Started, Self::Established, Self::Recognised, Self::Progress];
+}
+
 /// A flow, seen from the side that opened it (as far as that is known).
 #[derive(Debug, Clone, Copy)]
 pub struct FlowSeen<'a> {

@@ -12,7 +12,7 @@ use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::findings::call;
 use crate::policy::{Devices, Importance, Mode, Placement};
-use crate::seen::{FlowSeen, Party, PolicySeen};
+use crate::seen::{FlowSeen, FlowStage, Party, PolicySeen};
 
 /// Frames after which a device is judged at once.
 const MIN_FRAMES: u64 = 3;
@@ -57,7 +57,7 @@ impl Detector for NewDevice {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: true, ..Wants::default() }
+        Wants { flows: FlowStage::ALL, planned: true, ..Wants::default() }
     }
 
     fn policy(&mut self, _seen: &PolicySeen<'_>, _cx: &mut Context<'_>) {

@@ -48,7 +48,7 @@ impl Detector for IpTakeover {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: true, facts: true, ..Wants::default() }
+        Wants { flows: &[FlowStage::Started, FlowStage::Progress], facts: true, ..Wants::default() }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {

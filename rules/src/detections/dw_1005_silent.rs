@@ -147,7 +147,7 @@ impl Detector for Silent {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: true, published: true, ..Wants::default() }
+        Wants { flows: &[FlowStage::Started, FlowStage::Progress], published: true, ..Wants::default() }
     }
 
     fn policy(&mut self, seen: &PolicySeen<'_>, _cx: &mut Context<'_>) {

@@ -50,7 +50,7 @@ impl Detector for NewService {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: true, ..Wants::default() }
+        Wants { flows: &[FlowStage::Established, FlowStage::Progress], ..Wants::default() }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {

@@ -62,7 +62,7 @@ impl Detector for Conduit {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: true, ..Wants::default() }
+        Wants { flows: FlowStage::ALL, planned: true, ..Wants::default() }
     }
 
     fn policy(&mut self, seen: &PolicySeen<'_>, _cx: &mut Context<'_>) {

@@ -73,7 +73,7 @@ impl Detector for Operation {
     }
 
     fn wants(&self) -> Wants {
-        Wants { reads: true, orders: true, inquiries: true, ..Wants::default() }
+        Wants { reads: true, orders: true, inquiries: true, planned: true, ..Wants::default() }
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {

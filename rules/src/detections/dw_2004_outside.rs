@@ -8,7 +8,7 @@ use dogwatch_model::{Act, Event, Object, Severity};
 use super::zones::{ask, asked, is_ashore, is_conversation, is_ot};
 use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
 use crate::policy::{AppName, Mode};
-use crate::seen::{FlowSeen, Party};
+use crate::seen::{FlowSeen, FlowStage, Party};
 
 const CARD: Card = Card {
     id: "DW-2004",
@@ -31,7 +31,13 @@ impl Detector for Outside {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: true, inquiries: true, of: Speaking::Only(&[AppName::Dns]), ..Wants::default() }
+        Wants {
+            flows: FlowStage::ALL,
+            inquiries: true,
+            of: Speaking::Only(&[AppName::Dns]),
+            planned: true,
+            ..Wants::default()
+        }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {

@@ -42,7 +42,7 @@ impl Detector for RemoteSession {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: true, ..Wants::default() }
+        Wants { flows: FlowStage::ALL, ..Wants::default() }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {

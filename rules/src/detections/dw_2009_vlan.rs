@@ -50,7 +50,7 @@ impl Detector for VlanAnomaly {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: true, ..Wants::default() }
+        Wants { flows: &[FlowStage::Started, FlowStage::Progress], planned: true, ..Wants::default() }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {

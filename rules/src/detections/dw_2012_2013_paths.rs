@@ -37,7 +37,13 @@ impl Detector for Paths {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: true, published: true, of: Speaking::Only(&[AppName::Icmp]), ..Wants::default() }
+        Wants {
+            flows: FlowStage::ALL,
+            published: true,
+            of: Speaking::Only(&[AppName::Icmp]),
+            planned: true,
+            ..Wants::default()
+        }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {

@@ -119,17 +119,20 @@ impl Detector for Exploring {
         if event.flow.is_to_group() {
             return;
         }
-        let mut is_request = false;
+        let (mut is_request, mut pair) = (false, None);
         for act in event.message.acts {
             match act {
                 Act::Request { verb, object } => {
                     is_request = true;
-                    self.requested(event, from, to, (*verb, *object), cx);
+                    // one message may ask for twenty things: who asks whom is weighed once
+                    let pair = *pair.get_or_insert_with(|| self.pair(from, to));
+                    self.requested(event, (from, to, pair), (*verb, *object), cx);
                 }
                 Act::Reply { object, refused: true, .. } => self.refused(event, to, from, *object, cx),
                 Act::Odd(_) if !is_request && event.message.kind == "request" => {
                     // a function nobody knows is no operation, but somebody tried it
-                    self.requested(event, from, to, (Verb::Diagnose, Object::Device { unit: None }), cx);
+                    let pair = self.pair(from, to);
+                    self.requested(event, (from, to, pair), (Verb::Diagnose, Object::Device { unit: None }), cx);
                 }
                 _ => {}
             }
@@ -159,8 +162,7 @@ impl Exploring {
     fn requested(
         &mut self,
         event: &Event<'_>,
-        from: &Party,
-        to: &Party,
+        (from, to, pair): (&Party, &Party, u64),
         (verb, object): (Verb, Object<'_>),
         cx: &mut Context<'_>,
     ) {
@@ -180,16 +182,14 @@ impl Exploring {
         let block = if registers == 0 { block.wrapping_sub(u32::try_from(function).unwrap_or(0)) } else { block };
         let (client, server) = (from.identity(), to.identity());
         let asked = (client, server, unit, verb as u8, block);
-        if self.is_known(asked, event.at) {
+        if self.was_asked_just_now(pair, asked, event.at) || !self.asked.note(asked, event.at, || ()) {
             return;
         }
         let is_known_pair = self.pairs.touch((client, server), event.at).is_some();
         if cx.is_learning(event.at, from, to) || is_allowed(event, from, to, verb, object, cx) {
-            self.asked.put(asked, event.at, ());
             self.pairs.put((client, server), event.at, ());
             return;
         }
-        self.asked.put(asked, event.at, ());
         self.count(
             client,
             New {
@@ -209,20 +209,25 @@ impl Exploring {
         }
     }
 
-    /// Whether a kind of request was made before.
-    fn is_known(&mut self, asked: Asked, at: CaptureTime) -> bool {
-        let hash = std::hash::BuildHasher::hash_one(&self.moment_hasher, asked);
+    /// Who asks whom, as one number.
+    fn pair(&self, from: &Party, to: &Party) -> u64 {
+        std::hash::BuildHasher::hash_one(&self.moment_hasher, (from.identity(), to.identity()))
+    }
+
+    /// Whether it was asked a moment ago: what is polled again and again is then not looked up every time. One number stands for it; that two
+    /// share one within a moment has a chance of one in 2^64.
+    fn was_asked_just_now(&mut self, pair: u64, asked: Asked, at: CaptureTime) -> bool {
+        let (_, _, unit, verb, block) = asked;
+        let what = u64::from(block) << 16 | u64::from(unit) << 8 | u64::from(verb);
+        let hash = std::hash::BuildHasher::hash_one(&self.moment_hasher, (pair, what));
         let second = at.seconds();
         let place = usize::try_from(hash % MOMENTS as u64).unwrap_or_default();
         let Some(moment) = self.moments.get_mut(place) else { return false };
-        if moment.0 == hash && second.abs_diff(moment.1) < MOMENT.unsigned_abs() {
-            return true;
-        }
-        let is_known = self.asked.touch(asked, at).is_some();
-        if is_known {
+        let is_recent = moment.0 == hash && second.abs_diff(moment.1) < MOMENT.unsigned_abs();
+        if !is_recent {
             *moment = (hash, second);
         }
-        is_known
+        is_recent
     }
 
     fn refused(&mut self, event: &Event<'_>, client: &Party, server: &Party, object: Object<'_>, cx: &mut Context<'_>) {

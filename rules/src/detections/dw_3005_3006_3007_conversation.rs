@@ -125,7 +125,7 @@ impl Detector for Conversation {
     fn wants(&self) -> Wants {
         let of = Speaking::Industrial;
         let on_requests = Wants { answers: true, refusals: true, oddities: true, of, ..Wants::default() };
-        Wants { flows: true, irregular: true, health: true, ..on_requests }
+        Wants { flows: &[FlowStage::Recognised], irregular: true, health: true, ..on_requests }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
@@ -151,13 +151,17 @@ impl Detector for Conversation {
         // a request that is no operation asks for a function nobody knows: of somebody who tries out functions that is told already
         let is_operation = event.message.acts.iter().any(|act| matches!(act, Act::Request { .. }));
         let is_tried_out = event.message.kind == "request" && !is_operation && exploring::is_told(from, cx);
+        let mut is_told = false;
         for act in event.message.acts {
             match act {
                 Act::Odd(name) if is_misfit(name) => self.misfit(event, from, to, name, cx),
                 Act::Odd(_) if is_tried_out => {}
                 Act::Odd(name) => self.breach(event, from, to, name, cx),
                 Act::Reply { refused, .. } => {
-                    self.answered(event, from, to, cx);
+                    // one message may answer twenty things, from one card
+                    if !std::mem::replace(&mut is_told, true) {
+                        self.answered(event, from, to, cx);
+                    }
                     if *refused {
                         self.refused(event, from, to, cx);
                     }

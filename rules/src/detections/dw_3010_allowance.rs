@@ -6,7 +6,7 @@
 use dogwatch_model::{Act, Event, Mac, Object, Severity, Speaker};
 
 use super::remembered::Remembered;
-use crate::detector::{Card, Context, Detector, Raise, Wants};
+use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
 use crate::findings::{Cause, call};
 use crate::policy::{Mode, N2kRefusal, N2kVerdict, NmeaAsk, NmeaRefusal, NmeaVerdict, Policy};
 use crate::seen::{Identity, Party, PolicySeen, service, sfi_number};
@@ -49,7 +49,7 @@ impl Detector for Allowance {
     }
 
     fn wants(&self) -> Wants {
-        Wants { published: true, ..Wants::default() }
+        Wants { published: true, of: Speaking::Navigation, planned: true, ..Wants::default() }
     }
 
     fn policy(&mut self, _seen: &PolicySeen<'_>, _cx: &mut Context<'_>) {

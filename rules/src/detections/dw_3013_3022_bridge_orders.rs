@@ -8,7 +8,7 @@
 use dogwatch_model::{Act, CaptureTime, Event, Object, Verb};
 
 use super::remembered::Remembered;
-use crate::detector::{Card, Context, Detector, Raise, Threshold, Wants};
+use crate::detector::{Card, Context, Detector, Raise, Speaking, Threshold, Wants};
 use crate::findings::call;
 use crate::policy::{Mode, NmeaAsk, NmeaVerdict};
 use crate::seen::{Identity, Party, PolicySeen, service, sfi_number};
@@ -65,7 +65,7 @@ impl Detector for BridgeOrders {
     }
 
     fn wants(&self) -> Wants {
-        Wants { published: true, orders: true, inquiries: true, ..Wants::default() }
+        Wants { published: true, orders: true, inquiries: true, of: Speaking::Navigation, ..Wants::default() }
     }
 
     fn thresholds(&mut self) -> Vec<Threshold<'_>> {

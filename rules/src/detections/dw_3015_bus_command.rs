@@ -8,7 +8,7 @@
 use dogwatch_model::{Act, Event, Object, Severity, SourceId, Speaker, Verb};
 
 use super::remembered::Remembered;
-use crate::detector::{Card, Context, Detector, Raise, Wants};
+use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
 use crate::findings::call;
 use crate::policy::{Mode, Policy};
 use crate::seen::{Identity, Party, service};
@@ -44,7 +44,7 @@ impl Detector for BusCommand {
     }
 
     fn wants(&self) -> Wants {
-        Wants { published: true, orders: true, ..Wants::default() }
+        Wants { published: true, orders: true, of: Speaking::Navigation, ..Wants::default() }
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, _to: &Party, cx: &mut Context<'_>) {

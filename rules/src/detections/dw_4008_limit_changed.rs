@@ -58,7 +58,7 @@ impl Detector for LimitChanged {
     }
 
     fn wants(&self) -> Wants {
-        Wants { orders: true, answers: true, refusals: true, ..Wants::default() }
+        Wants { orders: true, answers: true, refusals: true, planned: true, ..Wants::default() }
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {

@@ -8,6 +8,7 @@
 //! In port and in dock it is low. A second receiver that tells strengths and has kept them speaks for an antenna or cable: low too. Several receivers
 //! are one finding.
 
+use arrayvec::ArrayVec;
 use dogwatch_model::{Act, CaptureTime, Event, Of, Quantity, Severity, ShipState, Value};
 
 use super::of_talker::{Case, Hold, raise_of};
@@ -230,26 +231,32 @@ impl Sky {
     fn shown(&mut self, at: CaptureTime, drop_db: f64) -> Shown {
         self.satellites.retain(|satellite| is_near(at, satellite.at, SET));
         let mut shown = Shown::default();
-        let (mut falls, mut strengths) = (Vec::with_capacity(SATELLITES), Vec::with_capacity(SATELLITES));
+        if self.satellites.len() < LEAST.min(LOOK_LEAST) {
+            return shown;
+        }
+        let mut falls = ArrayVec::<f64, SATELLITES>::new();
+        let mut strengths = ArrayVec::<f64, SATELLITES>::new();
         let is_told = self.satellites.iter().any(|satellite| is_near(at, satellite.at, FRESH));
         for satellite in &self.satellites {
             let is_heard = is_near(at, satellite.at, FRESH);
             if is_heard {
-                strengths.push(satellite.now);
+                let _ = strengths.try_push(satellite.now);
             }
             if satellite.reports < LEARNED {
                 continue;
             }
             // gone from one moment to the other: fallen below what the receiver can hear, about 25 dB-Hz
             let fall = if is_heard { satellite.usual - satellite.now } else { (satellite.usual - 25.0).max(0.0) };
-            falls.push(fall);
+            let _ = falls.try_push(fall);
             shown.fallen += usize::from(fall > EACH * drop_db);
         }
         shown.judged = if is_told { falls.len() } else { 0 };
-        shown.drop = middle(&mut falls, 0.5);
+        falls.sort_unstable_by(f64::total_cmp);
+        strengths.sort_unstable_by(f64::total_cmp);
+        shown.drop = middle(&falls, 0.5);
         shown.heard = strengths.len();
-        shown.strength = middle(&mut strengths, 0.5);
-        shown.spread = middle(&mut strengths, 0.9) - middle(&mut strengths, 0.1);
+        shown.strength = middle(&strengths, 0.5);
+        shown.spread = middle(&strengths, 0.9) - middle(&strengths, 0.1);
         shown
     }
 
@@ -264,9 +271,8 @@ impl Sky {
     }
 }
 
-/// The value below which a share of the values lies; 0 for none.
-fn middle(values: &mut [f64], share: f64) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
+/// The value below which a share of the sorted values lies; 0 for none.
+fn middle(values: &[f64], share: f64) -> f64 {
     let index = (values.len().saturating_sub(1) as f64 * share).round() as usize;
     values.get(index).copied().unwrap_or(0.0)
 }

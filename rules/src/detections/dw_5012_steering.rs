@@ -9,7 +9,7 @@ use dogwatch_model::{Act, CaptureTime, Event, Object, Severity, ShipState, Verb}
 
 use super::of_talker::{Case, Hold, KNOT, raise_of};
 use super::remembered::Remembered;
-use crate::detector::{Card, Context, Detector, Raise, Threshold, Wants};
+use crate::detector::{Card, Context, Detector, Raise, Speaking, Threshold, Wants};
 use crate::findings::call;
 use crate::own_ship::{PerTalker, What, angle_between};
 use crate::policy::{AssetRole, Mode, NavRole, NmeaAsk, NmeaVerdict, Policy};
@@ -54,7 +54,7 @@ impl Detector for Steering {
     }
 
     fn wants(&self) -> Wants {
-        Wants { published: true, orders: true, ..Wants::default() }
+        Wants { published: true, orders: true, of: Speaking::Navigation, ..Wants::default() }
     }
 
     fn thresholds(&mut self) -> Vec<Threshold<'_>> {

@@ -61,7 +61,7 @@ impl Detector for ArpSpoofing {
     fn wants(&self) -> Wants {
         // claims over ARP and neighbour discovery come from whoever sends them; a DHCP server speaks of others by trade
         let of = Speaking::Only(&[AppName::Arp, AppName::Icmp]);
-        Wants { flows: true, facts: true, of, ..Wants::default() }
+        Wants { flows: &[FlowStage::Started, FlowStage::Progress], facts: true, of, ..Wants::default() }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, _cx: &mut Context<'_>) {

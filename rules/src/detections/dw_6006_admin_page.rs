@@ -25,7 +25,7 @@ impl Detector for AdminPage {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: true, ..Wants::default() }
+        Wants { flows: FlowStage::ALL, planned: true, ..Wants::default() }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {

@@ -72,7 +72,7 @@ impl Detector for Sweep {
 
     fn wants(&self) -> Wants {
         let of = Speaking::Only(&[AppName::Arp]);
-        Wants { flows: true, inquiries: true, answers: true, refusals: true, of, ..Wants::default() }
+        Wants { flows: FlowStage::ALL, inquiries: true, answers: true, refusals: true, of, ..Wants::default() }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {

@@ -50,7 +50,7 @@ impl Detector for Lateral {
     fn wants(&self) -> Wants {
         // the policy counts the remote calls of Windows as file sharing: they go through its pipes
         let of = Speaking::Only(&[AppName::Smb]);
-        Wants { flows: true, reads: true, orders: true, inquiries: true, of, ..Wants::default() }
+        Wants { flows: &[FlowStage::Recognised], reads: true, orders: true, inquiries: true, of, ..Wants::default() }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {

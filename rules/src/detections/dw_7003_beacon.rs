@@ -66,7 +66,7 @@ impl Detector for Beacon {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: true, ..Wants::default() }
+        Wants { flows: &[FlowStage::Started, FlowStage::Progress], ..Wants::default() }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {

@@ -65,7 +65,14 @@ impl Detector for KnownBad {
         }
         let of = Speaking::Only(TELL_NAMES);
         let asked = Wants { reads: true, orders: true, inquiries: true, of, ..Wants::default() };
-        Wants { flows: true, answers: true, refusals: true, published: true, facts: true, ..asked }
+        Wants {
+            flows: &[FlowStage::Recognised, FlowStage::Progress],
+            answers: true,
+            refusals: true,
+            published: true,
+            facts: true,
+            ..asked
+        }
     }
 
     fn thresholds(&mut self) -> Vec<Threshold<'_>> {

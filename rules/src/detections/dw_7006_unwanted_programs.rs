@@ -27,7 +27,12 @@ impl Detector for UnwantedPrograms {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: true, oddities: true, of: Speaking::Only(&[AppName::Tls]), ..Wants::default() }
+        Wants {
+            flows: &[FlowStage::Recognised],
+            oddities: true,
+            of: Speaking::Only(&[AppName::Tls]),
+            ..Wants::default()
+        }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {

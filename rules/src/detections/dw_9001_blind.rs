@@ -110,7 +110,7 @@ impl Detector for Blind {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: true, health: true, ..Wants::default() }
+        Wants { flows: &[FlowStage::Started, FlowStage::Progress], health: true, ..Wants::default() }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, _cx: &mut Context<'_>) {

@@ -74,7 +74,7 @@ impl Detector for BlindSpot {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: true, oddities: true, irregular: true, ..Wants::default() }
+        Wants { flows: &[FlowStage::Progress], oddities: true, irregular: true, ..Wants::default() }
     }
 
     fn policy(&mut self, seen: &PolicySeen<'_>, _cx: &mut Context<'_>) {

@@ -107,6 +107,7 @@ mod tests {
     use super::*;
     use crate::detections::bench::{Bench, SHIP, device, flow};
     use crate::seen::FlowSeen;
+    use crate::seen::FlowStage;
 
     fn mode(word: &str) -> String {
         SHIP.replace("mode = \"enforce\"", &format!("mode = \"{word}\""))
@@ -142,7 +143,7 @@ mod tests {
             &[&OTHER]
         }
         fn wants(&self) -> Wants {
-            Wants { flows: true, ..Wants::default() }
+            Wants { flows: FlowStage::ALL, ..Wants::default() }
         }
         fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
             let severity = Some(self.0);

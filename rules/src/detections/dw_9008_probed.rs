@@ -39,7 +39,7 @@ impl Detector for Probed {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: true, ..Wants::default() }
+        Wants { flows: &[FlowStage::Started], ..Wants::default() }
     }
 
     fn itself(&mut self, seen: &SelfSeen<'_>, _cx: &mut Context<'_>) {

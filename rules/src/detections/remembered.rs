@@ -5,6 +5,7 @@ use std::hash::Hash;
 use dogwatch_model::CaptureTime;
 use foldhash::quality::RandomState;
 use indexmap::IndexMap;
+use indexmap::map::Entry;
 
 /// At most `limit` entries, each with the time it was last touched.
 #[derive(Debug)]
@@ -38,6 +39,22 @@ impl<K: Hash + Eq + Copy + Ord, V> Remembered<K, V> {
         let (touched, value) = self.entries.entry(key).or_insert_with(|| (at, make()));
         *touched = (*touched).max(at);
         value
+    }
+
+    /// Touches the entry of `key`, made when there is none; says whether it was made.
+    pub(crate) fn note(&mut self, key: K, at: CaptureTime, make: impl FnOnce() -> V) -> bool {
+        self.make_room(&key);
+        match self.entries.entry(key) {
+            Entry::Occupied(mut entry) => {
+                let (touched, _) = entry.get_mut();
+                *touched = (*touched).max(at);
+                false
+            }
+            Entry::Vacant(entry) => {
+                entry.insert((at, make()));
+                true
+            }
+        }
     }
 
     /// Puts an entry in.

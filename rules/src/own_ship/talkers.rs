@@ -49,8 +49,15 @@ pub(crate) enum What {
 
 /// How many there are.
 const KINDS: usize = 14;
+/// The bit of who ever told a position.
+pub(super) const FIX: u32 = 1 << 31;
 
 impl What {
+    /// Its bit in a set.
+    pub(super) const fn bit(self) -> u32 {
+        1 << self as u32
+    }
+
     const fn of(quantity: Quantity) -> Option<Self> {
         Some(match quantity {
             Quantity::SpeedOverGround => Self::SpeedOverGround,
@@ -180,6 +187,8 @@ pub(super) struct Talkers {
     rows: Vec<Talker>,
     /// When each was last heard, apart from the rows: what looks at the newest every second passes over all the others.
     lasts: Vec<CaptureTime>,
+    /// What each ever told, for the same reason: one bit for each [`What`], and [`FIX`].
+    tells: Vec<u32>,
     by_key: HashMap<Key, u16, RandomState>,
     /// Whose turn it was last: sentences come in bursts of one talker.
     last: u16,
@@ -223,6 +232,7 @@ impl Talkers {
         let slot = if self.rows.len() < MOST {
             self.rows.push(row(1));
             self.lasts.push(event.at);
+            self.tells.push(0);
             self.rows.len() - 1
         } else {
             let going = self.rows.iter().enumerate().min_by_key(|(_, talker)| (talker.count, talker.last, talker.key));
@@ -230,6 +240,9 @@ impl Talkers {
             if let Some(talker) = self.rows.get_mut(slot) {
                 self.by_key.remove(&talker.key);
                 *talker = row(talker.generation.wrapping_add(1));
+            }
+            if let Some(tells) = self.tells.get_mut(slot) {
+                *tells = 0;
             }
             slot
         };
@@ -240,7 +253,8 @@ impl Talkers {
 
     /// Takes what an event measures of own ship.
     pub(super) fn measured(&mut self, ix: TalkerIx, event: &Event<'_>) {
-        let Some(talker) = self.rows.get_mut(usize::from(ix.slot)) else { return };
+        let slot = usize::from(ix.slot);
+        let (Some(talker), Some(tells)) = (self.rows.get_mut(slot), self.tells.get_mut(slot)) else { return };
         let (mut place, mut of_day) = (None, None);
         for act in event.message.acts {
             let Act::Measures { of: Of::OwnShip, quantity, value } = *act else { continue };
@@ -248,8 +262,9 @@ impl Talkers {
                 (Quantity::Position, Value::Position { lat, lon }) => place = Some((lat, lon)),
                 (Quantity::UtcTime, value) => of_day = time_of_day(value),
                 (_, Value::Number(value)) if value.is_finite() => {
-                    let slot = What::of(quantity).and_then(|what| talker.readings.get_mut(what as usize));
-                    if let Some(reading) = slot {
+                    let Some(what) = What::of(quantity) else { continue };
+                    *tells |= what.bit();
+                    if let Some(reading) = talker.readings.get_mut(what as usize) {
                         *reading = Reading { at: event.at, value, told: reading.told.saturating_add(1) };
                     }
                 }
@@ -257,6 +272,7 @@ impl Talkers {
             }
         }
         if let Some((lat, lon)) = place.filter(|(lat, lon)| lat.abs() <= 90.0 && lon.abs() <= 180.0) {
+            *tells |= FIX;
             talker.fix = Some(Fix { at: event.at, of_day, lat, lon });
             talker.fixes = talker.fixes.saturating_add(1);
         }
@@ -268,14 +284,36 @@ impl Talkers {
 
     /// Talkers that said anything in the last `seconds`.
     pub(super) fn recent(&self, now: CaptureTime, seconds: u64) -> impl Iterator<Item = (TalkerIx, &Talker)> {
+        self.recent_slots(now, seconds).filter_map(|slot| self.row(slot))
+    }
+
+    fn recent_slots(&self, now: CaptureTime, seconds: u64) -> impl Iterator<Item = u16> + '_ {
         // nanoseconds here, not `is_near`: this runs over every talker many times a second
         let span = i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000_000);
         let (from, to) = (now.0.saturating_sub(span), now.0.saturating_add(span));
-        let heard = (0..).zip(&self.lasts).filter(move |(_, last)| (from..=to).contains(&last.0));
-        heard.filter_map(|(slot, _): (u16, _)| {
-            let talker = self.rows.get(usize::from(slot))?;
-            Some((TalkerIx { slot, generation: talker.generation }, talker))
-        })
+        (0..).zip(&self.lasts).filter(move |(_, last)| (from..=to).contains(&last.0)).map(|(slot, _)| slot)
+    }
+
+    /// Those of them that ever told one of these.
+    pub(super) fn recent_telling(
+        &self,
+        what: u32,
+        now: CaptureTime,
+        seconds: u64,
+    ) -> impl Iterator<Item = (TalkerIx, &Talker)> {
+        let is_told = move |slot: u16| self.tells.get(usize::from(slot)).is_some_and(|tells| tells & what != 0);
+        self.recent_slots(now, seconds).filter(move |slot| is_told(*slot)).filter_map(|slot| self.row(slot))
+    }
+
+    /// Talkers that ever told one of these.
+    pub(super) fn telling(&self, what: u32) -> impl Iterator<Item = (TalkerIx, &Talker)> {
+        let told = (0..).zip(&self.tells).filter(move |(_, tells)| **tells & what != 0);
+        told.filter_map(|(slot, _)| self.row(slot))
+    }
+
+    fn row(&self, slot: u16) -> Option<(TalkerIx, &Talker)> {
+        let talker = self.rows.get(usize::from(slot))?;
+        Some((TalkerIx { slot, generation: talker.generation }, talker))
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = (TalkerIx, &Talker)> {

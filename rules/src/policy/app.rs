@@ -224,6 +224,12 @@ impl AppName {
         )
     }
 
+    /// Whether it carries sentences of the bridge.
+    #[must_use]
+    pub const fn is_navigation(self) -> bool {
+        matches!(self, Self::Nmea450 | Self::NmeaUdp)
+    }
+
     /// The industrial application whose own port this is, when nobody else uses it: what is spoken there should be that.
     #[must_use]
     pub fn of_industrial_port(transport: Transport, port: u16) -> Option<Self> {

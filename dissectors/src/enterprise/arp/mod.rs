@@ -12,7 +12,7 @@ use dogwatch_model::{Act, Attribute, FactValue, Mac, Object, Subject, Verb};
 use crate::acts::{Acts, Emit, Shown};
 use crate::datagram::DatagramProtocol;
 use crate::reader::Reader;
-use crate::text::Text;
+use crate::text::{Text, text};
 use crate::{Carrier, Chunk, Hint, ParseError, Probe};
 
 /// ARP and RARP.
@@ -65,12 +65,12 @@ fn read(chunk: &Chunk<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
     let is_reply = matches!(operation, 2 | 4 | 9);
     let is_reverse = matches!(operation, 3 | 4 | 8 | 9);
     let gratuitous = !is_reverse && sender_ip == target_ip && !sender_ip.is_unspecified();
-    let asked = if is_reverse {
-        Text::<24>::of(format_args!("{target_mac}"))
+    let asked: Text<24> = if is_reverse {
+        text![target_mac]
     } else if is_reply {
-        Text::of(format_args!("{sender_ip}"))
+        text![sender_ip]
     } else {
-        Text::of(format_args!("{target_ip}"))
+        text![target_ip]
     };
     let object = Object::Named(asked.as_str());
     let mut acts = Acts::new();

@@ -12,6 +12,7 @@ pub(crate) mod name;
 
 use std::net::IpAddr;
 
+use arrayvec::ArrayVec;
 use dogwatch_model::{Attribute, FactValue, Object, Subject, Verb};
 
 use self::message::{Dns, Record, kind};
@@ -145,17 +146,16 @@ impl Frames for Unicast {
     }
 }
 
+/// Questions of a message that are looked at.
+const MOST_QUESTIONS: usize = 8;
+
 fn message(bytes: &[u8], protocol: Kind, emit: &mut Emit<'_>) -> Result<(), ParseError> {
     let dns = Dns::parse(bytes)?;
-    let mut names = [const { Name::new() }; 8];
-    let mut asked = 0_usize;
-    for (slot, question) in names.iter_mut().zip(dns.questions()) {
-        *slot = question.name;
-        asked = asked.saturating_add(1);
-    }
+    let names: ArrayVec<Name, MOST_QUESTIONS> =
+        dns.questions().take(MOST_QUESTIONS).map(|question| question.name).collect();
     let mut facts = FactTexts::default();
     let mut acts = Acts::new();
-    for name in names.iter().take(asked) {
+    for name in &names {
         let object = Object::Named(name.as_str());
         if dns.is_response() {
             acts.reply(Verb::Discover, object, dns.rcode() != 0);

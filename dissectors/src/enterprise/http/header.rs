@@ -96,18 +96,19 @@ pub(crate) fn length(bytes: &[u8]) -> Option<usize> {
 
 /// Whether `bytes` could begin with a start line: `None` when they are too short to tell.
 pub(crate) fn begins(bytes: &[u8]) -> Option<bool> {
-    let line: &[u8] =
-        take_till::<_, _, nom::error::Error<_>>(|byte| byte == b'\n').parse(bytes).map_or(bytes, |(_, line)| line);
     let starts = |word: &str| {
         let word = word.as_bytes();
         let shared = word.len().min(bytes.len());
         bytes.get(..shared) == word.get(..shared)
     };
-    if starts("HTTP/1.") {
-        return if bytes.len() >= 12 { Some(response(line).is_ok()) } else { None };
-    }
-    if !METHODS.iter().any(|method| starts(method)) {
+    let is_answer = starts("HTTP/1.");
+    if !is_answer && !METHODS.iter().any(|method| starts(method)) {
         return Some(false);
+    }
+    let line: &[u8] =
+        take_till::<_, _, nom::error::Error<_>>(|byte| byte == b'\n').parse(bytes).map_or(bytes, |(_, line)| line);
+    if is_answer {
+        return if bytes.len() >= 12 { Some(response(line).is_ok()) } else { None };
     }
     if line.len() == bytes.len() {
         return if bytes.len() >= LONGEST { Some(false) } else { None };

@@ -17,7 +17,7 @@ use crate::acts::{Acts, Emit, Shown};
 use crate::asked::Asked;
 use crate::framed::{Frame, FramedProtocol, Frames};
 use crate::reader::Reader;
-use crate::text::{Text, printable};
+use crate::text::{Hex, Text, printable, text};
 use crate::{Carrier, Chunk, Hint, Limits, ParseError, Probe};
 
 /// ADS over TCP.
@@ -42,7 +42,7 @@ const RESPONSE: u16 = 1;
 /// An AMS Net Id as text.
 fn net_id(bytes: [u8; 6]) -> Text<24> {
     let [a, b, c, d, e, f] = bytes;
-    Text::of(format_args!("{a}.{b}.{c}.{d}.{e}.{f}"))
+    text![a, ".", b, ".", c, ".", d, ".", e, ".", f]
 }
 
 /// The AMS header.
@@ -154,22 +154,22 @@ impl Ads {
         let offset = body.offset.unwrap_or_default();
         if let Some(name) = name {
             return match body.text.filter(|_| matches!(group, 120 | 131..=133)) {
-                Some(file) => Text::of(format_args!("{name} {file}")),
-                None => Text::of(format_args!("{name}")),
+                Some(file) => text![name, " ", file],
+                None => text![name],
             };
         }
         match (ams.command, body.text) {
             (service::WRITE_CONTROL, _) => match body.state.and_then(state_name) {
-                Some(state) => Text::of(format_args!("ads.state {state}")),
-                None => Text::of(format_args!("ads.state {}", body.state.unwrap_or_default())),
+                Some(state) => text!["ads.state ", state],
+                None => text!["ads.state ", body.state.unwrap_or_default()],
             },
-            (service::READ_DEVICE_INFO | service::READ_STATE, _) => Text::of(format_args!("port {}", ams.target_port)),
+            (service::READ_DEVICE_INFO | service::READ_STATE, _) => text!["port ", ams.target_port],
             (_, Some(symbol)) if matches!(group, service::HANDLE_BY_NAME | service::VALUE_BY_NAME) => {
-                Text::of(format_args!("{symbol}"))
+                text![symbol]
             }
             _ => match self.symbols.iter().find(|(handle, _)| group == service::VALUE_BY_HANDLE && *handle == offset) {
                 Some((_, symbol)) => *symbol,
-                None => Text::of(format_args!("group {group:#x} offset {offset:#x}")),
+                None => text!["group ", Hex(group, 1), " offset ", Hex(offset, 1)],
             },
         }
     }
@@ -289,7 +289,7 @@ impl<'a> Body<'a> {
 
     fn version_text(&self) -> Text<48> {
         match self.device {
-            Some((name, major, minor, build)) => Text::of(format_args!("{name} {major}.{minor}.{build}")),
+            Some((name, major, minor, build)) => text![name, " ", major, ".", minor, ".", build],
             None => Text::new(),
         }
     }
@@ -344,7 +344,7 @@ impl Frames for Ads {
         }
         let ams = Ams::parse(&mut reader)?;
         if ams.command == service::NOTIFICATION && !ams.is_response() {
-            let object = Text::<64>::of(format_args!("port {} notification", ams.sender_port));
+            let object: Text<64> = text!["port ", ams.sender_port, " notification"];
             let act = Act::Publishes { object: Object::Named(object.as_str()) };
             emit.plain("notification", &[act], &Shown(|visit| show(visit, &ams, &Body::default())));
         } else if ams.is_response() {

@@ -14,7 +14,7 @@ use self::names::{is_write_like, object_type, service_verb, unconfirmed_verb};
 use crate::acts::{Acts, Emit, Shown, Visit};
 use crate::datagram::DatagramProtocol;
 use crate::reader::Reader;
-use crate::text::{Text, printable};
+use crate::text::{Text, printable, text};
 use crate::{Carrier, Chunk, Hint, ParseError, Probe};
 
 /// BACnet/IP.
@@ -54,8 +54,8 @@ impl ObjectId {
 
     fn name(self) -> Text<40> {
         match object_type(self.kind()) {
-            Some(kind) => Text::of(format_args!("{kind}:{}", self.instance())),
-            None => Text::of(format_args!("object-{}:{}", self.kind(), self.instance())),
+            Some(kind) => text![kind, ":", self.instance()],
+            None => text!["object-", self.kind(), ":", self.instance()],
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::acts::{Acts, Emit, Shown, Visit};
 use crate::framed::{Frame, FramedProtocol, Frames};
 use crate::pending::Pending;
 use crate::reader::Reader;
-use crate::text::{Text, printable};
+use crate::text::{Text, printable, text};
 use crate::{Carrier, Chunk, Hint, Limits, ParseError, Probe};
 use object::{Header, headers};
 
@@ -344,7 +344,7 @@ impl Dnp3 {
             (0, None) => {}
             _ => acts.odd("dnp3.unknown-function"),
         }
-        let address = Text::<8>::of(format_args!("{}", link.source));
+        let address: Text<8> = text![link.source];
         if fragment.is_response() {
             acts.says(Attribute::StationAddress, FactValue::Text(address.as_str()), 85, "dnp3.link-source");
             if let Some((attribute, text)) = device_attribute(fragment.objects) {

@@ -4,7 +4,7 @@
 
 use crate::acts::Visit;
 use crate::reader::Reader;
-use crate::text::Text;
+use crate::text::{Text, text};
 
 /// One object header with its objects.
 #[derive(Debug, Clone, Copy)]
@@ -117,13 +117,13 @@ impl<'a> Header<'a> {
         let (group, variation) = (self.group, self.variation);
         let mut points = self.points().map_while(|(index, _)| index);
         match (self.range, points.next(), points.last()) {
-            (Range::Points(first, last), ..) if first == last => Text::of(format_args!("g{group}v{variation} {first}")),
-            (Range::Points(first, last), ..) => Text::of(format_args!("g{group}v{variation} {first}-{last}")),
-            (Range::Count(_), Some(first), None) => Text::of(format_args!("g{group}v{variation} {first}")),
+            (Range::Points(first, last), ..) if first == last => text!["g", group, "v", variation, " ", first],
+            (Range::Points(first, last), ..) => text!["g", group, "v", variation, " ", first, "-", last],
+            (Range::Count(_), Some(first), None) => text!["g", group, "v", variation, " ", first],
             (Range::Count(_), Some(first), Some(last)) => {
-                Text::of(format_args!("g{group}v{variation} {first}..{last}"))
+                text!["g", group, "v", variation, " ", first, "..", last]
             }
-            _ => Text::of(format_args!("g{group}v{variation}")),
+            _ => text!["g", group, "v", variation],
         }
     }
 

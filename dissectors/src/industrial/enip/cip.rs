@@ -8,7 +8,7 @@ use dogwatch_model::{Attribute, Verb};
 use crate::ParseError;
 use crate::acts::Visit;
 use crate::reader::Reader;
-use crate::text::Text;
+use crate::text::{Hex, Text};
 
 /// Get Attributes All.
 pub(super) const GET_ALL: u8 = 0x01;
@@ -115,17 +115,19 @@ impl Path {
 
     /// The name used as object: a tag, or class, instance and attribute; empty when there is neither.
     pub(super) fn name(&self) -> Text<64> {
-        use std::fmt::Write;
         let mut text = Text::new();
         if let Some(symbol) = self.symbol() {
-            let _ = text.write_str(symbol);
+            text.put(symbol);
         } else if let Some(class) = self.class {
-            let _ = write!(text, "class {class:#x}");
+            text.put("class ");
+            text.put(Hex(class, 1));
             if let Some(instance) = self.instance {
-                let _ = write!(text, " instance {instance}");
+                text.put(" instance ");
+                text.put(instance);
             }
             if let Some(attribute) = self.attribute {
-                let _ = write!(text, " attribute {attribute}");
+                text.put(" attribute ");
+                text.put(attribute);
             }
         }
         text

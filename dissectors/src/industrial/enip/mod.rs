@@ -9,6 +9,7 @@ mod io;
 
 use std::collections::VecDeque;
 
+use arrayvec::ArrayVec;
 use dogwatch_model::{Act, Attribute, Direction, FactValue, Object, Verb};
 
 use self::cip::{Message, Path};
@@ -139,15 +140,10 @@ impl Enip {
         let outer = cip::parse(bytes)?;
         // The envelope of an unconnected send is opened; the message in it is what counts.
         let inner = outer.unwrapped().unwrap_or(outer);
-        let mut services = [const { None::<Message<'_>> }; cip::MOST_NESTED];
-        for (slot, message) in services.iter_mut().zip(inner.nested()) {
-            *slot = Some(message);
-        }
-        let parts = || services.iter().flatten();
-        let mut names = [const { Text::<64>::new() }; cip::MOST_NESTED];
-        for (slot, message) in names.iter_mut().zip(std::iter::once(&inner).chain(parts())) {
-            *slot = message.path.name();
-        }
+        let services: ArrayVec<Message<'_>, { cip::MOST_NESTED }> = inner.nested().take(cip::MOST_NESTED).collect();
+        let parts = || services.iter();
+        let mut names: ArrayVec<Text<64>, { cip::MOST_NESTED }> = ArrayVec::new();
+        names.extend(std::iter::once(&inner).chain(parts()).take(cip::MOST_NESTED).map(|message| message.path.name()));
         let mut acts = Acts::new();
         let (mut identity, mut opener, mut single) = (None, None, None);
         if inner.is_reply {

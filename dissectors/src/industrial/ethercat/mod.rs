@@ -14,7 +14,7 @@ use self::register::{Access, place};
 use crate::acts::{Acts, Emit, Shown, Visit};
 use crate::datagram::DatagramProtocol;
 use crate::reader::Reader;
-use crate::text::{Text, printable};
+use crate::text::{Hex, Text, printable, text};
 use crate::{Carrier, Chunk, Hint, ParseError, Probe};
 
 /// EtherCAT.
@@ -100,7 +100,7 @@ impl<'a> Datagram<'a> {
         if self.is_logical() {
             let verb = if access == Access::Read { Verb::Read } else { Verb::Write };
             let address = u32::from(self.ado) << 16 | u32::from(self.adp);
-            return Some((verb, Text::of(format_args!("process-data {address:#010x}"))));
+            return Some((verb, text!["process-data ", Hex(address, 8)]));
         }
         if let Some(mailbox) = self.mailbox() {
             return Some(mailbox);
@@ -110,9 +110,9 @@ impl<'a> Datagram<'a> {
             verb,
             match self.command {
                 // By position in the line, counted from the master down; by configured address; to all.
-                1..=3 | 13 => Text::of(format_args!("{} position {}", name.as_str(), self.adp.wrapping_neg())),
-                4..=6 | 14 => Text::of(format_args!("{} station {}", name.as_str(), self.adp)),
-                _ => Text::of(format_args!("{} all", name.as_str())),
+                1..=3 | 13 => text![name.as_str(), " position ", self.adp.wrapping_neg()],
+                4..=6 | 14 => text![name.as_str(), " station ", self.adp],
+                _ => text![name.as_str(), " all"],
             },
         ))
     }
@@ -146,11 +146,11 @@ fn coe(body: &mut Reader<'_>, station: u16) -> Option<(Verb, Text<80>)> {
         // Requests, then the answers to them.
         (2, 1) | (3, 3) => Verb::Write,
         (2 | 3, 2) => Verb::Read,
-        (8, _) => return Some((Verb::Discover, Text::of(format_args!("sdo-information station {station}")))),
+        (8, _) => return Some((Verb::Discover, text!["sdo-information station ", station])),
         _ => return None,
     };
     let (index, sub) = (body.le16().ok()?, body.u8().ok()?);
-    Some((verb, Text::of(format_args!("sdo {index:#06x}:{sub} station {station}"))))
+    Some((verb, text!["sdo ", Hex(index, 4), ":", sub, " station ", station]))
 }
 
 /// File access over EtherCAT, which is how firmware comes in (clause 5.6.5).
@@ -163,7 +163,7 @@ fn foe(body: &mut Reader<'_>, station: u16) -> Option<(Verb, Text<80>)> {
         _ => return None,
     };
     let name = printable(body.rest()).unwrap_or("(unnamed)");
-    Some((verb, Text::of(format_args!("foe {name} station {station}"))))
+    Some((verb, text!["foe ", name, " station ", station]))
 }
 
 /// The datagrams of a frame, up to the first that is cut.

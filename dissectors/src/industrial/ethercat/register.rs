@@ -4,7 +4,7 @@
 
 use dogwatch_model::Verb;
 
-use crate::text::Text;
+use crate::text::{Hex, Text, text};
 
 /// What is done to memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub(super) fn place(address: u16, access: Access, data: &[u8]) -> (Verb, Text<48
         0x0100..=0x0103 => (pick(Verb::Diagnose, Verb::Control), "dl-control"),
         0x0110..=0x0111 => (Verb::Diagnose, "dl-status"),
         0x0120..=0x0121 if !is_read => {
-            return (Verb::Control, Text::of(format_args!("al-control {}", state_name(first))));
+            return (Verb::Control, text!["al-control ", state_name(first)]);
         }
         0x0120..=0x0121 => (Verb::Diagnose, "al-control"),
         0x0130..=0x0135 => (Verb::Diagnose, "al-status"),
@@ -58,8 +58,8 @@ pub(super) fn place(address: u16, access: Access, data: &[u8]) -> (Verb, Text<48
         0x0900..=0x09ff => (pick(Verb::Read, Verb::Program), "clock"),
         _ => {
             let verb = if is_read { Verb::Read } else { Verb::Write };
-            return (verb, Text::of(format_args!("memory {address:#06x}")));
+            return (verb, text!["memory ", Hex(address, 4)]);
         }
     };
-    (verb, Text::of(format_args!("{name}")))
+    (verb, text![name])
 }

@@ -4,7 +4,7 @@
 
 use dogwatch_model::Verb;
 
-use crate::text::Text;
+use crate::text::{Hex, Text, text};
 
 pub(super) const MEMORY_READ: u16 = 0x0101;
 pub(super) const MEMORY_WRITE: u16 = 0x0102;
@@ -96,17 +96,17 @@ pub(super) fn memory(area: u8, word: u16, bit: u8, count: u16) -> Text<48> {
     };
     let is_bit = area < 0x80 && !matches!(area, 0x09);
     let mut text = match name {
-        "" => Text::of(format_args!("area-{area:#04x} {word}")),
-        name => Text::of(format_args!("{name} {word}")),
+        "" => text!["area-", Hex(area, 2), " ", word],
+        name => text![name, " ", word],
     };
     let more = match (is_bit, count) {
         (true, _) => Text::<16>::of(format_args!(".{bit:02}")),
         (false, 0 | 1) => Text::new(),
         (false, count) => {
-            Text::of(format_args!("-{}", u32::from(word).saturating_add(u32::from(count)).saturating_sub(1)))
+            text!["-", u32::from(word).saturating_add(u32::from(count)).saturating_sub(1)]
         }
     };
-    let _ = std::fmt::Write::write_str(&mut text, more.as_str());
+    text.put(more.as_str());
     text
 }
 

@@ -14,7 +14,7 @@ use crate::acts::{Acts, Emit, Shown, Visit};
 use crate::asked::Asked;
 use crate::framed::{Frame, FramedProtocol, Frames};
 use crate::reader::Reader;
-use crate::text::{Text, printable};
+use crate::text::{Text, printable, text};
 use crate::{Carrier, Chunk, Hint, ParseError, Probe};
 
 /// Omron FINS.
@@ -113,14 +113,14 @@ impl<'a> Fins<'a> {
                 Err(_) => Text::new(),
             },
             0x2202 | 0x2203 | 0x2205..=0x220c => match printable(data.rest().get(2..14).unwrap_or_default()) {
-                Some(name) => Text::of(format_args!("file {name}")),
+                Some(name) => text!["file ", name],
                 None => Text::new(),
             },
             _ => Text::new(),
         };
         match (place.is_empty(), command(self.command)) {
             (false, _) => place,
-            (true, Some((name, _))) => Text::of(format_args!("fins.{name}")),
+            (true, Some((name, _))) => text!["fins.", name],
             (true, None) => Text::of(format_args!("fins.{:04x}", self.command)),
         }
     }
@@ -148,7 +148,7 @@ impl Conversation {
         if is_response {
             object = self.open.answer(&(fins.destination, fins.id, fins.command)).unwrap_or_else(|| {
                 match command(fins.command) {
-                    Some((name, _)) => Text::of(format_args!("fins.{name}")),
+                    Some((name, _)) => text!["fins.", name],
                     None => object,
                 }
             });
@@ -164,7 +164,7 @@ impl Conversation {
             (None, _) => acts.odd("fins.unknown-command"),
         }
         let [net, node, unit] = fins.source;
-        let address = Text::<16>::of(format_args!("{net}.{node}.{unit}"));
+        let address: Text<16> = text![net, ".", node, ".", unit];
         if is_response && node != 0 {
             acts.says(Attribute::StationAddress, FactValue::Text(address.as_str()), 80, "fins.address");
         }

@@ -13,7 +13,7 @@ use crate::acts::{Acts, Emit, Shown};
 use crate::framed::{Frame, FramedProtocol, Frames};
 use crate::reader::Reader;
 use crate::sides::from_client;
-use crate::text::Text;
+use crate::text::{Text, text};
 use crate::{Carrier, Chunk, Hint, ParseError, Probe};
 
 /// IEC 60870-5-104.
@@ -138,10 +138,10 @@ impl<'a> Asdu<'a> {
         let mut addresses = self.objects().map(|(address, _)| address);
         match (addresses.next(), addresses.last()) {
             (Some(first), Some(last)) if last != first => {
-                Text::of(format_args!("station {station} objects {first}-{last}"))
+                text!["station ", station, " objects ", first, "-", last]
             }
-            (Some(only), _) => Text::of(format_args!("station {station} object {only}")),
-            (None, _) => Text::of(format_args!("station {station}")),
+            (Some(only), _) => text!["station ", station, " object ", only],
+            (None, _) => text!["station ", station],
         }
     }
 
@@ -231,7 +231,7 @@ fn unnumbered(bits: u8, length: u8, emit: &mut Emit<'_>) {
 
 fn information(asdu: &Asdu<'_>, (sent, received, length): (u16, u16, u8), client: bool, emit: &mut Emit<'_>) {
     let name = asdu.name();
-    let station = Text::<8>::of(format_args!("{}", asdu.address));
+    let station: Text<8> = text![asdu.address];
     let object = Object::Named(name.as_str());
     let mut acts = Acts::new();
     match (asdu.verb(), asdu.cause) {

@@ -15,7 +15,7 @@ use crate::asked::Asked;
 use crate::dcerpc::{self, Datagram, Uuid};
 use crate::framed::{Frame, FramedProtocol, Frames};
 use crate::reader::Reader;
-use crate::text::{Text, printable};
+use crate::text::{Hex, Text, printable, text};
 use crate::{Carrier, Chunk, Hint, ParseError, Probe};
 
 /// PROFINET connection manager.
@@ -137,10 +137,10 @@ impl<'a> Call<'a> {
     fn object(&self, operation: u16) -> Text<64> {
         match (operation, self.record, self.control) {
             (READ | WRITE | READ_IMPLICIT, Some(record), _) => {
-                Text::of(format_args!("record {:#06x} slot {}/{}", record.index, record.slot, record.subslot))
+                text!["record ", Hex(record.index, 4), " slot ", record.slot, "/", record.subslot]
             }
-            (CONTROL | RELEASE, _, Some(control)) => Text::of(format_args!("{control}")),
-            _ => Text::of(format_args!("pnio.{}", operation_name(operation).unwrap_or("operation"))),
+            (CONTROL | RELEASE, _, Some(control)) => text![control],
+            _ => text!["pnio.", operation_name(operation).unwrap_or("operation")],
         }
     }
 }
@@ -157,7 +157,7 @@ struct Ids {
 impl Ids {
     fn of(object: Uuid) -> Option<Self> {
         let (device, vendor) = object_ids(object)?;
-        Some(Self { vendor: Text::of(format_args!("{vendor:#06x}")), device: Text::of(format_args!("{device:#06x}")) })
+        Some(Self { vendor: text![Hex(vendor, 4)], device: text![Hex(device, 4)] })
     }
 
     fn facts<'a>(&'a self, acts: &mut Acts<'a>, about: Subject) {
@@ -234,11 +234,11 @@ fn is_controller(interface: Uuid) -> bool {
 fn versions(id: &Identification<'_>) -> (Text<16>, Text<24>) {
     let [prefix, a, b, c] = id.software;
     let firmware = if prefix.is_ascii_uppercase() {
-        Text::of(format_args!("{}{a}.{b}.{c}", char::from(prefix)))
+        text![char::from(prefix), a, ".", b, ".", c]
     } else {
-        Text::of(format_args!("{a}.{b}.{c}"))
+        text![a, ".", b, ".", c]
     };
-    (Text::of(format_args!("{}", id.hardware)), firmware)
+    (text![id.hardware], firmware)
 }
 
 fn show(visit: &mut Visit<'_>, datagram: &Datagram<'_>) {

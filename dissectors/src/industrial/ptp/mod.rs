@@ -10,7 +10,7 @@ use dogwatch_model::{Act, Attribute, FactValue, Object, Verb};
 use crate::acts::{Acts, Emit, Shown};
 use crate::datagram::DatagramProtocol;
 use crate::reader::Reader;
-use crate::text::Text;
+use crate::text::{Hex, Text, text};
 use crate::{Carrier, Chunk, Hint, ParseError, Probe};
 
 /// PTP version 2.
@@ -146,18 +146,18 @@ fn management(mut body: Reader<'_>) -> Result<(u8, Option<u16>), ParseError> {
 
 /// A clock identity in the form of IEEE EUI-64 hexadecimal, as tools of the trade print it.
 fn identity(clock: u64) -> Text<20> {
-    Text::of(format_args!("{clock:#018x}"))
+    text![Hex(clock, 16)]
 }
 
 fn read(chunk: &Chunk<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
     let (header, body) = Header::parse(chunk.bytes)?;
-    let domain = Text::<24>::of(format_args!("domain {}", header.domain));
+    let domain: Text<24> = text!["domain ", header.domain];
     let object = Object::Named(domain.as_str());
     let clock = identity(header.clock);
     let mut acts = Acts::new();
     let announce = if header.kind == ANNOUNCE { Some(Announce::parse(body)?) } else { None };
     let managed = if header.kind == MANAGEMENT { Some(management(body)?) } else { None };
-    let item = Text::<24>::of(format_args!("management {:#06x}", managed.and_then(|(_, id)| id).unwrap_or_default()));
+    let item: Text<24> = text!["management ", Hex(managed.and_then(|(_, id)| id).unwrap_or_default(), 4)];
     let item = Object::Named(item.as_str());
     match (header.kind, managed) {
         (1 | 2, _) => acts.request(Verb::Read, object),

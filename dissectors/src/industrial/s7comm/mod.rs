@@ -15,7 +15,7 @@ use crate::acts::{Acts, Emit, Shown, Visit};
 use crate::asked::Asked;
 use crate::framed::{Frame, FramedProtocol, Frames};
 use crate::reader::Reader;
-use crate::text::Text;
+use crate::text::{Hex, Text, text};
 use crate::{Carrier, Chunk, Hint, ParseError, Probe};
 
 /// S7comm.
@@ -106,17 +106,18 @@ fn item_name(item: &[u8]) -> Option<Text<32>> {
     let first = if matches!(area, 0x1c | 0x1d) { address } else { address >> 3 };
     let last = first.saturating_add(bytes.max(1)).saturating_sub(1);
     let mut text = match area {
-        0x81 => Text::of(format_args!("i{first}")),
-        0x82 => Text::of(format_args!("q{first}")),
-        0x83 => Text::of(format_args!("m{first}")),
-        0x84 => Text::of(format_args!("db{block}.{first}")),
-        0x85 => Text::of(format_args!("di{block}.{first}")),
-        0x1c => Text::of(format_args!("c{first}")),
-        0x1d => Text::of(format_args!("t{first}")),
-        other => Text::of(format_args!("area-{other:#04x}.{first}")),
+        0x81 => text!["i", first],
+        0x82 => text!["q", first],
+        0x83 => text!["m", first],
+        0x84 => text!["db", block, ".", first],
+        0x85 => text!["di", block, ".", first],
+        0x1c => text!["c", first],
+        0x1d => text!["t", first],
+        other => text!["area-", Hex(*other, 2), ".", first],
     };
     if last > first {
-        let _ = std::fmt::Write::write_fmt(&mut text, format_args!("-{last}"));
+        text.put("-");
+        text.put(last);
     }
     Some(text)
 }
@@ -323,7 +324,7 @@ impl S7 {
                 _ => block_file(pdu.parameters),
             };
             let first = names.first().copied().unwrap_or(Text::new());
-            let object = named.map_or(first, |name| Text::of(format_args!("{name}")));
+            let object = named.map_or(first, |name| text![name]);
             self.open.ask(pdu.reference, (verb, object));
             match named {
                 Some(name) => acts.request(verb, Object::Named(name)),

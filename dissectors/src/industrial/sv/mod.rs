@@ -14,7 +14,7 @@ use crate::acts::{Acts, Emit, Shown};
 use crate::ber::{self, Element};
 use crate::framed::{Frame, FramedProtocol, Frames};
 use crate::reader::Reader;
-use crate::text::{Text, printable};
+use crate::text::{Hex, Text, printable, text};
 use crate::{Carrier, Chunk, Hint, ParseError, Probe};
 
 /// Sampled values on Ethernet, and inside the sessions of IEC 61850-90-5.
@@ -106,7 +106,7 @@ impl Frames for Samples {
     fn read(&mut self, chunk: &Chunk<'_>, bytes: &[u8], emit: &mut Emit<'_>) -> Result<(), ParseError> {
         let pdu = Pdu::on(chunk.carrier, bytes)?;
         let asdus = || ber::elements(pdu.list).filter(|asdu| asdu.tag == 0x30).map(|asdu| asdu.content);
-        let appid = Text::<8>::of(format_args!("{:#06x}", pdu.appid));
+        let appid: Text<8> = text![Hex(pdu.appid, 4)];
         let mut acts = Acts::new();
         for asdu in asdus().take(8) {
             let stream = name(asdu);

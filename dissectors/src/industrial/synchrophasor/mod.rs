@@ -12,7 +12,7 @@ use dogwatch_model::{Act, Attribute, FactValue, Object, Verb};
 use crate::acts::{Acts, Emit, Shown};
 use crate::framed::{Frame, FramedProtocol, Frames};
 use crate::reader::Reader;
-use crate::text::Text;
+use crate::text::{Text, text};
 use crate::{Carrier, Chunk, Hint, ParseError, Probe};
 use configuration::Configuration;
 
@@ -142,7 +142,7 @@ struct Header {
 }
 
 fn tell(header: &Header, configuration: Option<&Configuration<'_>>, command: Option<u16>, emit: &mut Emit<'_>) {
-    let stream = Text::<24>::of(format_args!("stream {}", header.id));
+    let stream: Text<24> = text!["stream ", header.id];
     let what = command.map(|command| Text::<48>::of(format_args!("{} {}", stream.as_str(), command_name(command).0)));
     let object = Object::Named(what.as_ref().map_or_else(|| stream.as_str(), Text::as_str));
     let mut acts = Acts::new();
@@ -151,7 +151,7 @@ fn tell(header: &Header, configuration: Option<&Configuration<'_>>, command: Opt
         (0, None) => acts.push(Act::Publishes { object }),
         _ => acts.reply(Verb::Read, object, false),
     }
-    let id = Text::<8>::of(format_args!("{}", header.id));
+    let id: Text<8> = text![header.id];
     if command.is_none() {
         acts.says(Attribute::StationAddress, FactValue::Text(id.as_str()), 85, "synchrophasor.idcode");
     }
