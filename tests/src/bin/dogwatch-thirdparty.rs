@@ -25,7 +25,15 @@ const JUDGED: &[(&str, &str)] = &[
     ("DW-1008", "yes: the version or the lack of authentication stands in the bytes"),
     ("DW-3004", "yes: Modbus 8/1, 8/4 and function 90 are in the capture"),
     ("DW-3005", "yes: scanners speak HTTP, RDP, TLS to port 502; unknown functions"),
+    (
+        "DW-3008",
+        "yes: restarts, stops, downloads, passwords, addresses set; 22 of them are one tool that restarts 22 BACnet controllers in one capture",
+    ),
     ("DW-3011", "yes: the capture was made with two senders of one SFI"),
+    (
+        "DW-3020",
+        "first ones only: joined captures, years apart, so that the day of learning is over; what was changed stands in the bytes",
+    ),
     ("DW-3014", "yes: a lower NAME pushes the holder off address 0"),
     ("DW-6003", "yes: passwords in the clear"),
 ];
