@@ -30,6 +30,10 @@ const JUDGED: &[(&str, &str)] = &[
         "yes: a fuzzer altered the card of a server; two cards answer one connection; a Modbus server counts its transactions up while the client \
          asks under number 0 throughout",
     ),
+    (
+        "DW-3008",
+        "yes: restarts, stops, downloads, passwords, addresses set; 22 of them are one tool that restarts 22 BACnet controllers in one capture",
+    ),
     ("DW-3011", "yes: the capture was made with two senders of one SFI"),
     ("DW-3014", "yes: a lower NAME pushes the holder off address 0"),
     (
