@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::Intel;
+use crate::advisories::{self, Advisories};
 use crate::indicators::{self, Indicators};
 use crate::signatures::{self, Signatures, Variables};
 
@@ -37,11 +38,15 @@ pub enum FileKind {
     Indicators,
     /// Rules.
     Signatures,
+    /// Published advisories (CSAF).
+    Advisories,
+    /// A list of vulnerabilities known to be exploited.
+    Exploited,
 }
 
 impl FileKind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Indicators, Self::Signatures];
+    pub const ALL: [Self; 4] = [Self::Indicators, Self::Signatures, Self::Advisories, Self::Exploited];
 
     /// The word for people and for metrics.
     #[must_use]
@@ -49,6 +54,8 @@ impl FileKind {
         match self {
             Self::Indicators => "indicators",
             Self::Signatures => "signatures",
+            Self::Advisories => "advisories",
+            Self::Exploited => "known exploited vulnerabilities",
         }
     }
 }
@@ -107,6 +114,7 @@ pub(crate) fn bounded(text: &str, limit: usize) -> String {
 pub struct Import {
     indicators: indicators::Collected,
     signatures: signatures::Collected,
+    advisories: advisories::Collected,
     files: Vec<FileReport>,
 }
 
@@ -136,6 +144,22 @@ impl Import {
         self.files.push(report);
     }
 
+    /// Takes one CSAF document in.
+    pub fn read_advisory(&mut self, file: &str, bytes: &[u8]) {
+        let text = String::from_utf8_lossy(bytes);
+        let mut report = FileReport::new(file, FileKind::Advisories);
+        self.advisories.read(text.trim_start_matches('\u{feff}'), &mut report);
+        self.files.push(report);
+    }
+
+    /// Takes a list of vulnerabilities known to be exploited in.
+    pub fn read_exploited(&mut self, file: &str, bytes: &[u8]) {
+        let text = String::from_utf8_lossy(bytes);
+        let mut report = FileReport::new(file, FileKind::Exploited);
+        self.advisories.read_exploited(text.trim_start_matches('\u{feff}'), &mut report);
+        self.files.push(report);
+    }
+
     /// Notes a file that could not be read at all.
     pub fn unreadable(&mut self, file: &str, kind: FileKind, why: &str) {
         let mut report = FileReport::new(file, kind);
@@ -149,6 +173,7 @@ impl Import {
         Intel {
             indicators: Indicators::new(self.indicators),
             signatures: Signatures::new(self.signatures),
+            advisories: Advisories::new(self.advisories),
             files: self.files,
         }
     }

@@ -5,10 +5,12 @@
 //!
 //! Formats: STIX 2.1 (OASIS, 10 June 2021), plain lists, a subset of the rules of Suricata (user guide 7.0).
 
+mod advisories;
 mod import;
 mod indicators;
 mod signatures;
 
+pub use advisories::{Advisories, Device, Document, Known, Match, Status};
 pub use import::{FileKind, FileReport, Import, Skipped};
 pub use indicators::{IndicatorHit, IndicatorKind, Indicators};
 pub use signatures::{
@@ -23,6 +25,8 @@ pub struct Intel {
     pub indicators: Indicators,
     /// Rules that describe an attack's bytes.
     pub signatures: Signatures,
+    /// Published advisories about products.
+    pub advisories: Advisories,
     /// What became of each file.
     pub files: Vec<FileReport>,
 }
