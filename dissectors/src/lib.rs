@@ -33,6 +33,7 @@ pub mod maritime;
 mod md5;
 mod once;
 mod pending;
+mod program;
 mod reader;
 mod sides;
 mod text;

@@ -214,6 +214,8 @@ const PAIRS: &[Pair] = &[
     pair("DW-7003", "beacon", "link-outage"),
     pair("DW-7004", "ioc", "bandwidth-peak"),
     pair("DW-7005", "dga", "link-outage"),
+    pair("DW-7006", "tor", "bandwidth-peak"),
+    pair("DW-7007", "exe-drop", "chart-update"),
     pair("DW-8001", "egress", "bandwidth-peak"),
     pair("DW-8002", "dns-tunnel", "link-outage"),
     pair("DW-8003", "tunnel", "bandwidth-peak"),

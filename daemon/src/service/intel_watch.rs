@@ -99,3 +99,30 @@ impl Watch {
         self.sender.send(Imported { intel: (!is_worse).then(|| Arc::new(intel)), files }).is_ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spoilt_file_keeps_what_was_read_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let rules = folder.path().join("local.rules");
+        let rule = |sid: u32| format!("alert tcp any any -> any any (content:\"abc\"; sid:{sid};)\n");
+        std::fs::write(&rules, rule(1)).unwrap();
+        let files = Files { signatures: vec![rules.clone()], ..Files::default() };
+        let (sender, taken) = std::sync::mpsc::sync_channel(1);
+        let in_force = imports::read(&files).files;
+        let mut watch = Watch { seen: Vec::new(), files, in_force, sender };
+        let mut read = |text: &str| {
+            std::fs::write(&rules, text).unwrap();
+            assert!(watch.hand_over());
+            let imported = taken.recv().unwrap();
+            let sids = imported.intel.map(|intel| intel.signatures.iter().map(|rule| rule.sid).collect::<Vec<_>>());
+            (sids, imported.files[0].loaded)
+        };
+        assert_eq!(read(&rule(2)), (Some(vec![2]), 1));
+        assert_eq!(read("half a ru"), (None, 0), "the old ones stay");
+        assert_eq!(read(&(rule(3) + "half a ru")), (Some(vec![3]), 1));
+    }
+}

@@ -1,12 +1,23 @@
 //! DW-4008: somebody writes to a register that the plan calls an alarm limit or a trip limit.
 //!
+//! A write is told when its answer is seen: an accepted one as a change, a refused one as an attempt. Without an answer (one direction mirrored, a
+//! lost frame) it is told as written after [`PATIENCE`].
+//!
 //! Deliberately not judged: who may write (the conduits say that) and whether the new limit is a good one. Only points of the plan count.
 
-use dogwatch_model::{Act, Event, Object, Severity, Verb};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use dogwatch_model::{Act, CaptureTime, Event, Object, Severity, Verb};
 
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::policy::{Mode, PointTag};
-use crate::seen::Party;
+use crate::seen::{Identity, Party, PolicySeen};
+
+/// How long an answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Writes that wait for an answer; the oldest is told when there is no room.
+const WAITING: usize = 256;
 
 const CHANGED: Card = Card {
     id: "DW-4008",
@@ -14,9 +25,32 @@ const CHANGED: Card = Card {
     e26: &["4.2.1", "4.3.1"],
 };
 
+/// A write that waits for its answer.
+struct Waiting {
+    client: (Identity, u16),
+    server: Identity,
+    unit: u8,
+    first: u16,
+    /// Who and what, and whom it was done to.
+    who: String,
+    what: String,
+    key: String,
+    raise: Raise,
+}
+
+/// What became of a write.
+#[derive(Clone, Copy)]
+enum Outcome {
+    Accepted,
+    Refused,
+    Unanswered,
+}
+
 /// See the file's head.
 #[derive(Default)]
-pub(super) struct LimitChanged;
+pub(super) struct LimitChanged {
+    waiting: VecDeque<Waiting>,
+}
 
 impl Detector for LimitChanged {
     fn cards(&self) -> &'static [&'static Card] {
@@ -24,54 +58,111 @@ impl Detector for LimitChanged {
     }
 
     fn wants(&self) -> Wants {
-        Wants { orders: true, ..Wants::default() }
+        Wants { orders: true, answers: true, refusals: true, ..Wants::default() }
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {
         for act in event.message.acts {
-            let Act::Request { verb: Verb::Write, object } = *act else { continue };
-            written(event, from, to, object, cx);
+            match *act {
+                Act::Request { verb: Verb::Write, object } => self.written(event, from, to, object, cx),
+                Act::Reply { verb: Verb::Write, object, refused } if !self.waiting.is_empty() => {
+                    self.answered(from, to, (object, refused), cx);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn tick(&mut self, at: CaptureTime, cx: &mut Context<'_>) {
+        while self.waiting.front().is_some_and(|oldest| at.since(oldest.raise.at) >= PATIENCE) {
+            let Some(oldest) = self.waiting.pop_front() else { return };
+            oldest.tell(Outcome::Unanswered, cx);
+        }
+    }
+
+    fn policy(&mut self, seen: &PolicySeen<'_>, cx: &mut Context<'_>) {
+        // zones and assets of what waits are of the old policy; what was written remains so
+        if seen.refused.is_none() {
+            self.waiting.drain(..).for_each(|waiting| waiting.tell(Outcome::Unanswered, cx));
         }
     }
 }
 
-/// Holds one write against the points of the plan.
-fn written(event: &Event<'_>, from: &Party, to: &Party, object: Object<'_>, cx: &mut Context<'_>) {
-    let Object::Registers { unit, table, first, count, written } = object else { return };
-    let (Some(policy), Some(asset)) = (cx.policy, to.end.asset) else { return };
-    // a value of two registers is changed by a write to its second one as well
-    let (before, span) = (first.saturating_sub(1), count.saturating_add(first.min(1)));
-    let touched = policy.points_within((asset, unit, table), before, span);
-    let mut tagged = touched.filter_map(|(_, point)| {
-        let end = u32::from(point.addr) + u32::from(point.kind.registers());
-        point.tag.filter(|_| end > u32::from(first)).map(|tag| (point, tag))
-    });
-    let Some((point, tag)) = tagged.next() else { return };
-    if policy.mode_between(from.end.zone, to.end.zone) == Mode::Learn
-        || to.end.zone.is_some_and(|zone| policy.window_open(zone, event.at).is_some())
-    {
-        return;
+impl LimitChanged {
+    /// Holds one write against the points of the plan.
+    fn written(&mut self, event: &Event<'_>, from: &Party, to: &Party, object: Object<'_>, cx: &mut Context<'_>) {
+        let Object::Registers { unit, table, first, count, written } = object else { return };
+        let (Some(policy), Some(asset)) = (cx.policy, to.end.asset) else { return };
+        // a value of two registers is changed by a write to its second one as well
+        let (before, span) = (first.saturating_sub(1), count.saturating_add(first.min(1)));
+        let touched = policy.points_within((asset, unit, table), before, span);
+        let mut tagged = touched.filter_map(|(_, point)| {
+            let end = u32::from(point.addr) + u32::from(point.kind.registers());
+            point.tag.filter(|_| end > u32::from(first)).map(|tag| (point, tag))
+        });
+        let Some((point, tag)) = tagged.next() else { return };
+        if policy.mode_between(from.end.zone, to.end.zone) == Mode::Learn
+            || to.end.zone.is_some_and(|zone| policy.window_open(zone, event.at).is_some())
+        {
+            return;
+        }
+        let whom = cx.call(to);
+        let what = match tagged.count() {
+            0 => format!("{} \"{}\" of {whom}", of_kind(tag), point.name),
+            more => format!("{} \"{}\" and {more} more of {whom}", of_kind(tag), point.name),
+        };
+        let value = written.map(|(low, high)| {
+            let value = if low == high { low.to_string() } else { format!("{low} to {high}") };
+            ("written".to_owned(), value)
+        });
+        let raise = Raise {
+            confidence: 0.9,
+            to: Some(*to),
+            fields: std::iter::once(("object".to_owned(), object.to_string())).chain(value).collect(),
+            expected: "limits are changed in an approved window only".to_owned(),
+            ..Raise::of_event(&CHANGED, event, from)
+        };
+        let key = format!("{:?}|{asset:?}|{unit}|{table:?}|{}", from.identity(), point.addr);
+        let (client, server) = ((from.identity(), from.port), to.identity());
+        if self.waiting.len() >= WAITING
+            && let Some(oldest) = self.waiting.pop_front()
+        {
+            oldest.tell(Outcome::Unanswered, cx);
+        }
+        self.waiting.push_back(Waiting { client, server, unit, first, who: cx.call(from), what, key, raise });
     }
-    let more = tagged.count();
-    let (who, whom) = (cx.call(from), cx.call(to));
-    let key = format!("{:?}|{asset:?}|{unit}|{table:?}|{}", from.identity(), point.addr);
-    cx.raise(key.as_bytes(), &CHANGED, event.at, || Raise {
-        severity: Some(Severity::High),
-        confidence: 0.9,
-        to: Some(*to),
-        summary: match more {
-            0 => format!("{who} changed {} \"{}\" of {whom}", of_kind(tag), point.name),
-            more => format!("{who} changed {} \"{}\" and {more} more of {whom}", of_kind(tag), point.name),
-        },
-        fields: std::iter::once(("object".to_owned(), object.to_string()))
-            .chain(written.map(|(low, high)| {
-                let value = if low == high { low.to_string() } else { format!("{low} to {high}") };
-                ("written".to_owned(), value)
-            }))
-            .collect(),
-        expected: "limits are changed in an approved window only".to_owned(),
-        ..Raise::of_event(&CHANGED, event, from)
-    });
+
+    /// The oldest write that an answer fits is told. An answer that names no register is of any write to its unit.
+    fn answered(&mut self, from: &Party, to: &Party, (object, refused): (Object<'_>, bool), cx: &mut Context<'_>) {
+        let (client, server) = ((to.identity(), to.port), from.identity());
+        let place = self.waiting.iter().position(|waiting| {
+            let is_of = match object {
+                Object::Registers { unit, first, .. } => (unit, first) == (waiting.unit, waiting.first),
+                Object::Device { unit } => unit.is_none_or(|unit| unit == waiting.unit),
+                _ => false,
+            };
+            is_of && waiting.client == client && waiting.server == server
+        });
+        if let Some(waiting) = place.and_then(|place| self.waiting.remove(place)) {
+            waiting.tell(if refused { Outcome::Refused } else { Outcome::Accepted }, cx);
+        }
+    }
+}
+
+impl Waiting {
+    fn tell(self, outcome: Outcome, cx: &mut Context<'_>) {
+        let Self { who, what, mut key, mut raise, .. } = self;
+        (raise.severity, raise.summary) = match outcome {
+            Outcome::Accepted => (Some(Severity::High), format!("{who} changed {what}")),
+            Outcome::Unanswered => (Some(Severity::High), format!("{who} wrote to {what}; no answer was seen")),
+            Outcome::Refused => (Some(Severity::Medium), format!("{who} tried to change {what} and was refused")),
+        };
+        if matches!(outcome, Outcome::Refused) {
+            key.push_str("|refused");
+        }
+        let at = raise.at;
+        cx.raise(key.as_bytes(), &CHANGED, at, || raise);
+    }
 }
 
 fn of_kind(tag: PointTag) -> String {
@@ -82,7 +173,7 @@ fn of_kind(tag: PointTag) -> String {
 mod tests {
     use super::*;
     use crate::detections::bench::{Bench, SHIP, flow};
-    use dogwatch_model::{Speaker, Table, Transport};
+    use dogwatch_model::{Flow, Speaker, Table, Transport};
 
     const POINTS: &str = "[[point]]\nname = \"Overspeed\"\nasset = \"plc\"\naddr = 110\ntag = \"trip\"\n\
         [[point]]\nname = \"Exhaust high\"\nasset = \"plc\"\naddr = 112\ntype = \"f32\"\ntag = \"alarm_limit\"\n\
@@ -91,12 +182,43 @@ mod tests {
         zones = [\"machinery\"]\nwho = \"J. Doe\"\napproved_by = \"Chief engineer\"\n";
 
     fn told(policy: &str, unit: u8, table: Table, first: u16, count: u16) -> Vec<String> {
+        answered(policy, (unit, table, first, count), Some(false))
+    }
+
+    fn answered(
+        policy: &str,
+        (unit, table, first, count): (u8, Table, u16, u16),
+        refused: Option<bool>,
+    ) -> Vec<String> {
         let mut bench = Bench::new(Some(policy), Box::<LimitChanged>::default());
         bench.at(10.0);
-        let object = Object::Registers { unit, table, first, count, written: Some((700, 700)) };
-        let flow = flow("10.0.2.10", "10.0.2.21", 502, Transport::Tcp);
-        bench.says("modbus", Speaker::Sender, &flow, &[Act::Request { verb: Verb::Write, object }]);
+        let object = |written| Object::Registers { unit, table, first, count, written };
+        let to = flow("10.0.2.10", "10.0.2.21", 502, Transport::Tcp);
+        let asks = Act::Request { verb: Verb::Write, object: object(Some((700, 700))) };
+        bench.says("modbus", Speaker::Sender, &to, &[asks]);
+        assert!(bench.findings().is_empty(), "what is only asked for did not happen yet");
+        if let Some(refused) = refused {
+            let back =
+                Flow { src_port: 502, dst_port: 40_000, ..flow("10.0.2.21", "10.0.2.10", 40_000, Transport::Tcp) };
+            let answer = Act::Reply { verb: Verb::Write, object: object(None), refused };
+            bench.says("modbus", Speaker::Sender, &back, &[answer]);
+        }
+        bench.at(14.0);
+        let soon = bench.findings().len();
+        bench.at(16.0);
+        assert!(refused.is_none() || soon == bench.findings().len(), "told at once, and once");
         bench.findings().into_iter().map(|finding| format!("{:?} {}", finding.severity, finding.summary)).collect()
+    }
+
+    #[test]
+    fn what_became_of_it() {
+        let policy = format!("{SHIP}{POINTS}");
+        let place = (1, Table::Holding, 110, 1);
+        let no = answered(&policy, place, Some(true));
+        assert!(no.len() == 1 && no[0].starts_with("Medium ") && no[0].contains("was refused"), "{no:?}");
+        let silent = answered(&policy, place, None);
+        assert!(silent.len() == 1 && silent[0].starts_with("High ") && silent[0].contains("no answer"), "{silent:?}");
+        assert!(answered(&policy, place, Some(false))[0].contains(" changed "));
     }
 
     #[test]

@@ -28,6 +28,8 @@ const STILL_SECONDS: f64 = 120.0;
 /// Seconds within which a second step and back makes two of three looks; and how long a step lasts at least.
 const TWICE: u64 = 60;
 const LASTS: u64 = 2;
+/// Seconds without a depth after which the ship is over another bottom.
+const SILENT: u64 = 60;
 /// Samples of depth before it is judged, and over which it moves on.
 const SOUNDINGS: f64 = 10.0;
 
@@ -59,6 +61,7 @@ struct State {
     /// Usual depth and samples, and the last one.
     depth: (f64, f64),
     last_depth: f64,
+    sounded_at: Option<CaptureTime>,
     /// When a step began that has not ended, and when the last one ended.
     step_from: Option<CaptureTime>,
     stepped_back: Option<CaptureTime>,
@@ -195,6 +198,11 @@ impl State {
         jump: f64,
         at: CaptureTime,
     ) -> Option<(&'static str, f64, f64)> {
+        if self.sounded_at.is_some_and(|last| at.since(last).as_secs() > SILENT) {
+            (self.depth, self.step_from, self.stepped_back) = ((0.0, 0.0), None, None);
+            (self.stepped, self.still) = (Hold::default(), Hold::default());
+        }
+        self.sounded_at = Some(at);
         let is_same = self.last_depth == depth;
         self.last_depth = depth;
         let usual = self.depth.0;
@@ -294,6 +302,12 @@ mod tests {
             watch(|t| vec![(Quantity::DepthBelowTransducer, bubbles(t))]).is_empty(),
             "air under the hull now and then"
         );
+        let elsewhere = |t: f64| match t as u32 {
+            0..100 => vec![(Quantity::DepthBelowTransducer, bottom(t))],
+            100..200 => vec![],
+            _ => vec![(Quantity::DepthBelowTransducer, bottom(t) * 0.3)],
+        };
+        assert!(watch(elsewhere).is_empty(), "a sounder that was off for a while");
         let back_and_forth = |t: f64| if t > 60.0 && t as u32 % 20 < 3 { bottom(t) * 0.3 } else { bottom(t) };
         let told = watch(|t| vec![(Quantity::DepthBelowTransducer, back_and_forth(t))]);
         assert_eq!(told.len(), 1, "{told:?}");

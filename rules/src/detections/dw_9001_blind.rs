@@ -2,7 +2,8 @@
 //!
 //! "No findings" from a blind monitor is the most dangerous report of all. Raised when an interface loses frames, when an interface that was busy
 //! falls silent, or when a zone that normally talks is silent as a whole. Silence is measured on capture time, which goes on as long as any
-//! other source is heard (live, the daemon ticks it).
+//! other source is heard (live, the daemon ticks it). Where nothing at all was looked at for a while, as between captures of different days, the
+//! monitor was not there: all of it begins anew.
 
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ const SILENT: Duration = Duration::from_secs(120);
 const HABIT: u32 = 4;
 /// How far apart zones may have been heard last, beside their own pauses, that fell silent together.
 const APART: Duration = Duration::from_secs(10);
+/// How long nothing at all is looked at before the monitor counts as not having been there.
+const ABSENT: Duration = Duration::from_secs(600);
 /// How long something must have talked before its silence means anything.
 const WAS_BUSY: Duration = Duration::from_secs(120);
 /// TCP segments below which a share says nothing.
@@ -97,6 +100,8 @@ impl ZoneTalk {
 pub(super) struct Blind {
     sources: Vec<Source>,
     zones: Vec<Option<ZoneTalk>>,
+    /// When it looked last.
+    now: Option<CaptureTime>,
 }
 
 impl Detector for Blind {
@@ -112,6 +117,7 @@ impl Detector for Blind {
         if !matches!(seen.stage, FlowStage::Started | FlowStage::Progress) {
             return;
         }
+        self.looks(seen.at);
         let Some(zone) = seen.from.end.zone else { return };
         let index = zone.index();
         if self.zones.len() <= index && index < 4_096 {
@@ -131,6 +137,7 @@ impl Detector for Blind {
     }
 
     fn health(&mut self, seen: &HealthSeen<'_>, cx: &mut Context<'_>) {
+        self.looks(seen.at);
         let Some(source) = self.source(seen) else { return };
         if seen.frames > source.frames {
             (source.last_heard, source.frames, source.told_silent) = (seen.at, seen.frames, false);
@@ -187,6 +194,7 @@ impl Detector for Blind {
     }
 
     fn tick(&mut self, at: CaptureTime, cx: &mut Context<'_>) {
+        self.looks(at);
         let alive = self.zones.iter().flatten().any(|talk| at.since(talk.last) < SILENT);
         if !alive {
             return;
@@ -236,6 +244,14 @@ fn tell_zones(at: CaptureTime, last: CaptureTime, zones: &[ZoneIx], cx: &mut Con
 }
 
 impl Blind {
+    /// Takes note of the time; after an absence nobody's silence means anything.
+    fn looks(&mut self, at: CaptureTime) {
+        if self.now.is_some_and(|now| at.since(now) >= ABSENT) {
+            *self = Self::default();
+        }
+        self.now = self.now.max(Some(at));
+    }
+
     fn source(&mut self, seen: &HealthSeen<'_>) -> Option<&mut Source> {
         let position = self.sources.iter().position(|source| source.name == seen.source);
         if position.is_none() && self.sources.len() < SOURCES {
@@ -309,6 +325,26 @@ mod tests {
         let told = run(400, |s| (u64::from(s.min(200)) * 50, 0, true));
         assert_eq!(told.len(), 1);
         assert!(told[0].contains("silent"), "{told:?}");
+    }
+
+    #[test]
+    fn captures_of_two_days_joined_are_no_silence() {
+        use crate::detections::bench::{SHIP, flow};
+        let told = |pause: u32| {
+            let mut bench = Bench::new(Some(SHIP), Box::<Blind>::default());
+            for second in (0..200).chain(200 + pause..400 + pause) {
+                bench.at(f64::from(second));
+                // after the pause the bridge is heard again at once, the engine five minutes later at the earliest
+                for ip in ["10.0.1.5", "10.0.2.10"] {
+                    if ip == "10.0.1.5" || second < 200 {
+                        bench.started(flow(ip, "10.0.3.9", 502, dogwatch_model::Transport::Tcp));
+                    }
+                }
+            }
+            bench.findings().len()
+        };
+        assert_eq!(told(86_400), 0);
+        assert_eq!(told(300), 1, "a mirror that comes back without the engine");
     }
 
     #[test]

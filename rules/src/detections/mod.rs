@@ -55,6 +55,8 @@ mod dw_7002_lateral;
 mod dw_7003_beacon;
 mod dw_7004_indicator;
 mod dw_7005_8002_names;
+mod dw_7006_unwanted_programs;
+mod dw_7007_program_file;
 mod dw_7008_signature;
 mod dw_8001_8003_outflow;
 mod dw_9001_blind;
@@ -107,6 +109,8 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::<dw_7004_indicator::KnownBad>::default(),
         Box::<dw_7008_signature::ImportedSignature>::default(),
         Box::<dw_7005_8002_names::Names>::default(),
+        Box::<dw_7006_unwanted_programs::UnwantedPrograms>::default(),
+        Box::<dw_7007_program_file::ProgramFile>::default(),
         // what steers comes before what merely is not on the list
         Box::<dw_5012_steering::Steering>::default(),
         Box::<dw_3015_bus_command::BusCommand>::default(),

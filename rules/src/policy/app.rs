@@ -145,6 +145,10 @@ apps! {
         ops [Read, Write, Control, Program, Discover, Transfer, Login], at [Tcp(445), Tcp(139), Tcp(135)];
     /// Syslog.
     Syslog = "syslog": ["syslog"], ops [Write, Transfer], at [Udp(514), Tcp(6_514)];
+    /// Mining of currency.
+    Mining = "mining": ["stratum"], ops [Read, Write, Login], at [Tcp(3_333)];
+    /// Exchange of files between peers.
+    PeerToPeer = "peer-to-peer": ["bittorrent"], ops [Discover, Transfer], at [Tcp(6_881), Udp(6_881)];
     /// Any of the usual tunnels for remote access.
     Vpn = "vpn": ["wireguard", "openvpn", "ipsec", "ike", "isakmp", "esp", "ah", "l2tp", "pptp"],
         ops [Login], at [Udp(51_820), Udp(1_194), Tcp(1_194), Udp(500), Udp(4_500), Udp(1_701), Tcp(1_723), Ip(50), Ip(51)];

@@ -1,7 +1,7 @@
 //! TCP as dissectors see it: order, gaps, both sides, ends of connections.
 
 use dogwatch_dissectors::{Carrier, Hint, Protocol};
-use dogwatch_flow::{Engine, Limits};
+use dogwatch_flow::{Carried, Engine, Limits};
 use dogwatch_model::{Direction, Initiator, Irregularity};
 use proptest::prelude::*;
 
@@ -53,6 +53,52 @@ fn a_conversation_from_syn_to_fin() {
     assert_eq!((summary.forward.bytes, summary.backward.bytes), (4 * 54 + 7, 3 * 54 + 3));
     assert_eq!(summary.flow.initiator, Initiator::Sender);
     assert_eq!((summary.flow.src_port, summary.flow.dst_port), (40_000, 7777));
+}
+
+/// What of a conversation is shown as payload.
+fn shown(wants_payload: bool, play: impl FnOnce(&mut Feed<'_, Log>)) -> Vec<(Carried, char, bool, String)> {
+    let mut log = Log { wants_payload, ..Log::default() };
+    let mut feed = Feed::new(engine(), &mut log);
+    feed.handshake(100, 900);
+    play(&mut feed);
+    feed.engine.finish(feed.observer);
+    log.payload
+}
+
+#[test]
+fn payload_of_a_stream_that_is_read_comes_in_order_and_once() {
+    let talk = |feed: &mut Feed<'_, Log>| {
+        feed.tcp(By::Client, 101, 901, ACK, b"xa\n");
+        feed.tcp(By::Client, 107, 901, ACK, b"xc\n");
+        feed.tcp(By::Client, 104, 901, ACK, b"xb\n");
+        feed.tcp(By::Client, 101, 901, ACK, b"xa\n");
+        feed.tcp(By::Server, 901, 110, ACK, b"xr\n");
+        feed.tcp(By::Client, 117, 904, ACK, b"xd\n");
+        feed.tcp(By::Server, 904, 120, ACK, b"");
+    };
+    assert_eq!(shown(false, talk), [], "nobody asked");
+    let stream = |arrow, text: &str| (Carried::Stream, arrow, true, text.to_owned());
+    let want = [('>', "xa\n"), ('>', "xb\n"), ('>', "xc\n"), ('<', "xr\n"), ('!', ""), ('>', "xd\n")];
+    assert_eq!(shown(true, talk), want.map(|(arrow, text)| stream(arrow, text)));
+}
+
+#[test]
+fn payload_of_a_stream_that_nobody_reads_goes_on_as_segments() {
+    let payload = shown(true, |feed| {
+        for n in 0..40 {
+            feed.tcp(By::Client, 101 + 4 * n, 901, ACK, format!("q{n:02}.").as_bytes());
+        }
+    });
+    let text: String = payload.iter().map(|(.., text)| text.as_str()).collect();
+    assert_eq!(
+        text,
+        (0..40).map(|n| format!("q{n:02}.")).collect::<String>(),
+        "nothing is left out, nothing comes twice"
+    );
+    let first = payload.iter().position(|(carried, ..)| *carried != Carried::Stream).unwrap();
+    for (n, (carried, ..)) in payload.iter().enumerate().skip(first) {
+        assert_eq!(*carried, Carried::Segment(101 + 4 * n as u32));
+    }
 }
 
 #[test]

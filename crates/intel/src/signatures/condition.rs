@@ -181,7 +181,7 @@ pub(super) enum Condition {
 }
 
 impl Condition {
-    const fn is_relative(&self) -> bool {
+    pub(super) const fn is_relative(&self) -> bool {
         match self {
             Self::Content(content) => content.is_relative(),
             Self::Pcre(pcre) => pcre.is_relative(),

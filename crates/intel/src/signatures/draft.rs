@@ -70,8 +70,10 @@ impl Draft {
                 let (text, negated) = options::unquote(value);
                 let (pcre, buffer) = Pcre::read(text, negated)?;
                 self.expressions = self.expressions.saturating_add(1);
-                let buffer = buffer.or(self.current).unwrap_or(Buffer::Payload);
-                self.push_to(buffer, Condition::Pcre(pcre))
+                match buffer {
+                    Some(buffer) => self.push_to(buffer, Condition::Pcre(pcre)),
+                    None => self.push(Condition::Pcre(pcre)),
+                }
             }
             "byte_test" => self.push(Condition::Test(ByteTest::read(value)?)),
             "byte_jump" => self.push(Condition::Jump(ByteJump::read(value)?)),
@@ -143,7 +145,9 @@ impl Draft {
     }
 
     fn push(&mut self, condition: Condition) -> Result<(), String> {
-        self.push_to(self.current.unwrap_or(Buffer::Payload), condition)
+        // what counts from the last match stands where that one stands, also where its buffer was named behind it
+        let follows = self.last.filter(|_| condition.is_relative() && !matches!(condition, Condition::Content(_)));
+        self.push_to(self.current.or(follows).unwrap_or(Buffer::Payload), condition)
     }
 
     fn push_to(&mut self, buffer: Buffer, condition: Condition) -> Result<(), String> {
@@ -162,10 +166,10 @@ impl Draft {
 
     fn last_content(&mut self, buffer: Buffer) -> Option<&mut Content> {
         let (_, conditions) = self.parts.iter_mut().find(|(of, _)| *of == buffer)?;
-        match conditions.last_mut()? {
+        conditions.iter_mut().rev().find_map(|condition| match condition {
             Condition::Content(content) => Some(content),
             _ => None,
-        }
+        })
     }
 
     /// The older way to name a buffer: behind the content.

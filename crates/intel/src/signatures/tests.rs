@@ -196,6 +196,9 @@ fn decoded_names() {
         (r#"content:"POST"; http_method; content:"evil"; http_uri; content:".php"; http_uri; distance:0;"#, true),
         (r#"uricontent:"evil.php"; pcre:"/\/evil/U"; urilen:16;"#, true),
         (r#"uricontent:"evil.php"; urilen:<10;"#, false),
+        (r#"content:"?ID=7"; http_uri; isdataat:!1,relative; nocase;"#, true),
+        (r#"content:"?id="; http_uri; isdataat:!1,relative;"#, false),
+        (r#"content:"/a/"; http_uri; pcre:"/^evil/R";"#, true),
     ] {
         assert_eq!(told(body, &page), want, "{body}");
     }

@@ -1,7 +1,8 @@
 //! HTTP/1 and SSDP (the same header block over UDP).
 //!
 //! Reads header blocks: method, host, server and client software. The object of a request is the server's name, which is what a policy allows.
-//! Deliberately not read: bodies, HTTP/2 and 3. Behind an answer without a length (chunked, or until the connection closes) the rest of that
+//! Of a body of stated length the first bytes are looked at: whether it is a program (of a form with parts, the first part).
+//! Deliberately not read: the rest of bodies, HTTP/2 and 3. Behind an answer without a length (chunked, or until the connection closes) the rest of that
 //! direction is passed over.
 //!
 //! Specifications: RFC 9110, RFC 9112; UPnP Device Architecture 2.0 clause 1.
@@ -16,7 +17,13 @@ use self::header::{Header, Start};
 use crate::acts::{Acts, Emit, Shown};
 use crate::datagram::DatagramProtocol;
 use crate::framed::{Frame, FramedProtocol, Frames};
+use crate::program;
 use crate::{Carrier, Chunk, Hint, Limits, ParseError, Probe};
+
+/// Bodies shorter than this are not looked at: no program is as short, and most answers of small servers are.
+const SHORT: usize = 1_024;
+/// Bytes of a form with parts that are looked at for the front of the first part (RFC 7578).
+const FORM: usize = 512;
 
 /// HTTP/1.
 pub(crate) static HTTP: FramedProtocol = FramedProtocol {
@@ -68,6 +75,8 @@ struct Asked {
     verb: Verb,
     /// It came with credentials.
     logs_in: bool,
+    /// It asked for the header only: whatever length the answer states, nothing follows.
+    is_head: bool,
 }
 
 /// One HTTP conversation.
@@ -84,13 +93,13 @@ impl Http {
         Self { open: VecDeque::new(), limit: limits.open_requests.max(1), told_weak: false }
     }
 
-    fn request(&mut self, header: &Header<'_>, method: &str, target: &str, emit: &mut Emit<'_>) {
+    fn request(&mut self, header: &Header<'_>, (method, target): (&str, &str), body: &[u8], emit: &mut Emit<'_>) {
         let verb = verb(method);
         if self.open.len() >= self.limit {
             self.open.pop_front();
         }
         let credentials = header.field("authorization");
-        self.open.push_back(Asked { verb, logs_in: credentials.is_some() });
+        self.open.push_back(Asked { verb, logs_in: credentials.is_some(), is_head: method == "HEAD" });
         let (host, agent) = (header.field("host"), header.field("user-agent"));
         // A name is what a policy lists; the port behind it is known from the connection.
         let name = host.map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name));
@@ -106,33 +115,70 @@ impl Http {
             }
         }
         acts.says_text(Attribute::ClientHint, agent, 75, "http.user-agent");
+        carried(header, body, &mut acts);
         let fields = Shown(|visit| {
             visit.text("request_method", method);
             visit.text("request_uri", target);
             visit.maybe_text("host", host);
             visit.maybe_text("user_agent", agent);
+            visit.maybe("content_length", stated_length(header));
         });
         emit.message("request", &mut acts, &fields);
     }
 
-    fn response(&mut self, header: &Header<'_>, code: u16, emit: &mut Emit<'_>) {
+    fn response(&mut self, header: &Header<'_>, code: u16, body: &[u8], emit: &mut Emit<'_>) {
         let server = header.field("server");
         let mut acts = Acts::new();
         // 1xx comes before the answer proper.
         if code >= 200 {
-            let asked = self.open.pop_front().unwrap_or(Asked { verb: Verb::Read, logs_in: false });
+            let asked = self.open.pop_front().unwrap_or(Asked { verb: Verb::Read, logs_in: false, is_head: false });
             acts.reply(asked.verb, Object::Device { unit: None }, code >= 400);
             if asked.logs_in {
                 acts.reply(Verb::Login, Object::Device { unit: None }, code == 401);
             }
         }
         acts.says_text(Attribute::SoftwareVersion, server, 75, "http.server");
+        carried(header, body, &mut acts);
         let fields = Shown(|visit| {
             visit.number("response_code", code);
+            visit.maybe("content_length", stated_length(header));
             visit.maybe_text("server", server);
             visit.maybe_text("www_authenticate", header.field("www-authenticate"));
         });
         emit.message("response", &mut acts, &fields);
+    }
+}
+
+/// The length a header states.
+fn stated_length(header: &Header<'_>) -> Option<u64> {
+    header.field("content-length").and_then(|text| text.parse().ok())
+}
+
+/// Whether the body is a form with parts, each with a header of its own.
+fn is_form(header: &Header<'_>) -> bool {
+    header
+        .field("content-type")
+        .is_some_and(|kind| kind.get(..10).is_some_and(|front| front.eq_ignore_ascii_case("multipart/")))
+}
+
+/// Bytes of a body that are looked at.
+fn looked_at(header: &Header<'_>, body: usize) -> usize {
+    // what is compressed or comes in chunks does not begin with what it is
+    if body < SHORT || body == usize::MAX || header.field("content-encoding").is_some() {
+        0
+    } else if is_form(header) {
+        FORM
+    } else {
+        program::ENOUGH
+    }
+}
+
+/// Notes that a program comes with the message.
+fn carried(header: &Header<'_>, body: &[u8], acts: &mut Acts<'_>) {
+    let front =
+        if is_form(header) { header::length(body).and_then(|part| body.get(part..)).unwrap_or_default() } else { body };
+    if let Some(kind) = program::kind(front) {
+        acts.odd(kind);
     }
 }
 
@@ -155,8 +201,11 @@ impl Frames for Http {
         match header::length(bytes) {
             Some(need) => match bytes.get(..need).and_then(header::parse) {
                 Some(header) => {
-                    let body = body_length(&header).unwrap_or(usize::MAX);
-                    Frame::Whole { len: need.saturating_add(body), need }
+                    let is_answer = matches!(header.start, Start::Response { .. });
+                    let is_bare = is_answer && self.open.front().is_some_and(|asked| asked.is_head);
+                    let body = if is_bare { 0 } else { body_length(&header).unwrap_or(usize::MAX) };
+                    let need_of_body = looked_at(&header, body);
+                    Frame::Whole { len: need.saturating_add(body), need: need.saturating_add(need_of_body) }
                 }
                 None => Frame::Lost(MALFORMED),
             },
@@ -170,10 +219,11 @@ impl Frames for Http {
     }
 
     fn read(&mut self, _chunk: &Chunk<'_>, bytes: &[u8], emit: &mut Emit<'_>) -> Result<(), ParseError> {
-        let header = header::parse(bytes).ok_or(MALFORMED)?;
+        let (block, body) = header::length(bytes).and_then(|end| bytes.split_at_checked(end)).ok_or(MALFORMED)?;
+        let header = header::parse(block).ok_or(MALFORMED)?;
         match header.start {
-            Start::Request { method, target } => self.request(&header, method, target, emit),
-            Start::Response { code } => self.response(&header, code, emit),
+            Start::Request { method, target } => self.request(&header, (method, target), body, emit),
+            Start::Response { code } => self.response(&header, code, body, emit),
         }
         Ok(())
     }
@@ -253,6 +303,44 @@ mod tests {
                 vec!["refusal write device", "refusal login device"],
             ]
         );
+    }
+
+    #[test]
+    fn programs_either_way() {
+        let mut program = b"\x7fELF\x01\x01\x01".to_vec();
+        program.resize(5_000, b'x');
+        let with = |start: &str, kind: &str, body: &[u8]| {
+            let mut bytes =
+                format!("{start}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n", body.len()).into_bytes();
+            bytes.extend_from_slice(body);
+            bytes
+        };
+        let form = [&b"--b\r\nContent-Disposition: form-data; name=\"f\"\r\n\r\n"[..], &program].concat();
+        let page = [b'<'; 5_000];
+        for (direction, bytes, want) in [
+            (ToClient, with("HTTP/1.1 200 OK", "text/html", &program), true),
+            (ToClient, with("HTTP/1.1 200 OK", "text/html", &page), false),
+            (ToServer, with("PUT /fw HTTP/1.1", "application/octet-stream", &program), true),
+            (ToServer, with("POST /fw HTTP/1.1", "multipart/form-data; boundary=b", &form), true),
+            (ToServer, with("POST /fw HTTP/1.1", "text/plain", &form), false),
+        ] {
+            let mut conversation = Conversation::new(&HTTP, Carrier::Tcp, 80);
+            conversation.send(direction, &bytes);
+            let seen = &conversation.heard.seen;
+            assert_eq!(seen.len(), 1);
+            assert_eq!(seen[0].acts.contains(&"odd program.elf".to_owned()), want, "{:?}", seen[0].acts);
+        }
+    }
+
+    #[test]
+    fn an_answer_to_head_has_no_body() {
+        let mut conversation = Conversation::new(&HTTP, Carrier::Tcp, 80);
+        conversation.send(ToServer, b"HEAD /a HTTP/1.1\r\n\r\nGET /a HTTP/1.1\r\n\r\n");
+        conversation.send(
+            ToClient,
+            b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\nHTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n",
+        );
+        assert_eq!(conversation.heard.seen.len(), 4);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! SMB 1 and 2/3 over TCP: who logs in, which shares, pipes and files are opened, and what Windows tells of itself on the way.
 //!
-//! The object of a request is what it names: a share, a pipe, a file. Opening a file to change it is a write. Deliberately not read: compressed
-//! and encrypted messages, remote procedure calls inside, NetBIOS datagrams (the browser service has a folder of its own).
+//! The object of a request is what it names: a share, a pipe, a file. Opening a file to change it is a write. Of data written to the start of a file, or read, the
+//! first bytes are looked at: whether it is a program. Deliberately not read: compressed and encrypted messages, remote procedure calls inside, NetBIOS datagrams (the browser service has a folder of its own).
 //!
 //! Specifications: MS-CIFS 2.2.3, MS-SMB2 2.2.1, MS-NLMP 2.2.1 (NTLM), RFC 1002 clause 4.3 (session service).
 
@@ -112,6 +112,8 @@ struct Told {
     /// The dialect a server has chosen.
     dialect: Option<u16>,
     odd: Option<&'static str>,
+    /// Bytes of a file that this message carries.
+    carries: Option<u32>,
 }
 
 impl Told {
@@ -128,6 +130,7 @@ impl Told {
             natives: [None, None],
             dialect: None,
             odd: None,
+            carries: None,
         }
     }
 
@@ -189,6 +192,7 @@ impl Smb {
             visit.maybe_text("domain", domain.map(Text::as_str));
             visit.maybe_text("host", ntlm.host.as_ref().map(Text::as_str));
             visit.maybe("dialect", told.dialect);
+            visit.maybe("content_length", told.carries);
         });
         emit.message(if told.is_reply { "reply" } else { "request" }, &mut acts, &fields);
     }
@@ -277,6 +281,40 @@ mod tests {
             acts,
             ["request transfer tool.exe", "request write tool.exe", "request login pilot", "refusal login pilot"]
         );
+    }
+
+    #[test]
+    fn programs_written_and_read() {
+        let mut program = b"MZ".to_vec();
+        program.resize(64, 0);
+        program[60] = 0x80;
+        program.resize(6_000, 7);
+        // MS-SMB2 2.2.21: size 49, offset of the data from the header, length, offset in the file; 2.2.20: size 17, offset, length.
+        let write = |at: u8| {
+            let mut body = vec![49, 0, 112, 0];
+            body.extend(6_000_u32.to_le_bytes());
+            body.push(at);
+            body.resize(48, 0);
+            body.extend_from_slice(&program);
+            smb2_message(9, &body)
+        };
+        let mut read = vec![17, 0, 80, 0];
+        read.extend(6_000_u32.to_le_bytes());
+        read.resize(16, 0);
+        read.extend_from_slice(&program);
+        let mut read = smb2_message(8, &read);
+        read[4 + 16] = 1;
+        for (direction, bytes, want) in
+            [(ToServer, write(0), true), (ToServer, write(1), false), (ToClient, read, true)]
+        {
+            let mut conversation = Conversation::new(&SMB, Carrier::Tcp, 445);
+            conversation.send(direction, &bytes);
+            let seen = &conversation.heard.seen[0];
+            assert_eq!(seen.acts.contains(&"odd program.windows".to_owned()), want, "{:?}", seen.acts);
+            if want {
+                assert_eq!(seen.field("content_length"), "6000");
+            }
+        }
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use dogwatch_model::Verb;
 
 use super::{Told, narrow, utf16};
-use crate::ParseError;
 use crate::reader::Reader;
 use crate::text::Text;
+use crate::{ParseError, program};
 
 /// Commands read here (MS-CIFS 2.2.2.1).
 mod command {
@@ -16,6 +16,8 @@ mod command {
     pub(super) const SESSION_SETUP: u8 = 0x73;
     pub(super) const TREE_CONNECT: u8 = 0x75;
     pub(super) const NT_CREATE: u8 = 0xa2;
+    pub(super) const READ_ANDX: u8 = 0x2e;
+    pub(super) const WRITE_ANDX: u8 = 0x2f;
 }
 
 /// Access that changes a file: write, append, delete, all, generic write.
@@ -26,9 +28,10 @@ const fn verb(command: u8) -> Option<Verb> {
     Some(match command {
         command::NEGOTIATE => Verb::Discover,
         command::SESSION_SETUP => Verb::Login,
-        command::OPEN | command::OPEN_ANDX | command::NT_CREATE | command::TREE_CONNECT | 0x2e | 0x0a => Verb::Transfer,
+        command::OPEN | command::OPEN_ANDX | command::NT_CREATE | command::TREE_CONNECT | 0x0a => Verb::Transfer,
+        command::READ_ANDX => Verb::Transfer,
         // directories made and removed, files created, deleted, renamed and written
-        0x00 | 0x01 | 0x03 | 0x06 | 0x07 | 0x0b | 0x0f | 0x2f => Verb::Write,
+        0x00 | 0x01 | 0x03 | 0x06 | 0x07 | 0x0b | 0x0f | command::WRITE_ANDX => Verb::Write,
         _ => return None,
     })
 }
@@ -97,10 +100,24 @@ pub(super) fn read(message: &[u8]) -> Result<Told, ParseError> {
     }
     match (code, is_reply) {
         (command::SESSION_SETUP, _) => login(&mut told, parameters, &mut texts),
+        (command::WRITE_ANDX, false) if le32(parameters, 6) == Some(0) => {
+            carried(&mut told, message, (le16(parameters, 22), le16(parameters, 20)));
+        }
+        // an answer does not say from where in the file it was read: only what begins like a program counts
+        (command::READ_ANDX, true) if status == 0 => {
+            carried(&mut told, message, (le16(parameters, 12), le16(parameters, 10)));
+        }
         (_, false) => name(&mut told, code, parameters, &mut texts),
         _ => {}
     }
     Ok(told)
+}
+
+/// Notes that a program begins at an offset of the message (MS-CIFS 2.2.4.42 and 2.2.4.43).
+fn carried(told: &mut Told, message: &[u8], (offset, length): (Option<u16>, Option<u16>)) {
+    let front = offset.and_then(|offset| message.get(usize::from(offset)..)).unwrap_or_default();
+    told.odd = program::kind(front);
+    told.carries = length.map(u32::from).filter(|_| told.odd.is_some());
 }
 
 /// Where the texts of a login stand and which they are depends on the count of parameter words: 12 and 4 are the extended forms with a security

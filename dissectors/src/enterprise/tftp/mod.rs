@@ -1,5 +1,5 @@
 //! TFTP: which file is fetched or stored (switch and phone firmware travels so). The transfer goes on under other ports; it is
-//! recognised there by its first block or its agreed options, and its content is passed over.
+//! recognised there by its first block or its agreed options. Of its content the first block tells whether it is a program; the rest is passed over.
 //!
 //! Specification: RFC 1350 clause 5, RFC 2347 (options).
 
@@ -8,7 +8,7 @@ use dogwatch_model::{Object, Verb};
 use crate::acts::{Acts, Emit, Shown};
 use crate::datagram::DatagramProtocol;
 use crate::text::printable;
-use crate::{Carrier, Chunk, Hint, ParseError, Probe};
+use crate::{Carrier, Chunk, Hint, ParseError, Probe, program};
 
 /// TFTP.
 pub(crate) static TFTP: DatagramProtocol = DatagramProtocol {
@@ -66,6 +66,13 @@ fn transfer(bytes: &[u8], emit: &mut Emit<'_>) -> Result<(), ParseError> {
     if operation == 5 {
         acts.reply(Verb::Transfer, Object::Device { unit: None }, true);
     }
+    // only a full first block: what fits into less is no program worth the name
+    if let [_, 3, 0, 1, content @ ..] = bytes
+        && content.len() >= 512
+        && let Some(kind) = program::kind(content)
+    {
+        acts.odd(kind);
+    }
     let fields = Shown(|visit| {
         visit.number("opcode", operation);
         visit.maybe("block", block.filter(|_| matches!(operation, 3 | 4)));
@@ -108,6 +115,10 @@ mod tests {
         assert_eq!(TFTP.probe(Carrier::Udp, Direction::ToServer, &block[..515]), Probe::No);
         assert_eq!(TFTP.probe(Carrier::Udp, Direction::ToServer, b"\x00\x06blksize\x001024\x00"), Probe::Yes);
         assert_eq!(datagram(&TFTP, Carrier::Udp, 50_000, &block).seen[0].field("block"), "1");
+        block[4..11].copy_from_slice(b"\x7fELF\x01\x02\x01");
+        assert_eq!(datagram(&TFTP, Carrier::Udp, 50_000, &block).seen[0].acts, ["odd program.elf"]);
+        block[3] = 2;
+        assert_eq!(datagram(&TFTP, Carrier::Udp, 50_000, &block).seen[0].acts, [] as [&str; 0]);
         for bad in [
             &b"\x00\x03fw.bin\x00octet\x00"[..],
             b"\x00\x01fw.bin\x00binary\x00",

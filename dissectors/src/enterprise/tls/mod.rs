@@ -1,5 +1,5 @@
 //! TLS: who is called (server name), by which version, which services are offered (ALPN), how the client opens (JA4), and the certificate a
-//! server shows. What follows is encrypted.
+//! server shows. What follows is encrypted; whether it is Tor shows in its sizes (`tor.rs`).
 //!
 //! Deliberately not read: certificates of TLS 1.3 (encrypted), SSL 2 hellos, encrypted client hellos.
 //!
@@ -7,6 +7,7 @@
 
 mod certificate;
 pub(crate) mod hello;
+mod tor;
 
 use dogwatch_model::{Act, Attribute, Direction, FactValue, Object};
 
@@ -30,6 +31,7 @@ const HEADER: usize = 5;
 const CHANGE_CIPHER: u8 = 20;
 const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
+const APPLICATION: u8 = 23;
 const CERTIFICATE: u8 = 11;
 
 /// A hello, or an alert in clear, in a record of version 3.x.
@@ -60,11 +62,17 @@ struct Tls {
     to_server: Half,
     to_client: Half,
     limit: usize,
+    tor: tor::Tor,
 }
 
 impl Tls {
     fn new(limits: &Limits) -> Self {
-        Self { to_server: Half::default(), to_client: Half::default(), limit: limits.buffered_bytes }
+        Self {
+            to_server: Half::default(),
+            to_client: Half::default(),
+            limit: limits.buffered_bytes,
+            tor: tor::Tor::default(),
+        }
     }
 
     const fn half(&mut self, direction: Direction) -> &mut Half {
@@ -140,7 +148,17 @@ impl Frames for Tls {
 
     fn read(&mut self, chunk: &Chunk<'_>, bytes: &[u8], emit: &mut Emit<'_>) -> Result<(), ParseError> {
         match bytes {
-            [HANDSHAKE, _, _, _, _, content @ ..] => self.handshake(chunk.direction, content, emit),
+            [HANDSHAKE, _, _, _, _, content @ ..] => {
+                if let [CLIENT_HELLO, _, _, _, hello @ ..] = content
+                    && let Some(name) = Hello::parse(CLIENT_HELLO, hello).ok().and_then(|hello| hello.server_name)
+                {
+                    self.tor.called(name);
+                }
+                self.handshake(chunk.direction, content, emit);
+            }
+            [APPLICATION, _, _, l0, l1] => {
+                self.tor.record(chunk.direction, u16::from_be_bytes([*l0, *l1]), emit);
+            }
             [CHANGE_CIPHER, ..] => {
                 let half = self.half(chunk.direction);
                 half.ciphered = true;
@@ -296,6 +314,40 @@ mod tests {
         assert_eq!(seen[0].field("alpn"), "h2,http/1.1");
         assert_eq!(seen[1].field("selected_version"), "772");
         assert_eq!((seen[2].kind.as_str(), seen[2].field("alert_description").as_str()), ("alert", "40"));
+    }
+
+    #[test]
+    fn cells_of_tor() {
+        let told = |name: &str, length: u16, records: u32| {
+            let mut extension = vec![0, 0];
+            let size = u16::try_from(name.len()).unwrap();
+            extension.extend((size + 5).to_be_bytes());
+            extension.extend((size + 3).to_be_bytes());
+            extension.push(0);
+            extension.extend(size.to_be_bytes());
+            extension.extend(name.bytes());
+            let mut body = hex("0303");
+            body.extend([9; 32]);
+            body.extend(hex("00 0002 1301 01 00"));
+            body.extend(u16::try_from(extension.len()).unwrap().to_be_bytes());
+            body.extend(extension);
+            let mut conversation = Conversation::new(&TLS, Carrier::Tcp, 443);
+            conversation.send(ToServer, &record(CLIENT_HELLO, &body));
+            for _ in 0..records {
+                let mut data = vec![APPLICATION, 3, 3];
+                data.extend(length.to_be_bytes());
+                data.resize(HEADER + usize::from(length), 0);
+                conversation.send(ToServer, &data);
+                conversation.send(ToClient, &data);
+            }
+            conversation.heard.seen.iter().filter(|seen| seen.acts == ["odd tls.tor"]).count()
+        };
+        // one cell, and two, with the overheads of TLS 1.3 and of AES-GCM in TLS 1.2
+        assert_eq!(told("www.yqmfvxjb4trnq5xw.com", 514 + 17, 9), 1);
+        assert_eq!(told("www.yqmfvxjb4trnq5xw.com", 2 * 514 + 24, 9), 1);
+        assert_eq!(told("www.yqmfvxjb4trnq5xw.com", 514 + 17, 3), 0, "too few");
+        assert_eq!(told("www.yqmfvxjb4trnq5xw.com", 600, 9), 0);
+        assert_eq!(told("mail.shore.example", 514 + 17, 9), 0);
     }
 
     #[test]

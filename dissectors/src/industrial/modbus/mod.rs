@@ -382,7 +382,7 @@ fn push_values<'a>(acts: &mut Few<'a>, adu: &Adu<'a>, place: Option<(Table, u16)
         Values::Bits { bytes, count: Some(count) } => Cells::Bits { bytes, count },
         // The two bytes of a single register end its request; a coil's are 0xFF00 or 0, of which the first tells.
         Values::One(_) => match (adu.function, adu.body) {
-            (6, [_, _, value @ ..]) => Cells::Registers(value),
+            (6, [_, _, value @ ..]) | (22, [_, _, _, _, value @ ..]) => Cells::Registers(value),
             (5, [_, _, value @ ..]) => Cells::Bits { bytes: value, count: 1 },
             _ => return,
         },

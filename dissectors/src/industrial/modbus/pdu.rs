@@ -172,6 +172,10 @@ pub(super) fn request(function: u8, body: &[u8]) -> Pdu<'_> {
             pdu.address = reader.be16().ok();
             pdu.quantity = pdu.address.map(|_| 1);
             pdu.masks = reader.be16().ok().zip(reader.be16().ok());
+            // (current AND and) OR (or AND NOT and): what the register becomes is known where no bit of it is kept
+            if let Some((0, or)) = pdu.masks {
+                pdu.values = Values::One(or);
+            }
             pdu.odd = fits(pdu.masks.is_some() && reader.is_empty());
         }
         23 => {

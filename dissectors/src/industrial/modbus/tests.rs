@@ -43,6 +43,7 @@ fn requests_in_the_words_of_a_policy() {
         ("read file", &[20, 7, 6, 0, 4, 0, 1, 0, 2], &["request read file 4 record 1"]),
         ("write file", &[21, 9, 6, 0, 4, 0, 7, 0, 1, 6, 0xaf], &["request write file 4 record 7"]),
         ("mask write", &[22, 0, 4, 0, 0xf2, 0, 0x25], &["request write holding 4 unit 9"]),
+        ("mask write of every bit", &[22, 0, 4, 0, 0, 0, 0x25], &["request write holding 4 unit 9 = 37..37"]),
         (
             "read and write",
             &[23, 0, 3, 0, 6, 0, 14, 0, 1, 2, 0, 255],

@@ -1,7 +1,7 @@
 //! An observer that writes down every call, and protocols that say what they were given.
 
 use dogwatch_dissectors::{Carrier, Chunk, Dissector, Hint, Limits, ParseError, Probe, Progress, Protocol, Sink};
-use dogwatch_flow::{FlowId, FlowSummary, Observer};
+use dogwatch_flow::{Carried, FlowId, FlowSummary, Observer, Payload};
 use dogwatch_model::{CaptureTime, Direction, Event, Flow, Initiator, Irregularity, Message, NoFields, Speaker};
 
 /// One call, in a form that is easy to compare.
@@ -25,6 +25,9 @@ pub(crate) struct Log {
     pub(crate) frames: Vec<u64>,
     /// Frame, what is wrong with it, port it goes to.
     pub(crate) irregular: Vec<(u64, Irregularity, u16)>,
+    /// Whether payload is wanted, and what came: how, to whom, whether the connection was open, the bytes.
+    pub(crate) wants_payload: bool,
+    pub(crate) payload: Vec<(Carried, char, bool, String)>,
 }
 
 impl Log {
@@ -81,6 +84,19 @@ impl Observer for Log {
 
     fn parse_error(&mut self, _: FlowId, _: CaptureTime, _: u64, _: &Flow, protocol: &'static str, _: ParseError) {
         self.calls.push(Call::Error(protocol));
+    }
+
+    fn wants_payload(&self) -> bool {
+        self.wants_payload
+    }
+
+    fn payload(&mut self, _: FlowId, payload: &Payload<'_>) {
+        let text = String::from_utf8_lossy(payload.bytes).into_owned();
+        self.payload.push((payload.carried, arrow(payload.direction), payload.is_established, text));
+    }
+
+    fn payload_lost(&mut self, _: FlowId, _: &Flow) {
+        self.payload.push((Carried::Stream, '!', true, String::new()));
     }
 
     fn irregular(&mut self, _: Option<FlowId>, _: CaptureTime, frame: u64, flow: &Flow, what: Irregularity) {
