@@ -53,6 +53,8 @@ fn read_one(import: &mut Import, file: &Path, kind: Option<FileKind>) {
     match kind {
         FileKind::Indicators => import.read(&name, &bytes),
         FileKind::Signatures => import.read_signatures(&name, &bytes),
+        FileKind::Advisories => import.read_advisory(&name, &bytes),
+        FileKind::Exploited => import.read_exploited(&name, &bytes),
     }
 }
 

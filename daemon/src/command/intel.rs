@@ -76,6 +76,8 @@ fn check(intel: &Intel, json: bool, out: &mut dyn Write) -> anyhow::Result<Answe
         let what = match report.kind {
             FileKind::Indicators => "indicator(s)",
             FileKind::Signatures => "signature(s)",
+            FileKind::Advisories => "advisory document(s)",
+            FileKind::Exploited => "exploited vulnerability(ies)",
         };
         writeln!(out, "{}: {} {what} loaded, {} left out", report.file, report.loaded, report.skipped_count)?;
         for note in &report.notes {

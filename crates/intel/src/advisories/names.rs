@@ -55,7 +55,7 @@ pub(crate) fn maker(name: &str) -> String {
 /// The makers in a field that may name several.
 pub(crate) fn makers(name: &str) -> Vec<String> {
     let apart = name.split([',', ';', '/']).flat_map(|part| part.split(" and "));
-    let mut all: Vec<String> = apart.map(maker).filter(|name| !name.is_empty()).collect();
+    let mut all: Vec<String> = apart.map(maker).filter(|name| name.len() > 1).collect();
     all.dedup();
     all
 }

@@ -21,7 +21,7 @@ fn tree(versions: &[(&str, &str, &str)], rest: &str) -> String {
         .map(|(id, category, name)| {
             format!(
                 r#"{{"category":"{category}","name":"{name}","product":{{"name":"x","product_id":"{id}",
-                "product_identification_helper":{{"model_numbers":["NM-4?0*"]}}}}}}"#
+                "product_identification_helper":{{"model_numbers":["NM-41?*"]}}}}}}"#
             )
         })
         .collect();
