@@ -27,6 +27,9 @@ const METRICS: &[(&str, MetricType, &str)] = &[
     ("dogwatch_findings", MetricType::GAUGE, "Findings kept aboard, by severity."),
     ("dogwatch_store_healthy", MetricType::GAUGE, "Whether findings can be written to disk (1) or not (0)."),
     ("dogwatch_store_bytes", MetricType::GAUGE, "Bytes of queue and ledger on disk."),
+    ("dogwatch_store_disk_used_ratio", MetricType::GAUGE, "Part of the store's disk that is in use, 0 to 1."),
+    ("dogwatch_store_queue_used_ratio", MetricType::GAUGE, "Part of the upload queue's room that is in use, 0 to 1."),
+    ("dogwatch_clock_trusted", MetricType::GAUGE, "Whether the monitor's clock is to be believed (1) or not (0)."),
     (
         "dogwatch_baseline_unread_total",
         MetricType::COUNTER,
@@ -62,6 +65,11 @@ const METRICS: &[(&str, MetricType, &str)] = &[
     ),
     ("dogwatch_uplink_queue_records", MetricType::GAUGE, "Records waiting for the link, by class."),
     ("dogwatch_uplink_oldest_unsent_seconds", MetricType::GAUGE, "Age of the oldest record waiting for the link."),
+    (
+        "dogwatch_uplink_oldest_urgent_seconds",
+        MetricType::GAUGE,
+        "Age of the oldest finding of severity high or critical waiting for the link.",
+    ),
     ("dogwatch_uplink_bytes_total", MetricType::COUNTER, "Bytes the uplink moved, both ways."),
     ("dogwatch_uplink_day_bytes", MetricType::GAUGE, "Bytes the uplink used today."),
     ("dogwatch_uplink_bundles_total", MetricType::COUNTER, "Bundles the shore has receipted."),
@@ -180,6 +188,13 @@ fn samples(picture: &Picture, sample: &mut Sample<'_>) {
     }
     sample("dogwatch_store_healthy", &[], f64::from(u8::from(picture.store.healthy)));
     sample("dogwatch_store_bytes", &[], picture.store.bytes as f64);
+    for (name, used) in [
+        ("dogwatch_store_disk_used_ratio", picture.store.disk_used),
+        ("dogwatch_store_queue_used_ratio", picture.store.queue_used),
+    ] {
+        used.into_iter().for_each(|used| sample(name, &[], used));
+    }
+    sample("dogwatch_clock_trusted", &[], f64::from(u8::from(picture.is_clock_trusted)));
     sample("dogwatch_baseline_unread_total", &[], picture.baseline.unread as f64);
     let imports = &picture.imports;
     for kind in FileKind::ALL {
@@ -199,6 +214,7 @@ fn samples(picture: &Picture, sample: &mut Sample<'_>) {
         sample("dogwatch_uplink_queue_records", &[("class", class)], waiting as f64);
     }
     sample("dogwatch_uplink_oldest_unsent_seconds", &[], uplink.oldest_unsent_s as f64);
+    sample("dogwatch_uplink_oldest_urgent_seconds", &[], uplink.oldest_urgent_s as f64);
     sample("dogwatch_uplink_bytes_total", &[], uplink.bytes_total as f64);
     sample("dogwatch_uplink_day_bytes", &[], uplink.bytes_today as f64);
     sample("dogwatch_uplink_bundles_total", &[], uplink.bundles as f64);

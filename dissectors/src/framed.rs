@@ -55,6 +55,11 @@ pub(crate) trait Frames: Send {
     /// Bytes were lost: forget what depends on having seen all.
     fn lost(&mut self, _direction: Direction) {}
 
+    /// Whether bytes that begin no message show that the flow was never this protocol's, so that another is asked at once.
+    fn disowns(&self, _direction: Direction, _bytes: &[u8]) -> bool {
+        false
+    }
+
     /// The bytes at the front of a stream of ours begin no message: a chance to say what is odd about that.
     fn damaged(&mut self, _error: ParseError, _emit: &mut Emit<'_>) {}
 }
@@ -176,6 +181,10 @@ impl FramedFlow {
                     side.skip = len.saturating_sub(read);
                 }
                 Frame::Lost(error) => {
+                    if self.frames.disowns(chunk.direction, rest) {
+                        self.hopeless = true;
+                        break;
+                    }
                     out.error(self.name, error);
                     self.frames.lost(chunk.direction);
                     self.losses = self.losses.saturating_add(1);

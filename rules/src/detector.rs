@@ -10,7 +10,9 @@ use crate::findings::{Cause, FindingTable};
 use crate::learning::Learning;
 use crate::own_ship::{OwnShip, TalkerIx, Troubles};
 use crate::policy::{AppName, Policy};
-use crate::seen::{FlowSeen, HealthSeen, IrregularSeen, Party, PolicySeen, SignatureSeen, Source, service};
+use crate::seen::{
+    EnforcedSeen, FlowSeen, HealthSeen, IrregularSeen, Party, PolicySeen, SelfSeen, SignatureSeen, Source, service,
+};
 
 /// The words of a detection that the catalogue does not hold.
 #[derive(Debug, Clone, Copy)]
@@ -133,6 +135,10 @@ pub trait Detector: Send {
     fn tick(&mut self, _at: CaptureTime, _cx: &mut Context<'_>) {}
     /// The policy was changed, or a change was refused. Whatever a detector remembers of zones and answers is of the old policy.
     fn policy(&mut self, _seen: &PolicySeen<'_>, _cx: &mut Context<'_>) {}
+    /// The policy that was just read enforces a zone that was not enforced before.
+    fn enforced(&mut self, _seen: &EnforcedSeen, _cx: &mut Context<'_>) {}
+    /// How the monitor itself is.
+    fn itself(&mut self, _seen: &SelfSeen<'_>, _cx: &mut Context<'_>) {}
     /// What people imported from outside is there, or was read anew. What the detector wants is asked again afterwards: one that compares with
     /// imports wants nothing before, so that nobody without imports pays for it.
     fn imported(&mut self, _intel: &Arc<Intel>) {}

@@ -12,8 +12,10 @@ use crate::detector::{Context, Detector, Directory, Wants};
 use crate::findings::FindingTable;
 use crate::learning::{Baseline, Learning};
 use crate::own_ship::{OwnShip, TalkerIx, Troubles};
-use crate::policy::{AppName, Policy, StateTracker};
-use crate::seen::{FlowSeen, HealthSeen, IrregularSeen, Party, PolicySeen, SignatureSeen, Source};
+use crate::policy::{AppName, Mode, Policy, StateTracker};
+use crate::seen::{
+    EnforcedSeen, FlowSeen, HealthSeen, IrregularSeen, Party, PolicySeen, SelfSeen, SignatureSeen, Source,
+};
 use crate::spoken::{Spoken, Wanting};
 
 /// How long the ship settles into a state she has changed to (catalogue: `grace.state_change_s`).
@@ -333,6 +335,21 @@ impl Rules {
         }
     }
 
+    /// How the monitor itself is.
+    pub fn itself(&mut self, seen: &SelfSeen<'_>, directory: &dyn Directory) {
+        let mut policy_raised = false;
+        for detector in &mut self.detectors {
+            let mut cx = self.known.context(directory, Source::default(), NOBODY, &mut policy_raised);
+            detector.itself(seen, &mut cx);
+        }
+    }
+
+    /// Whether times that this monitor tells are to be believed at `at` (DW-9003).
+    #[must_use]
+    pub fn is_clock_trusted(&self, at: CaptureTime) -> bool {
+        !self.known.troubles.is_clock_doubtful(at)
+    }
+
     /// Time goes by; does something once a second of capture time.
     pub fn tick(&mut self, at: CaptureTime, directory: &dyn Directory) {
         if self.last_tick.is_some_and(|last| last.seconds() == at.seconds()) {
@@ -400,6 +417,7 @@ impl Rules {
     /// A policy file was read while running: with a policy it takes over from the old one, without one the old one stays. Findings and what
     /// detectors know survive. The caller must place its flows and devices anew afterwards.
     pub fn policy_changed(&mut self, policy: Option<Policy>, seen: &PolicySeen<'_>, directory: &dyn Directory) {
+        let enforced = policy.as_ref().map(|policy| self.newly_enforced(policy, seen.at)).unwrap_or_default();
         if let Some(policy) = policy {
             self.tracker.follow(policy.state.clone());
             if let Some(aggregates) = &mut self.aggregates {
@@ -414,7 +432,37 @@ impl Rules {
         for detector in &mut self.detectors {
             let mut cx = self.known.context(directory, Source::default(), NOBODY, &mut policy_raised);
             detector.policy(seen, &mut cx);
+            enforced.iter().for_each(|zone| detector.enforced(zone, &mut cx));
         }
+    }
+
+    /// The zones that `policy` enforces and the one in force does not, with what was seen of them.
+    fn newly_enforced(&self, policy: &Policy, at: CaptureTime) -> Vec<EnforcedSeen> {
+        let (Some(old), Some(aggregates)) = (&self.known.policy, &self.aggregates) else { return Vec::new() };
+        let is_enforced = |policy: &Policy, id: &str| {
+            policy.zone_named(id).is_some_and(|zone| policy.mode_of(Some(zone)) == Mode::Enforce)
+        };
+        let zones = policy.zones.iter().filter(|zone| zone.line > 0);
+        let zones: Vec<_> = zones
+            .filter(|zone| is_enforced(policy, &zone.id) && !is_enforced(old, &zone.id))
+            .filter_map(|zone| policy.zone_named(&zone.id))
+            .collect();
+        if zones.is_empty() {
+            return Vec::new();
+        }
+        let learned = aggregates.learned();
+        let seconds = learned.presence.seconds_in(self.known.state);
+        let enforced = |zone| {
+            let coverage = policy.coverage(&learned, zone);
+            let is_judged = self.known.state != ShipState::Unknown && !coverage.are_unlearned_watched;
+            EnforcedSeen {
+                at,
+                zone,
+                assets: (coverage.assets.saturating_sub(coverage.not_seen.len()), coverage.assets),
+                state: is_judged.then_some((seconds, LEARNED_SECONDS)),
+            }
+        };
+        zones.into_iter().map(enforced).collect()
     }
 
     /// What was seen, added up; `None` while the rules are off.

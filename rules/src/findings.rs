@@ -123,6 +123,12 @@ impl FindingTable {
         self.rows.iter().filter(|row| row.standing == Standing::Told).map(|row| &row.finding)
     }
 
+    /// Findings that were added after the first `known` of the table, and how many there are now.
+    pub(crate) fn added_after(&self, known: usize) -> (impl Iterator<Item = &Finding>, usize) {
+        let added = self.rows.get(known..).unwrap_or_default().iter();
+        (added.filter(|row| row.standing == Standing::Told).map(|row| &row.finding), self.rows.len())
+    }
+
     /// What would be told if the zones that are watched were enforced, oldest first.
     pub fn would_alert(&self) -> impl Iterator<Item = WouldAlert> {
         self.rows.iter().filter(|row| row.standing == Standing::Watched).map(|Row { finding, .. }| WouldAlert {

@@ -2,6 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use dogwatch_model::{CaptureTime, Flow, Irregularity, Mac, Sfi, Speaker, Transport};
 
@@ -265,4 +266,36 @@ pub struct PolicySeen<'a> {
     pub author: Option<&'a str>,
     /// The first problem, when it was refused; the old policy stays in force.
     pub refused: Option<&'a str>,
+}
+
+/// How the monitor itself is: told about once a second by the program that runs, and once by whoever reads captures, as far as he knows.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SelfSeen<'a> {
+    /// When.
+    pub at: CaptureTime,
+    /// Part in use of the disk that holds the store, 0 to 1; `None` when nobody asked it.
+    pub disk: Option<f64>,
+    /// Part in use of the room the upload queue may take.
+    pub queue: Option<f64>,
+    /// Age of the oldest finding of severity high or critical that is not ashore yet; `None` when none waits, or nothing is sent ashore.
+    pub oldest_urgent: Option<Duration>,
+    /// Seconds by which the clock was set since it was last told: the time of day less the time that went by.
+    pub clock_step_s: f64,
+    /// Addresses of this machine, on whatever interface.
+    pub addresses: &'a [IpAddr],
+    /// Its network cards, those that only listen too.
+    pub cards: &'a [Mac],
+}
+
+/// A zone is enforced from now on that was not before.
+#[derive(Debug, Clone, Copy)]
+pub struct EnforcedSeen {
+    /// When.
+    pub at: CaptureTime,
+    /// The zone.
+    pub zone: ZoneIx,
+    /// Declared assets of it that were seen, and all of them.
+    pub assets: (usize, usize),
+    /// Seconds of data behind the present ship state, and those it needs; `None` where the state is not known or is only watched.
+    pub state: Option<(u64, u64)>,
 }

@@ -8,8 +8,8 @@ use dogwatch::capture::replay::{FrameSink, Replayed, replay};
 use dogwatch::pipeline::Pipeline;
 use dogwatch_flow::Frame;
 use dogwatch_model::{CaptureTime, Finding, SourceId};
-use dogwatch_rules::Settings;
 use dogwatch_rules::policy::Policy;
+use dogwatch_rules::{SelfSeen, Settings};
 
 use crate::scenario::Scenario;
 
@@ -97,6 +97,11 @@ pub fn analyse_scenario(scenario: &Scenario) -> anyhow::Result<Analysed> {
     import.read("known-bad.txt", dogwatch_sim::INDICATORS.as_bytes());
     import.read_signatures("signatures.rules", dogwatch_sim::SIGNATURES.as_bytes());
     pipeline.import(&std::sync::Arc::new(import.finish()));
+    // no capture tells the address of whoever took it
+    let of_us = scenario.labels.expect.iter().filter(|expect| expect.detections.iter().any(|id| id == "DW-9008"));
+    let addresses: Vec<_> = of_us.filter_map(|expect| expect.dst.as_ref()?.ip()).collect();
+    let at = scenario.labels.run.from;
+    pipeline.itself(&SelfSeen { at, addresses: &addresses, ..SelfSeen::default() });
     run(&scenario.captures, pipeline)
 }
 

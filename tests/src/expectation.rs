@@ -82,6 +82,12 @@ pub struct Labels {
 }
 
 impl Party {
+    /// Its address.
+    #[must_use]
+    pub const fn ip(&self) -> Option<IpAddr> {
+        self.ip
+    }
+
     /// Whether a finding's end is this party: the address or the card is the same, and whatever else both know does not differ.
     ///
     /// A packet that came through a router carries the router's card, so either will do, unless `needs_card` says that the address does not tell

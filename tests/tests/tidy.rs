@@ -19,6 +19,8 @@ const MAY_NAME_PROTOCOLS: &[(&str, &str)] = &[
     ("rules/src/policy/words.rs", "device classes of the policy: `ais` is a kind of device there"),
     ("daemon/src/selftest/pairs.rs", "names of the simulator's scripts"),
     ("crates/inventory/src/attributes.rs", "device classes: `ais` is a kind of device there"),
+    ("crates/intel/src/signatures/condition.rs", "the buffers of Suricata's rule language"),
+    ("crates/intel/src/signatures/header.rs", "the header words of Suricata's rule language"),
 ];
 
 /// Crates of the workspace that each crate may build on; tests and benchmarks may use anything.

@@ -1,7 +1,7 @@
 //! Link layers: from a frame to an IP packet, an Ethernet or LLC payload, or a CAN frame.
 //!
-//! Read are Ethernet II and 802.3 with 802.1Q/802.1ad tags (0x8100, 0x88A8, 0x9100 to 0x9300), unencrypted MACsec, HSR tags
-//! (IEC 62439-3), PPPoE sessions, Linux cooked captures v1 and v2, BSD loopback, raw IP and SocketCAN, as the pcap link-layer registry describes them;
+//! Read are Ethernet II and 802.3 with 802.1Q/802.1ad tags (0x8100, 0x88A8, 0x9100 to 0x9300), frames inside provider backbone bridging
+//! (802.1ah, 0x88E7), unencrypted MACsec, HSR tags (IEC 62439-3), PPPoE sessions, Linux cooked captures v1 and v2, BSD loopback, raw IP and SocketCAN, as the pcap link-layer registry describes them;
 //! 802.11, token ring, ARCNET and point-to-point lines as far as addresses and an IP or LLC payload go. PRP trailers stay at the end of the payload.
 
 mod line;
@@ -127,6 +127,19 @@ pub(crate) fn ether_type<'a>(
                     return Err(LinkError::Bad);
                 };
                 ether_type = u16::from_be_bytes([*high, *low]);
+                payload = rest;
+            }
+            // Provider backbone bridging (IEEE 802.1Q-2018, 9.7): priorities and service, then the customer's frame. What is inside is read as if
+            // it had come without: its own addresses and VLANs.
+            0x88E7 => {
+                let Some(([_, _, _, _, frame @ ..], rest)) = payload.split_first_chunk::<18>() else {
+                    return Err(LinkError::Bad);
+                };
+                let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, high, low] = *frame;
+                link.dst = Mac([d0, d1, d2, d3, d4, d5]);
+                link.src = Mac([s0, s1, s2, s3, s4, s5]);
+                link.vlans = Vlans::default();
+                ether_type = u16::from_be_bytes([high, low]);
                 payload = rest;
             }
             // PPPoE session data (RFC 2516): version and type, code, session, length, PPP protocol.

@@ -9,8 +9,8 @@ use anyhow::Context;
 use dogwatch_flow::Frame;
 use dogwatch_model::{CaptureTime, Severity, SourceId};
 use dogwatch_report::incidents;
-use dogwatch_rules::Settings as RuleSettings;
 use dogwatch_rules::policy::{Mode, Policy};
+use dogwatch_rules::{SelfSeen, Settings as RuleSettings};
 
 use super::Answer;
 use crate::capture::SourceInfo;
@@ -41,6 +41,9 @@ pub struct Options {
     /// Starts from what an earlier analysis learned: its --out directory, or the baseline in it
     #[arg(long, value_name = "DIR")]
     baseline: Option<PathBuf>,
+    /// An address of the monitor that took the captures: who speaks to it is told (DW-9008); may be given several times
+    #[arg(long, value_name = "ADDRESS")]
+    monitor: Vec<std::net::IpAddr>,
     /// Adds the maintenance windows of this file to those of the policy
     #[arg(long, value_name = "FILE", requires = "policy")]
     windows: Option<PathBuf>,
@@ -130,6 +133,7 @@ pub fn run(options: &Options, out: &mut dyn Write) -> anyhow::Result<Answer> {
             );
         }
     }
+    pipeline.itself(&SelfSeen { addresses: &options.monitor, ..SelfSeen::default() });
     let started = Instant::now();
     let replayed = replay(&options.files, &mut pipeline)?;
     pipeline.finish();

@@ -369,11 +369,25 @@ fn store_tile(picture: &Picture) -> Tile {
     if store.bytes > 0 {
         lines.push(format!("{} on disk", bytes(store.bytes)));
     }
+    if let Some(used) = store.disk_used {
+        lines.push(format!("disk {:.0} % full", used * 100.0));
+    }
+    if let Some(used) = store.queue_used.filter(|used| *used >= 0.01) {
+        lines.push(format!("queue for the shore {:.0} % full", used * 100.0));
+    }
+    if !picture.is_clock_trusted {
+        lines.push("The clock of this box is in doubt: times may be wrong. Set its time source.".to_owned());
+    }
     let big = if store.healthy { "Working" } else { "Cannot write" };
     if !store.healthy {
         lines.push("New findings are shown nowhere until this works: look for a full or failing disk.".to_owned());
     }
-    Tile { is_bad: !store.healthy, heading: "Store on this box", big: big.to_owned(), lines }
+    Tile {
+        is_bad: !store.healthy || !picture.is_clock_trusted,
+        heading: "Store on this box",
+        big: big.to_owned(),
+        lines,
+    }
 }
 
 fn policy_tile(picture: &Picture) -> Tile {

@@ -14,7 +14,7 @@ use dogwatch_flow::{Counters, Engine, Frame, Limits};
 use dogwatch_inventory::Inventory;
 use dogwatch_model::{Asset, AssetChange, CaptureTime, Connection, Finding, ShipState, SourceId};
 use dogwatch_rules::policy::Policy;
-use dogwatch_rules::{Baseline, HealthSeen, PolicySeen, Rules, Settings as RuleSettings};
+use dogwatch_rules::{Baseline, HealthSeen, PolicySeen, Rules, SelfSeen, Settings as RuleSettings};
 
 use crate::capture::SourceInfo;
 use crate::mirror::MirrorSeen;
@@ -97,6 +97,11 @@ impl Pipeline {
     /// Another policy was read; with `policy` it takes over, without one the old one stays.
     pub fn policy_changed(&mut self, policy: Option<Policy>, seen: &PolicySeen<'_>) {
         self.watch.policy_changed(policy, seen);
+    }
+
+    /// How the monitor itself is, as far as the caller knows.
+    pub fn itself(&mut self, seen: &SelfSeen<'_>) {
+        self.watch.rules.itself(seen, &directory::Rows(&self.watch.inventory));
     }
 
     /// Sets the ship state by hand, until a time or until it is set to `None`.

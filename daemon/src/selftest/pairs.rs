@@ -5,8 +5,9 @@
 
 use std::fmt;
 
-use dogwatch_model::CaptureTime;
-use dogwatch_rules::PolicySeen;
+use dogwatch_model::{CaptureTime, ShipState};
+use dogwatch_rules::policy::Mode;
+use dogwatch_rules::{PolicySeen, SelfSeen};
 
 use super::stage::LEAD_S;
 use crate::pipeline::Pipeline;
@@ -216,6 +217,7 @@ const PAIRS: &[Pair] = &[
     pair("DW-7005", "dga", "link-outage"),
     pair("DW-7006", "tor", "bandwidth-peak"),
     pair("DW-7007", "exe-drop", "chart-update"),
+    pair("DW-7008", "sig", "bandwidth-peak"),
     pair("DW-8001", "egress", "bandwidth-peak"),
     pair("DW-8002", "dns-tunnel", "link-outage"),
     pair("DW-8003", "tunnel", "bandwidth-peak"),
@@ -224,7 +226,10 @@ const PAIRS: &[Pair] = &[
     pair("DW-9002", "half-mirror", "sea-day"),
     pair("DW-9003", "clock-step", "time-zone-change"),
     Pair { id: "DW-9004", positive: Part::Deed(&EDITED), negative: Part::Deed(&SIGNED) },
+    Pair { id: "DW-9005", positive: Part::Deed(&FULL), negative: Part::Deed(&ROOMY) },
     pair("DW-9006", "parse-errors", "bandwidth-peak"),
+    Pair { id: "DW-9007", positive: Part::Deed(&RASH), negative: Part::Deed(&WATCHED) },
+    pair("DW-9008", "probe", "passenger-turnover"),
 ];
 
 /// Another policy by hand.
@@ -237,6 +242,39 @@ static SIGNED: Deed = Deed {
     what: "the policy is put in force by `policy enforce`",
     act: |pipeline, at| pipeline.policy_changed(None, &policy_seen(at, Some("chief engineer"))),
 };
+
+/// A disk that fills.
+static FULL: Deed = Deed { what: "the disk is 90 % full", act: |pipeline, at| pipeline.itself(&disk(at, 0.9)) };
+/// A disk as it should be.
+static ROOMY: Deed = Deed { what: "the disk is half full", act: |pipeline, at| pipeline.itself(&disk(at, 0.5)) };
+
+fn disk(at: CaptureTime, used: f64) -> SelfSeen<'static> {
+    SelfSeen { at, disk: Some(used), ..SelfSeen::default() }
+}
+
+/// Three minutes are too little.
+static RASH: Deed = Deed {
+    what: "zones are enforced after three minutes of learning",
+    act: |pipeline, at| change_mode(pipeline, at, Mode::Enforce),
+};
+/// What is only watched needs no coverage.
+static WATCHED: Deed = Deed {
+    what: "zones are watched after three minutes of learning",
+    act: |pipeline, at| change_mode(pipeline, at, Mode::Watch),
+};
+
+/// From `learn` to another mode, by somebody with a name.
+fn change_mode(pipeline: &mut Pipeline, at: CaptureTime, mode: Mode) {
+    let seen = policy_seen(at, Some("chief engineer"));
+    // so early the monitor does not know by itself what the ship is doing
+    pipeline.set_state(Some((ShipState::AtSea, None)), at);
+    for mode in [Mode::Learn, mode] {
+        let Some(mut policy) = pipeline.rules().policy().cloned() else { return };
+        policy.mode = mode;
+        policy.zones.iter_mut().for_each(|zone| zone.mode = None);
+        pipeline.policy_changed(Some(policy), &seen);
+    }
+}
 
 const fn policy_seen(at: CaptureTime, author: Option<&str>) -> PolicySeen<'_> {
     PolicySeen { at, file: "policy.toml", hash: "of another text", author, refused: None }

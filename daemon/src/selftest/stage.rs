@@ -6,7 +6,7 @@ use std::sync::Arc;
 use dogwatch_flow::{Frame, LinkType};
 use dogwatch_model::{CaptureTime, Finding};
 use dogwatch_rules::policy::{Level, Policy, check};
-use dogwatch_rules::{Baseline, Settings};
+use dogwatch_rules::{Baseline, SelfSeen, Settings};
 use dogwatch_sim::{Faults, Labels, RunOptions, Sentences};
 
 use super::Shown;
@@ -54,8 +54,17 @@ impl Monitor {
         let mut pipeline = Pipeline::new(policy, &Settings::default());
         let mut import = dogwatch_intel::Import::default();
         import.read("known-bad.txt", dogwatch_sim::INDICATORS.as_bytes());
+        import.read_signatures("signatures.rules", dogwatch_sim::SIGNATURES.as_bytes());
         pipeline.import(&Arc::new(import.finish()));
         Self { pipeline, sources: [None; 2], second: i64::MIN, frames: 0, told: BTreeMap::new() }
+    }
+
+    /// The address of the monitor, where the capture is about it: no capture tells that of itself.
+    fn stands_at(&mut self, labels: &Labels) {
+        let of_us = labels.expect.iter().filter(|expect| expect.detections.iter().any(|id| id == "DW-9008"));
+        let addresses: Vec<std::net::IpAddr> =
+            of_us.filter_map(|expect| expect.dst.as_ref()?.ip.as_ref()?.parse().ok()).collect();
+        self.pipeline.itself(&SelfSeen { at: labels.run.from, addresses: &addresses, ..SelfSeen::default() });
     }
 
     fn frame(&mut self, sighting: &dogwatch_sim::Sighting<'_>) {
@@ -141,6 +150,7 @@ pub(super) fn play(run: &Run, seconds: u32) -> Result<Played, String> {
             return Err(format!("what was learned could not be read: {}", unread.join(", ")));
         }
     }
+    monitor.stands_at(&labels);
     played.play(&mut |sighting| monitor.frame(sighting));
     let (told, frames) = monitor.finish(labels.run.to);
     Ok(Played { labels, frames, told })

@@ -83,6 +83,8 @@ pub struct UplinkView {
     pub waiting: [u64; 4],
     /// Age of the oldest of them, seconds.
     pub oldest_unsent_s: u64,
+    /// Age of the oldest finding of severity high or critical among them, seconds.
+    pub oldest_urgent_s: u64,
     /// Bytes used today.
     pub bytes_today: u64,
     /// Bytes allowed a day.
@@ -106,6 +108,10 @@ pub struct StoreView {
     pub notes: Vec<String>,
     /// Bytes on disk.
     pub bytes: u64,
+    /// Part of its disk that is in use, 0 to 1; absent when the disk does not tell.
+    pub disk_used: Option<f64>,
+    /// Part of the upload queue's room that is in use.
+    pub queue_used: Option<f64>,
 }
 
 /// The policy in force, and what became of changes.
@@ -221,6 +227,8 @@ pub struct Picture {
     pub parse_errors: Vec<(&'static str, &'static str, u64)>,
     /// The flow engine's counters.
     pub engine: Vec<(&'static str, u64)>,
+    /// Whether the times told are to be believed: no step of this machine's clock a short while ago, no receivers that agree against it (DW-9003).
+    pub is_clock_trusted: bool,
     /// Upload queue and link.
     pub uplink: UplinkView,
     /// Store.
@@ -250,6 +258,7 @@ impl Picture {
             protocols: BTreeMap::new(),
             parse_errors: Vec::new(),
             engine: Vec::new(),
+            is_clock_trusted: true,
             uplink: UplinkView::default(),
             store: StoreView { healthy: true, ..StoreView::default() },
             baseline: BaselineView::default(),

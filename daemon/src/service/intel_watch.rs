@@ -2,21 +2,15 @@
 //!
 //! The last good import stays while a file that gave something gives nothing: half written, deleted, or spoilt.
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, SyncSender};
-use std::time::{Duration, SystemTime};
 
 use dogwatch_intel::{FileReport, Intel};
 
+use super::file_watch::{Stamp, follow, stamp};
 use crate::imports;
 use crate::settings::Intel as Files;
-
-/// How often the files are looked at. They must look the same twice, so that one half written is not read.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// How often a stop or a signal is looked for.
-const STEP: Duration = Duration::from_millis(100);
 
 /// What became of reading everything again.
 #[derive(Debug)]
@@ -38,56 +32,24 @@ pub(super) fn start(
     stop: Arc<AtomicBool>,
 ) -> std::io::Result<Receiver<Imported>> {
     let (sender, receiver) = std::sync::mpsc::sync_channel(1);
-    std::thread::Builder::new()
-        .name("intel".to_owned())
-        .spawn(move || Watch { seen: stamps(&files), files, in_force, sender }.run(&reload, &stop))?;
+    std::thread::Builder::new().name("intel".to_owned()).spawn(move || {
+        let look = || -> Vec<Stamp> { files.all().map(|file| stamp(file)).collect() };
+        let mut watch = Watch { files: &files, in_force, sender };
+        follow(look, (look(), false), (&reload, &stop), |_| watch.hand_over());
+    })?;
     Ok(receiver)
 }
 
-type Stamp = Option<(SystemTime, u64)>;
-
-fn stamps(files: &Files) -> Vec<Stamp> {
-    let stamp = |file: &PathBuf| {
-        let data = std::fs::metadata(file).ok()?;
-        Some((data.modified().ok()?, data.len()))
-    };
-    files.all().map(stamp).collect()
-}
-
-struct Watch {
-    files: Files,
+struct Watch<'a> {
+    files: &'a Files,
     in_force: Vec<FileReport>,
-    seen: Vec<Stamp>,
     sender: SyncSender<Imported>,
 }
 
-impl Watch {
-    fn run(mut self, reload: &AtomicBool, stop: &AtomicBool) {
-        let (mut waited, mut is_changed) = (Duration::ZERO, false);
-        while !stop.load(Ordering::Relaxed) {
-            std::thread::sleep(STEP);
-            waited += STEP;
-            let is_asked = reload.swap(false, Ordering::Relaxed);
-            if waited < LOOK_EVERY && !is_asked {
-                continue;
-            }
-            waited = Duration::ZERO;
-            let now = stamps(&self.files);
-            let is_settled = now == self.seen;
-            is_changed |= !is_settled;
-            self.seen = now;
-            if is_asked || (is_changed && is_settled) {
-                is_changed = false;
-                if !self.hand_over() {
-                    return;
-                }
-            }
-        }
-    }
-
+impl Watch<'_> {
     /// Reads everything; `false` when nobody takes it any more.
     fn hand_over(&mut self) -> bool {
-        let intel = imports::read(&self.files);
+        let intel = imports::read(self.files);
         imports::tell(&intel.files);
         let files = intel.files.clone();
         let is_worse = imports::is_worse(&self.in_force, &files);
@@ -113,7 +75,7 @@ mod tests {
         let files = Files { signatures: vec![rules.clone()], ..Files::default() };
         let (sender, taken) = std::sync::mpsc::sync_channel(1);
         let in_force = imports::read(&files).files;
-        let mut watch = Watch { seen: Vec::new(), files, in_force, sender };
+        let mut watch = Watch { files: &files, in_force, sender };
         let mut read = |text: &str| {
             std::fs::write(&rules, text).unwrap();
             assert!(watch.hand_over());

@@ -94,13 +94,15 @@ pub(super) fn start(
     store: SharedStore,
     board: Arc<Board>,
     report: &OpenReport,
+    disk_used: impl Fn() -> Option<f64> + Send + 'static,
     on_commit: impl Fn() + Send + 'static,
 ) -> std::io::Result<(Outbox, std::thread::JoinHandle<()>)> {
     let (sender, receiver) = std::sync::mpsc::sync_channel(CHANNEL);
     let notes = notes_of(report);
     board.update(|picture| picture.store.notes.splice(0..0, notes).for_each(drop));
     let thread = std::thread::Builder::new().name("keeper".to_owned()).spawn(move || {
-        Keeper { store, board, on_commit, sent_assets: BTreeMap::new(), unsaved: Vec::new() }.run(&receiver)
+        let disk_used = Box::new(disk_used);
+        Keeper { store, board, on_commit, disk_used, sent_assets: BTreeMap::new(), unsaved: Vec::new() }.run(&receiver)
     })?;
     Ok((Outbox { sender, waiting: Parcel::default() }, thread))
 }
@@ -125,6 +127,8 @@ struct Keeper<F> {
     store: SharedStore,
     board: Arc<Board>,
     on_commit: F,
+    /// Part of the store's disk that is in use.
+    disk_used: Box<dyn Fn() -> Option<f64> + Send>,
     /// Fingerprint of what the shore was last told of an asset: a later sighting alone is not worth a byte.
     sent_assets: BTreeMap<String, u128>,
     /// Findings the disk refused; tried again until it takes them. They are not shown before.
@@ -134,6 +138,7 @@ struct Keeper<F> {
 impl<F: Fn()> Keeper<F> {
     fn run(mut self, receiver: &Receiver<Parcel>) {
         let mut flushed = Instant::now();
+        self.measure();
         loop {
             match receiver.recv_timeout(Duration::from_secs(1)) {
                 Ok(mut parcel) => {
@@ -268,14 +273,22 @@ impl<F: Fn()> Keeper<F> {
     }
 
     fn flush(&self) {
-        let (result, bytes) = {
-            let mut store = lock(&self.store);
-            (store.flush(), store.size())
-        };
+        let result = lock(&self.store).flush();
         if let Err(error) = result {
             self.troubled("the store could not be flushed", &error);
         }
-        self.board.update(|picture| picture.store.bytes = bytes.queue_bytes.saturating_add(bytes.ledger_bytes));
+        self.measure();
+    }
+
+    /// How full things are; here and not on the packet thread, because a failing disk may take its time to answer.
+    fn measure(&self) {
+        let size = lock(&self.store).size();
+        let disk_used = (self.disk_used)();
+        self.board.update(|picture| {
+            picture.store.bytes = size.queue_bytes.saturating_add(size.ledger_bytes);
+            picture.store.disk_used = disk_used;
+            picture.store.queue_used = Some(size.queue_bytes as f64 / size.queue_limit_bytes.max(1) as f64);
+        });
     }
 
     fn troubled(&self, what: &'static str, error: &dyn std::fmt::Display) {

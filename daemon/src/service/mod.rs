@@ -2,7 +2,9 @@
 
 pub mod board;
 pub mod control;
+mod file_watch;
 mod intel_watch;
+mod itself;
 mod keeper;
 mod policy_watch;
 mod queue;
@@ -92,7 +94,9 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
         }
     };
     runtime.spawn(report_health(Arc::clone(&store), Arc::clone(&board), stopped));
-    let (outbox, keeper) = keeper::start(Arc::clone(&store), Arc::clone(&board), &report, on_commit)?;
+    let directory = settings.store.directory.clone();
+    let disk = move || itself::disk_used(&directory);
+    let (outbox, keeper) = keeper::start(Arc::clone(&store), Arc::clone(&board), &report, disk, on_commit)?;
     runtime.spawn(stop_on_signal(Arc::clone(&stop)));
     let (reload, import) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     runtime.spawn(reload_on_signal([Arc::clone(&reload), Arc::clone(&import)]));
@@ -296,6 +300,7 @@ fn uplink_view(status: &UplinkStatus) -> UplinkView {
         state,
         waiting: status.waiting,
         oldest_unsent_s: u64::try_from(status.oldest_unsent_ms / 1_000).unwrap_or(0),
+        oldest_urgent_s: u64::try_from(status.oldest_urgent_ms / 1_000).unwrap_or(0),
         bytes_today: status.bytes_today,
         bytes_allowed: status.bytes_allowed,
         bytes_total: status.bytes_total,

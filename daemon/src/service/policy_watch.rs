@@ -3,19 +3,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, SyncSender};
-use std::time::{Duration, SystemTime};
 
 use dogwatch_rules::policy::{Level, Policy};
 
+use super::file_watch::{follow, stamp};
 use crate::policy_versions::{Versions, hash};
 use crate::{clock, policy_file};
-
-/// How often the file is looked at. It must look the same twice, so that one half written is not read: a change is known after two looks.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// How often a stop or a signal is looked for.
-const STEP: Duration = Duration::from_millis(100);
 
 /// A policy file that was read.
 #[derive(Debug)]
@@ -59,54 +54,24 @@ pub(super) fn start(
     stop: Arc<AtomicBool>,
 ) -> std::io::Result<Receiver<Reading>> {
     let (sender, receiver) = std::sync::mpsc::sync_channel(1);
-    std::thread::Builder::new()
-        .name("policy".to_owned())
-        .spawn(move || Watch { seen: stamp(&file), file, known: in_force, sender }.run(&reload, &stop))?;
+    std::thread::Builder::new().name("policy".to_owned()).spawn(move || {
+        let mut watch = Watch { file: &file, known: in_force, sender };
+        follow(|| stamp(&file), (stamp(&file), true), (&reload, &stop), |is_asked| watch.hand_over(is_asked));
+    })?;
     Ok(receiver)
 }
 
-type Stamp = Option<(SystemTime, u64)>;
-
-fn stamp(file: &Path) -> Stamp {
-    let data = std::fs::metadata(file).ok()?;
-    Some((data.modified().ok()?, data.len()))
-}
-
-struct Watch {
-    file: PathBuf,
+struct Watch<'a> {
+    file: &'a Path,
     /// The text last handed over.
     known: String,
-    seen: Stamp,
     sender: SyncSender<Reading>,
 }
 
-impl Watch {
-    fn run(mut self, reload: &AtomicBool, stop: &AtomicBool) {
-        let (mut waited, mut is_changed) = (Duration::ZERO, true);
-        while !stop.load(Ordering::Relaxed) {
-            std::thread::sleep(STEP);
-            waited += STEP;
-            let is_asked = reload.swap(false, Ordering::Relaxed);
-            if waited < LOOK_EVERY && !is_asked {
-                continue;
-            }
-            waited = Duration::ZERO;
-            let now = stamp(&self.file);
-            let is_settled = now == self.seen;
-            is_changed |= !is_settled;
-            self.seen = now;
-            if is_asked || (is_changed && is_settled) {
-                is_changed = false;
-                if !self.hand_over(is_asked) {
-                    return;
-                }
-            }
-        }
-    }
-
+impl Watch<'_> {
     /// Reads the file and hands it over when it is another; `false` when nobody takes it any more.
     fn hand_over(&mut self, is_asked: bool) -> bool {
-        let reading = read(&self.file);
+        let reading = read(self.file);
         if reading.hash == self.known {
             if is_asked {
                 tracing::info!(file = %self.file.display(), at = %clock::now(), "the policy is unchanged");

@@ -14,6 +14,7 @@ use dogwatch_rules::PolicySeen;
 use super::board::{Board, ImportView, SourceView};
 use super::control::Control;
 use super::intel_watch::Imported;
+use super::itself::Itself;
 use super::keeper::{Outbox, Parcel};
 use super::policy_watch::Reading;
 use super::still::zone_views;
@@ -144,6 +145,7 @@ pub(super) struct Watchkeeper {
     readings: Option<Receiver<Reading>>,
     /// What people brought aboard, read anew.
     imports: Option<Receiver<Imported>>,
+    itself: Itself,
     /// The daemon stops: the beat is the last one.
     is_over: bool,
     /// The day of the latest summary of what is only watched, and the count then.
@@ -166,6 +168,7 @@ impl Watchkeeper {
             control: None,
             readings: None,
             imports: None,
+            itself: Itself::default(),
             is_over: false,
             watched: (i64::MIN, 0),
         }
@@ -256,6 +259,7 @@ impl Watchkeeper {
         let with_all = self.take_reading();
         self.take_imports();
         let is_asked = self.take_told();
+        self.tell_itself();
         self.pipeline.tick(clock::now());
         let news = self.pipeline.take_news();
         let changed: BTreeSet<&str> = news
@@ -283,6 +287,12 @@ impl Watchkeeper {
         self.outbox.send(Parcel { findings: news.findings, assets, baseline, files });
         self.sum_up();
         self.show(since);
+    }
+
+    /// Gives the rules what is known of the box itself.
+    fn tell_itself(&mut self) {
+        let picture = self.board.picture();
+        self.pipeline.itself(&self.itself.look(clock::now(), Instant::now(), &picture));
     }
 
     /// A policy file was read: takes it over, or keeps the old one and says so. Whether every device was placed anew.
@@ -387,6 +397,7 @@ impl Watchkeeper {
         let pipeline = &self.pipeline;
         self.board.update(|picture| {
             picture.now = now;
+            picture.is_clock_trusted = pipeline.rules().is_clock_trusted(now);
             picture.ship_state = pipeline.rules().ship_state();
             picture.sources = sources;
             picture.zones = zones;

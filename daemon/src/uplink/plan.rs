@@ -124,6 +124,13 @@ impl Pending {
         self.waiting.values().map(|waiting| waiting.since_ms).min()
     }
 
+    /// The same of those of class critical or high.
+    #[must_use]
+    pub fn oldest_urgent_ms(&self) -> Option<i64> {
+        let urgent = self.waiting.values().filter(|waiting| matches!(waiting.class, Class::Critical | Class::High));
+        urgent.map(|waiting| waiting.since_ms).min()
+    }
+
     /// Whether a critical record waits that is not among `taken`.
     #[must_use]
     pub fn has_other_critical(&self, taken: &[u64], now_ms: i64) -> bool {

@@ -122,6 +122,8 @@ pub struct UplinkStatus {
     pub waiting: [u64; 4],
     /// Age of the oldest of them, milliseconds.
     pub oldest_unsent_ms: i64,
+    /// Age of the oldest of them that is critical or high, milliseconds.
+    pub oldest_urgent_ms: i64,
     /// Bytes used today.
     pub bytes_today: u64,
     /// Bytes allowed a day.
@@ -480,15 +482,16 @@ impl<C: Carrier> Uplink<C> {
 
     fn publish(&self, state: LinkState) {
         let now = self.now_ms();
-        let (waiting, oldest, unpackable) = {
+        let (waiting, oldest, urgent, unpackable) = {
             let core = self.lock();
-            (core.pending.by_class(), core.pending.oldest_ms(), core.unpackable)
+            (core.pending.by_class(), core.pending.oldest_ms(), core.pending.oldest_urgent_ms(), core.unpackable)
         };
         let (today, allowed) = (self.budget.used(), self.budget.daily_bytes);
         self.status.send_modify(|status| {
             status.state = state;
             status.waiting = waiting;
             status.oldest_unsent_ms = oldest.map_or(0, |oldest| now.saturating_sub(oldest).max(0));
+            status.oldest_urgent_ms = urgent.map_or(0, |urgent| now.saturating_sub(urgent).max(0));
             status.bytes_today = today;
             status.bytes_allowed = allowed;
             status.unpackable = unpackable;

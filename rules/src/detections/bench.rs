@@ -199,6 +199,21 @@ impl Bench {
         self.rules.policy_changed(None, &seen, &self.directory);
     }
 
+    /// How the monitor itself is; the time is the bench's.
+    pub(crate) fn itself(&mut self, seen: crate::seen::SelfSeen<'_>) {
+        self.rules.itself(&crate::seen::SelfSeen { at: self.now, ..seen }, &self.directory);
+    }
+
+    /// What the detector learned.
+    pub(crate) fn baseline(&self) -> crate::Baseline {
+        self.rules.baseline()
+    }
+
+    /// Begins with what an earlier run learned.
+    pub(crate) fn recall(&mut self, baseline: crate::Baseline) {
+        assert!(self.rules.recall(baseline).is_empty());
+    }
+
     /// What would be told if what is watched were enforced.
     pub(crate) fn would_alert(&self) -> Vec<crate::WouldAlert> {
         self.rules.findings().would_alert().collect()

@@ -18,7 +18,7 @@ use dogwatch_model::{Act, CaptureTime, Event, Of, Quantity, Severity, Value};
 use super::of_talker::{Case, Hold, raise_of};
 use crate::detector::{Card, Context, Detector, Raise, Threshold, Wants};
 use crate::own_ship::{PerTalker, TalkerIx, Trouble, is_near};
-use crate::seen::Party;
+use crate::seen::{Party, SelfSeen};
 
 /// Samples of a steady offset before it is judged.
 const STEADY: u32 = 5;
@@ -150,6 +150,13 @@ impl Detector for SatelliteTime {
         }
     }
 
+    fn itself(&mut self, seen: &SelfSeen<'_>, cx: &mut Context<'_>) {
+        // the ship's time may have told the same step a moment ago
+        if seen.clock_step_s.abs() > self.step_s && !cx.troubles.is_clock_doubtful(seen.at) {
+            monitor_stepped(seen.clock_step_s, "its own stop-watch went on evenly", seen.at, cx);
+        }
+    }
+
     fn tick(&mut self, at: CaptureTime, cx: &mut Context<'_>) {
         // a step that was told a moment ago is the same thing
         let offset = if cx.troubles.is_clock_doubtful(at) { None } else { self.against(at, cx) };
@@ -207,7 +214,7 @@ impl SatelliteTime {
         let by_capture =
             self.steps.iter().any(|(when, step)| is_near(at, *when, TOGETHER) && (step + shift).abs() < SLACK);
         if by_capture {
-            return monitor_stepped(-shift, at, cx);
+            return monitor_stepped(-shift, "the ship's satellite time went on evenly", at, cx);
         }
         // a replay tells old times too, and says so better
         if shift.abs() < self.jump_s || (shift < 0.0 && cx.troubles.of(Trouble::Time, ix, at, 30)) {
@@ -241,11 +248,11 @@ impl SatelliteTime {
 }
 
 /// The monitor's own clock was set, or set itself.
-fn monitor_stepped(seconds: f64, at: CaptureTime, cx: &mut Context<'_>) {
+fn monitor_stepped(seconds: f64, witness: &str, at: CaptureTime, cx: &mut Context<'_>) {
     cx.troubles.doubt_clock(at, DOUBT);
     cx.raise(b"step", &MONITOR, at, || Raise {
         confidence: 0.9,
-        summary: format!("The monitor's clock stepped by {seconds:+.1} s; the ship's satellite time went on evenly"),
+        summary: format!("The monitor's clock stepped by {seconds:+.1} s; {witness}"),
         fields: vec![("step_s".to_owned(), format!("{seconds:.1}"))],
         expected: "a clock that is slowed or hurried, not set: chrony or systemd-timesyncd with a source".to_owned(),
         ..Raise::bare(&MONITOR, (at, 0), Party::nobody(None), String::new())
@@ -426,5 +433,21 @@ mod tests {
         paused.extend((90..120).map(f64::from));
         assert!(clock(&paused, |at| at).is_empty(), "pause");
         assert!(clock(&run(0, 120), |at| START as f64 + (at - START as f64) * 10.0).is_empty(), "ten times as fast");
+    }
+
+    #[test]
+    fn the_clock_was_set_by_the_word_of_the_machine_itself() {
+        let told = |step: f64| {
+            let mut bench = Bench::new(None, Box::<SatelliteTime>::default());
+            for second in 0..20_u32 {
+                bench.at(f64::from(second));
+                let clock_step_s = if second == 10 { step } else { 0.02 };
+                bench.itself(SelfSeen { clock_step_s, ..SelfSeen::default() });
+            }
+            bench.findings().into_iter().map(|finding| (finding.rule_id, finding.count)).collect::<Vec<_>>()
+        };
+        assert_eq!(told(40.0), [("DW-9003".to_owned(), 1)]);
+        assert_eq!(told(-2.0), [("DW-9003".to_owned(), 1)]);
+        assert!(told(0.4).is_empty(), "chrony may hurry it");
     }
 }

@@ -7,6 +7,7 @@ use dogwatch_model::{Act, CaptureTime, Event, Severity, Verb};
 use super::remembered::Remembered;
 use super::zones::is_ot;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
+use crate::policy::AppName;
 use crate::seen::{Identity, Party};
 
 /// Refusals of one pair, and over what time (catalogue: `n`, `window_s`).
@@ -48,7 +49,8 @@ impl Detector for FailedLogins {
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {
         let refused =
             event.message.acts.iter().any(|act| matches!(act, Act::Reply { verb: Verb::Login, refused: true, .. }));
-        if !refused {
+        // an application relation that a PROFINET device has no room for asked for no account
+        if !refused || cx.app == Some(AppName::Profinet) {
             return;
         }
         // the answer comes from the server: the client is its receiver

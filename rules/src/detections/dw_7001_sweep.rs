@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use dogwatch_model::{Act, CaptureTime, Event, Mac, Severity, Transport, Verb};
+use dogwatch_model::{Act, CaptureTime, Event, Initiator, Mac, Severity, Transport, Verb};
 
 use super::remembered::Remembered;
 use super::zones::is_ot;
@@ -86,7 +86,9 @@ impl Detector for Sweep {
         let host = self.hash(&seen.to.identity());
         let source = seen.from.identity();
         if seen.stage != FlowStage::Started {
-            if seen.account.is_answered && !seen.account.is_refused {
+            // who speaks a protocol in a connection whose opening was not seen has been let in before
+            let was_open = seen.stage == FlowStage::Recognised && seen.flow.initiator == Initiator::Unknown;
+            if was_open || seen.account.is_answered && !seen.account.is_refused {
                 self.answered(source, host, seen.flow.dst_port, seen.at);
             }
             return;

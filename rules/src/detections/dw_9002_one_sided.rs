@@ -12,6 +12,8 @@ use crate::seen::{FlowSeen, FlowStage, Identity, Party};
 const SHARE: f64 = 0.8;
 const MINUTES: usize = 10;
 const LOOKS: u32 = 20;
+/// Packets of one side alone that may be nothing but an attempt: a SYN and its six repeats (Linux, `tcp_syn_retries`).
+const ATTEMPT: u64 = 7;
 /// Connections remembered.
 const REMEMBERED: usize = 8_192;
 /// Capture sources told apart; no ship has more mirror ports.
@@ -68,7 +70,8 @@ impl Detector for OneSided {
         let before = std::mem::replace(self.seen.touch_or(connection, seen.at, || (0, 0)), now);
         let (sent, received) = (now.0.saturating_sub(before.0), now.1.saturating_sub(before.1));
         // a connection that was tried and never opened is one-sided by nature
-        if sent.saturating_add(received) < 4 {
+        let is_attempt = now.0.min(now.1) == 0 && now.0.max(now.1) <= ATTEMPT;
+        if is_attempt || sent.saturating_add(received) < 4 {
             return;
         }
         let Some(source) = self.source(cx.source.label, seen.at) else { return };
@@ -134,5 +137,20 @@ mod tests {
     #[test]
     fn one_direction_and_both() {
         assert_eq!((told(0), told(9)), (1, 0));
+    }
+
+    #[test]
+    fn hosts_that_do_not_answer_are_no_half_mirror() {
+        let told = |packets: u64| {
+            let mut bench = Bench::new(None, Box::<OneSided>::default());
+            for step in 0..130_u16 {
+                bench.at(f64::from(step) * 5.0);
+                let account = Account { sent: Volume { packets, bytes: packets * 74 }, ..Account::default() };
+                let seen = flow("10.0.2.10", "10.0.2.21", 1_000 + step, Transport::Tcp);
+                bench.told(&seen, None, FlowStage::Progress, packets, account);
+            }
+            bench.findings().len()
+        };
+        assert_eq!((told(5), told(12)), (0, 1));
     }
 }

@@ -124,12 +124,15 @@ impl BlindSpot {
             return;
         }
         zone.long.add(packets, unreadable);
-        // who speaks what nobody knows does so from the beginning, and more in one minute than in another; only what breaks is sudden
-        zone.short.add(packets, if packets == 0 { unreadable } else { 0 });
-        let (long, short) = (zone.long.share(at, WINDOW, 0), zone.short.share(at, SHORT, BROKEN));
+        // who speaks what nobody knows does so from the beginning, and more in one minute than in another: it is learned, and after that only what
+        // breaks is sudden
+        let is_learning = cx.is_learning(at, party, party);
+        zone.short.add(packets, if packets == 0 || is_learning { unreadable } else { 0 });
+        let least = if is_learning { 0 } else { BROKEN };
+        let (long, short) = (zone.long.share(at, WINDOW, 0), zone.short.share(at, SHORT, least));
         let Some(share) = long.into_iter().chain(short).reduce(f64::max) else { return };
         let known = zone.known;
-        if cx.is_learning(at, party, party) {
+        if is_learning {
             zone.known = known.max(share);
             return;
         }

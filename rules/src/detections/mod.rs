@@ -62,7 +62,10 @@ mod dw_8001_8003_outflow;
 mod dw_9001_blind;
 mod dw_9002_one_sided;
 mod dw_9004_changed;
+mod dw_9005_full;
 mod dw_9006_blind_spot;
+mod dw_9007_learning;
+mod dw_9008_probed;
 mod of_talker;
 pub(crate) mod remembered;
 mod zones;
@@ -137,7 +140,10 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::<dw_9001_blind::Blind>::default(),
         Box::<dw_9002_one_sided::OneSided>::default(),
         Box::<dw_9004_changed::Changed>::default(),
+        Box::<dw_9005_full::NearlyFull>::default(),
         Box::<dw_9006_blind_spot::BlindSpot>::default(),
+        Box::<dw_9007_learning::Doubtful>::default(),
+        Box::<dw_9008_probed::Probed>::default(),
         Box::<dw_1005_silent::Silent>::default(),
         Box::<dw_1008_6003_weak::Weak>::default(),
     ]

@@ -30,12 +30,12 @@ pub(super) struct LineSpans {
     pub(super) until: Option<Span>,
 }
 
-const CONDUIT: &[&str] = &["id", "from", "to", "reason", "owner", "acknowledge", "until", "allow"];
-const ALLOW: &[&str] = &[
+pub(super) const CONDUIT: &[&str] = &["id", "from", "to", "reason", "owner", "acknowledge", "until", "allow"];
+pub(super) const ALLOW: &[&str] = &[
     "from", "to", "app", "op", "unit", "table", "addr", "value", "object", "host", "rate", "when", "until", "owner",
     "reason",
 ];
-const EXCEPTION: &[&str] = &[
+pub(super) const EXCEPTION: &[&str] = &[
     "id", "from", "to", "app", "op", "unit", "table", "addr", "value", "object", "host", "rate", "when", "window",
     "until", "owner", "reason",
 ];

@@ -25,7 +25,7 @@ pub(super) struct AssetSpans {
     pub(super) mac: Vec<Span>,
 }
 
-const ZONE: &[&str] = &[
+pub(super) const ZONE: &[&str] = &[
     "id",
     "label",
     "function",
@@ -192,7 +192,7 @@ fn macs(report: &mut Report<'_>, section: &Section<'_>) -> Vec<At<Mac>> {
     found
 }
 
-const ASSET: &[&str] = &["id", "zone", "ip", "mac", "role", "ip_takeover", "roaming", "bridges", "owner"];
+pub(super) const ASSET: &[&str] = &["id", "zone", "ip", "mac", "role", "ip_takeover", "roaming", "bridges", "owner"];
 
 /// Reads all assets. Two passes: a standby may be defined after the asset it stands in for.
 pub(super) fn assets(

@@ -179,7 +179,8 @@ impl Points {
     }
 }
 
-const POINT: &[&str] = &["name", "asset", "unit", "table", "addr", "type", "words", "scale", "low", "high", "tag"];
+pub(super) const POINT: &[&str] =
+    &["name", "asset", "unit", "table", "addr", "type", "words", "scale", "low", "high", "tag"];
 
 /// Reads all points.
 pub(super) fn points(report: &mut Report<'_>, top: &Section<'_>, names: &Names) -> Points {

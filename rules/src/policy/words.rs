@@ -234,3 +234,40 @@ pub const fn state_word(state: ShipState) -> &'static str {
         ShipState::Unknown => "unknown",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::{parse_conduits, parse_zones, points};
+
+    #[test]
+    fn the_page_for_people_knows_every_word_and_field() {
+        let page = include_str!("../../POLICY.md");
+        let words = [
+            Mode::WORDS,
+            Class::WORDS,
+            Function::WORDS,
+            Devices::WORDS,
+            AssetRole::WORDS,
+            NavRole::WORDS,
+            WindowKind::WORDS,
+            StateSource::WORDS,
+            Verb::ALL,
+            TableWord::ALL,
+            ShipState::ALL,
+            points::PointType::ALL,
+            points::PointTag::ALL,
+        ];
+        let fields = [
+            parse_zones::ZONE,
+            parse_zones::ASSET,
+            parse_conduits::CONDUIT,
+            parse_conduits::ALLOW,
+            parse_conduits::EXCEPTION,
+            points::POINT,
+        ];
+        let missing: Vec<_> =
+            words.into_iter().chain(fields).flatten().filter(|word| !page.contains(&format!("`{word}`"))).collect();
+        assert!(missing.is_empty(), "POLICY.md does not tell of {missing:?}");
+    }
+}

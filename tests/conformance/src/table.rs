@@ -118,6 +118,15 @@ pub(crate) fn print(report: &Report, details: &Path, parts: &Path) -> Result<boo
             writeln!(out, "most {value:>11.2}  {family}: {what} ({place})")?;
         }
     }
+    writeln!(out)?;
+    for (family, tally) in &report.families {
+        for ((what, reason), count) in &tally.remaining {
+            match reason {
+                Some(reason) => writeln!(out, "left {count:>11}  {family} {what}: {reason}")?,
+                None => writeln!(out, "NO REASON {count:>6}  {family} {what}")?,
+            }
+        }
+    }
     for (family, why) in bars.not_on_our_list.iter().filter(|(family, _)| report.families.contains_key(*family)) {
         writeln!(out, "no bar  {family}: {why}")?;
     }

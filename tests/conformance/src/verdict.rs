@@ -27,6 +27,8 @@ pub(crate) struct Tally {
     pub(crate) explained_values: u64,
     pub(crate) different_values: u64,
     pub(crate) reasons: BTreeMap<String, u64>,
+    /// Differences that count against us, by what differs and by the reason that `remaining.toml` gives, if any.
+    pub(crate) remaining: BTreeMap<(String, Option<String>), u64>,
     /// The same by kind of case, and by field that differs.
     pub(crate) parts: BTreeMap<String, Part>,
     /// The largest of what was measured, and where.
@@ -158,6 +160,9 @@ struct Rule {
     want_begins_with_ours: bool,
     /// Only where the family's comparison found this.
     flag: Option<String>,
+    /// Only where all these stand in what the case shows of its input.
+    #[serde(default)]
+    holds: Vec<String>,
     reason: String,
 }
 
@@ -180,6 +185,12 @@ impl Rule {
         (self.family == "*" || matches(&self.family, &case.family))
             && (self.kinds.is_empty() || self.kinds.iter().any(|kind| matches(kind, &case.kind)))
             && self.flag.as_deref().is_none_or(|flag| flags.contains(&flag))
+            && self.holds.iter().all(|text| case.input.contains(text.as_str()))
+    }
+
+    /// Whether it is about a case of which nothing was decoded.
+    fn excuses(&self, case: &Case, flags: &[&'static str]) -> bool {
+        self.missing && self.wants(&case.want) && self.is_about(case, flags)
     }
 
     /// Whether the oracle says what the rule asks for.
@@ -206,13 +217,16 @@ impl Rule {
 pub(crate) struct Report {
     pub(crate) families: BTreeMap<String, Tally>,
     rules: Vec<Rule>,
+    /// Why what is left differs: these excuse nothing.
+    remaining: Vec<Rule>,
     details: Box<dyn Write>,
 }
 
 impl Report {
     pub(crate) fn new(details: Box<dyn Write>) -> Result<Self> {
         let rules: Rules = toml::from_str(include_str!("../data/explained.toml")).context("explained.toml")?;
-        Ok(Self { families: BTreeMap::new(), rules: rules.rule, details })
+        let remaining: Rules = toml::from_str(include_str!("../data/remaining.toml")).context("remaining.toml")?;
+        Ok(Self { families: BTreeMap::new(), rules: rules.rule, remaining: remaining.rule, details })
     }
 
     pub(crate) fn family(&mut self, family: &str) -> &mut Tally {
@@ -257,15 +271,18 @@ impl Report {
             }
         }
         let excused = case.missing.as_ref().map(|flags| {
-            let rule =
-                self.rules.iter().find(|rule| rule.missing && rule.wants(&case.want) && rule.is_about(&case, flags));
+            let rule = self.rules.iter().find(|rule| rule.excuses(&case, flags));
             rule.map(|rule| rule.reason.as_str())
         });
+        let unmended = self.unmended(&case, &left, excused == Some(None));
         let tally = self.families.entry(case.family.clone()).or_default();
         tally.cases += 1;
         tally.equal_values += case.equal;
         tally.explained_values += reasons.len() as u64;
         tally.different_values += left.len() as u64;
+        for what in unmended {
+            *tally.remaining.entry(what).or_default() += 1;
+        }
         reasons.extend(excused.flatten());
         for reason in &reasons {
             *tally.reasons.entry((*reason).to_owned()).or_default() += 1;
@@ -304,6 +321,22 @@ impl Report {
             writeln!(self.details, "{family}\tdifferent\t{place}\t{kind} {field}: want {want} got {got}\t{input}")?;
         }
         Ok(())
+    }
+
+    /// What of a case counts against us, each with the reason that is known for it.
+    fn unmended(&self, case: &Case, left: &[&Difference], is_missing: bool) -> Vec<(String, Option<String>)> {
+        let reason = |rule: Option<&Rule>| rule.map(|rule| rule.reason.clone());
+        let kind = if case.kind.is_empty() { String::new() } else { format!("{} ", case.kind) };
+        if is_missing {
+            let flags = case.missing.as_deref().unwrap_or_default();
+            let rule = self.remaining.iter().find(|rule| rule.excuses(case, flags));
+            return vec![(format!("{kind}not decoded"), reason(rule))];
+        }
+        let of = |difference: &&Difference| {
+            let rule = self.remaining.iter().find(|rule| rule.explains(case, difference));
+            (format!("{kind}.{}", difference.field), reason(rule))
+        };
+        left.iter().map(of).collect()
     }
 
     pub(crate) fn finish(&mut self) -> Result<()> {

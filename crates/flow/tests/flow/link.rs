@@ -62,6 +62,7 @@ fn what_carries_an_ip_packet() {
         let high = if packet[0] >> 4 == 4 { [8, 0] } else { [0x86, 0xdd] };
         [&[0xaa, 0xaa, 3, 0, 0, 0][..], &high, packet].concat()
     };
+    let customer = ethernet(CLIENT_MAC, SERVER_MAC, 0x0800, &ip);
     let mut routed = CLIENT_MAC;
     routed[0] |= 0x80;
     for (name, link, bytes) in [
@@ -71,6 +72,12 @@ fn what_carries_an_ip_packet() {
         ("padded ipv6", 1, with(&ethernet(CLIENT_MAC, SERVER_MAC, 0x86dd, &ip6), &[0; 9])),
         ("snap", 1, ethernet(CLIENT_MAC, SERVER_MAC, 38, &with(&[0xaa, 0xaa, 3, 0, 0, 0, 8, 0], &ip))),
         ("hsr", 1, ethernet(CLIENT_MAC, SERVER_MAC, 0x892f, &with(&[0x10, 0x40, 0, 7, 8, 0], &ip))),
+        ("backbone bridging", 1, ethernet(AP, AP, 0x88e7, &with(&[0, 0, 0x21, 7], &customer))),
+        (
+            "backbone bridging in a backbone vlan",
+            1,
+            ethernet(AP, AP, 0x88a8, &tagged(0x200, 0x88e7, &with(&[0, 0, 0x21, 7], &customer))),
+        ),
         ("pppoe", 1, ethernet(CLIENT_MAC, SERVER_MAC, 0x8864, &with(&[0x11, 0, 0, 9, 0, 32, 0, 0x21], &ip))),
         ("pppoe ipv6", 1, ethernet(CLIENT_MAC, SERVER_MAC, 0x8864, &with(&[0x11, 0, 0, 9, 0, 52, 0, 0x57], &ip6))),
         // SecTAG without encryption, change bit or SCI: short length 0, packet number 1
@@ -173,6 +180,18 @@ fn tags() {
         ("priority only", 0x8100, tagged(0xe000, 0x0800, &ip), None, None),
         ("802.1ad", 0x88a8, tagged(7, 0x8100, &tagged(8, 0x0800, &ip)), Some(7), Some(8)),
         ("old qinq", 0x9100, tagged(7, 0x8100, &tagged(8, 0x0800, &ip)), Some(7), Some(8)),
+        (
+            "backbone bridging: the customer's",
+            0x88a8,
+            // IEEE 802.1Q-2018, 9.7: four bytes of priorities and service, then the customer's frame
+            tagged(
+                9,
+                0x88e7,
+                &[&[0, 0, 1, 2][..], &ethernet(CLIENT_MAC, SERVER_MAC, 0x8100, &tagged(5, 0x0800, &ip))].concat(),
+            ),
+            Some(5),
+            None,
+        ),
         (
             "four deep: outermost and innermost",
             0x88a8,

@@ -3,7 +3,10 @@
 //! Reads the header, path, query and host of requests, and pairs answers by token. Deliberately not read: payloads, block-wise transfer as one
 //! message, CoAP over TCP and DTLS.
 //!
-//! Specification: RFC 7252 clause 3 (format), 5 (requests and answers); RFC 7641, 7959, 8132 for further options and methods.
+//! Specification: RFC 7252 clause 3 (format), 5 (requests and answers); RFC 7641, 7959, 8132 for further options and methods. Sensors older
+//! than it speak its drafts (draft-ietf-core-coap-03 to -12), see [`draft`].
+
+mod draft;
 
 use dogwatch_model::{Direction, Object, Verb};
 
@@ -20,7 +23,7 @@ pub(crate) static COAP: FramedProtocol = FramedProtocol {
     hints: &[Hint::Udp(5683)],
     carriers: &[Carrier::Udp],
     probe: |_, head| probe(head),
-    frames: |limits| Box::new(Coap { asked: Pending::new(limits.open_requests) }),
+    frames: |limits| Box::new(Coap { asked: Pending::new(limits.open_requests), draft: None }),
 };
 
 const URI_HOST: u32 = 3;
@@ -42,9 +45,19 @@ const fn longest(option: u32) -> Option<usize> {
     })
 }
 
+/// Which options mean what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// RFC 7252.
+    Final,
+    /// A draft, by its numbers of options.
+    Draft(draft::Numbers),
+}
+
 /// A message.
 #[derive(Debug, Clone, Copy)]
 struct Packet<'a> {
+    form: Form,
     kind: u8,
     code: u8,
     id: u16,
@@ -71,7 +84,7 @@ impl<'a> Packet<'a> {
             return Err(ODD);
         }
         let start = reader.rest();
-        let mut options = Options { reader, number: 0 };
+        let mut options = Options::new(reader, Form::Final, u8::MAX);
         let mut is_plain = true;
         while let Some((number, value)) = options.next()? {
             is_plain &= longest(number).is_some_and(|longest| value.len() <= longest);
@@ -83,6 +96,7 @@ impl<'a> Packet<'a> {
         }
         let used = start.len().saturating_sub(rest.len());
         Ok(Self {
+            form: Form::Final,
             kind,
             code,
             id,
@@ -99,15 +113,24 @@ impl<'a> Packet<'a> {
 
     /// Values of an option, as text.
     fn option(&self, wanted: u32) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
-        let mut options = Options { reader: Reader::new("coap option", self.options), number: 0 };
+        let mut options = Options::new(Reader::new("coap option", self.options), self.form, u8::MAX);
         std::iter::from_fn(move || options.next().ok().flatten())
             .filter(move |(number, _)| *number == wanted)
             .filter_map(|(_, value)| printable(value))
     }
 
+    fn part(&self, part: Part) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
+        self.option(match (self.form, part) {
+            (Form::Draft(numbers), part) => numbers.of(part),
+            (Form::Final, Part::Host) => URI_HOST,
+            (Form::Final, Part::Path) => URI_PATH,
+            (Form::Final, Part::Query) => URI_QUERY,
+        })
+    }
+
     fn path(&self) -> Text<96> {
         let mut text = Text::new();
-        for part in self.option(URI_PATH) {
+        for part in self.part(Part::Path) {
             let _ = std::fmt::Write::write_fmt(&mut text, format_args!("/{part}"));
         }
         if text.is_empty() { Text::of(format_args!("/")) } else { text }
@@ -116,11 +139,19 @@ impl<'a> Packet<'a> {
     /// Methods (clause 5.8, RFC 8132). A post may do anything; what it does is not told by the protocol.
     fn verb(&self) -> Verb {
         match self.code {
-            1 if self.option(URI_PATH).eq([".well-known", "core"]) => Verb::Discover,
+            1 if self.part(Part::Path).eq([".well-known", "core"]) => Verb::Discover,
             1 | 5 => Verb::Read,
             _ => Verb::Write,
         }
     }
+}
+
+/// What a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Host,
+    Path,
+    Query,
 }
 
 /// Goes over options.
@@ -128,18 +159,31 @@ impl<'a> Packet<'a> {
 struct Options<'a> {
     reader: Reader<'a>,
     number: u32,
+    form: Form,
+    /// So many more are there; the final form ends them by a mark instead.
+    left: u8,
 }
 
 impl<'a> Options<'a> {
+    const fn new(reader: Reader<'a>, form: Form, left: u8) -> Self {
+        Self { reader, number: 0, form, left }
+    }
+
     /// The next option; `None` at the end or at the payload marker, which stays in front.
     fn next(&mut self) -> Result<Option<(u32, &'a [u8])>, ParseError> {
+        let is_final = self.form == Form::Final;
         match self.reader.rest().first() {
-            None | Some(0xff) => return Ok(None),
-            Some(_) => {}
+            None => return Ok(None),
+            Some(0xff) if is_final => return Ok(None),
+            Some(_) if self.left == 0 => return Ok(None),
+            Some(_) => self.left = if is_final { self.left } else { self.left.saturating_sub(1) },
         }
         let first = self.reader.u8()?;
-        let delta = self.extended(first >> 4)?;
-        let length = self.extended(first & 15)?;
+        let (delta, length) = if is_final {
+            (self.extended(first >> 4)?, self.extended(first & 15)?)
+        } else {
+            (u32::from(first >> 4), draft::length(first & 15, &mut self.reader)?)
+        };
         self.number = self.number.saturating_add(delta);
         let value = self.reader.take(usize::try_from(length).unwrap_or(usize::MAX))?;
         Ok(Some((self.number, value)))
@@ -156,24 +200,50 @@ impl<'a> Options<'a> {
 }
 
 fn probe(head: &[u8]) -> Probe {
-    let Ok(packet) = Packet::parse(head) else { return Probe::No };
+    let Ok(packet) = Packet::parse(head).map_err(drop) else { return probe_draft(head) };
     let fits = packet.is_plain
         && match (packet.kind, packet.code) {
             // Four bytes are too little to go by.
             (_, 0) => return if packet.kind >= 2 { Probe::NeedMore } else { Probe::No },
             // A request is never an acknowledgement, and names what it is for.
             (0 | 1, 1..=7) => {
-                packet.option(URI_PATH).chain(packet.option(URI_HOST)).next().is_some() || packet.has_payload
+                packet.part(Part::Path).chain(packet.part(Part::Host)).next().is_some() || packet.has_payload
             }
             (0..=2, 65..=69 | 73 | 95 | 128..=143 | 160..=168) => head.len() > 4,
             _ => false,
         };
-    if fits { Probe::Yes } else { Probe::No }
+    if fits { Probe::Yes } else { probe_draft(head) }
+}
+
+/// A request of a draft; answers hold too little that is their own.
+fn probe_draft(head: &[u8]) -> Probe {
+    if Packet::parse_draft(head, None).is_some_and(|packet| packet.is_request()) { Probe::Yes } else { Probe::No }
 }
 
 /// Messages between two ends.
 struct Coap {
+    /// The numbers of the draft that is spoken here, once a request has shown it.
+    draft: Option<draft::Numbers>,
     asked: Pending<(Verb, Text<96>)>,
+}
+
+impl Coap {
+    /// A message in the form that is spoken here: where the final one fits, it is that.
+    fn packet<'a>(&mut self, bytes: &'a [u8]) -> Result<Packet<'a>, ParseError> {
+        let packet = Packet::parse(bytes);
+        if packet.is_ok_and(|packet| packet.is_plain) && self.draft.is_none() {
+            return packet;
+        }
+        match Packet::parse_draft(bytes, self.draft) {
+            Some(old) if old.is_request() || self.draft.is_some() => {
+                if let Form::Draft(numbers) = old.form {
+                    self.draft = Some(numbers);
+                }
+                Ok(old)
+            }
+            _ => packet,
+        }
+    }
 }
 
 impl Frames for Coap {
@@ -183,7 +253,7 @@ impl Frames for Coap {
     }
 
     fn read(&mut self, _chunk: &Chunk<'_>, bytes: &[u8], emit: &mut Emit<'_>) -> Result<(), ParseError> {
-        let packet = Packet::parse(bytes)?;
+        let packet = self.packet(bytes)?;
         let mut acts = Acts::new();
         let path = packet.path();
         let answered = if packet.code >= 64 { self.asked.answered(packet.token) } else { None };
@@ -199,9 +269,12 @@ impl Frames for Coap {
             visit.number("type", packet.kind);
             visit.number("code", packet.code);
             visit.number("mid", packet.id);
-            visit.one_or_list("uri_host", packet.option(URI_HOST));
-            visit.one_or_list("uri_path", packet.option(URI_PATH));
-            visit.one_or_list("uri_query", packet.option(URI_QUERY));
+            if packet.form != Form::Final {
+                visit.flag("draft", true);
+            }
+            visit.one_or_list("uri_host", packet.part(Part::Host));
+            visit.one_or_list("uri_path", packet.part(Part::Path));
+            visit.one_or_list("uri_query", packet.part(Part::Query));
         });
         let kind = match packet.code {
             0 => "empty",

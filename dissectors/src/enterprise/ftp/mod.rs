@@ -58,9 +58,10 @@ fn is_text(line: &[u8]) -> bool {
 
 /// Whether the start of a line can be that of an answer or a command.
 fn may_begin(line: &[u8]) -> bool {
-    const STARTS: [&[u8]; 22] = [
-        b"220", b"331", b"230", b"227", b"229", b"USER ", b"PASS ", b"AUTH ", b"OPTS ", b"CLNT ", b"PASV", b"EPSV",
-        b"SYST", b"PWD", b"FEAT", b"PORT ", b"EPRT ", b"TYPE ", b"STOR ", b"SIZE ", b"MDTM ", b"RETR ",
+    const STARTS: [&[u8]; 30] = [
+        b"220", b"331", b"230", b"227", b"229", b"211", b"200", b"250", b"226", b"150", b"125", b"257", b"215",
+        b"USER ", b"PASS ", b"AUTH ", b"OPTS ", b"CLNT ", b"PASV", b"EPSV", b"SYST", b"PWD", b"FEAT", b"PORT ",
+        b"EPRT ", b"TYPE ", b"STOR ", b"SIZE ", b"MDTM ", b"RETR ",
     ];
     STARTS.iter().any(|start| start.iter().zip(line).all(|(want, byte)| want == byte))
 }
@@ -77,6 +78,13 @@ fn proof(line: &[u8]) -> Proof {
         // wants a password; logged in; entering passive mode
         [b'3', b'3', b'1', b' ' | b'-', ..] | [b'2', b'3', b'0', b' ' | b'-', ..] => Proof::Ftp,
         [b'2', b'2', b'7' | b'9', b' ', ..] if has(b"passive") => Proof::Ftp,
+        // Answers that name what only FTP has, in the words of RFC 959 clause 5.4 and 4.2.1, RFC 2389 clause 3.2.
+        [b'2', b'0', b'0', b' ', ..] if has(b" command") => Proof::Ftp,
+        [b'2', b'5', b'0', b' ', ..] if has(b"cwd command") || has(b"directory changed") => Proof::Ftp,
+        [b'2', b'2', b'6', b' ', ..] if has(b"transfer") => Proof::Ftp,
+        [b'1', b'5', b'0', b' ', ..] | [b'1', b'2', b'5', b' ', ..] if has(b"data connection") => Proof::Ftp,
+        [b'2', b'5', b'7', b' ', b'"', ..] => Proof::Ftp,
+        [b'2', b'1', b'1', b'-', ..] if has(b"extensions") || has(b"features") => Proof::Ftp,
         _ => match line.split(|byte| *byte == b' ').next().unwrap_or_default() {
             b"USER" | b"PASS" | b"AUTH" | b"OPTS" | b"CLNT" => Proof::Open,
             b"PASV" | b"EPSV" | b"SYST" | b"PWD" | b"FEAT" if line.len() <= 4 => Proof::Ftp,
@@ -261,6 +269,15 @@ mod tests {
             ("USER pilot\r\nPASS x\r\nSTAT\r\n", Probe::No),
             ("RETR 1\r\n", Probe::No),
             ("RETR chart.000\r\n", Probe::Yes),
+            ("200 NOOP command successful.\r\n", Probe::Yes),
+            ("200 news.example.org posting allowed\r\n", Probe::No),
+            ("211-Extensions supported:\r\n", Probe::Yes),
+            ("211 3 1 3 ship.news\r\n", Probe::No),
+            ("250 CWD command successful.\r\n", Probe::Yes),
+            ("250 Ok: queued\r\n", Probe::No),
+            ("226 Transfer complete.\r\n", Probe::Yes),
+            ("150 Opening ASCII mode data connection for file list\r\n", Probe::Yes),
+            ("257 \"/pub\" is current directory.\r\n", Probe::Yes),
             ("220 hel", Probe::NeedMore),
             ("HTTP/1.1 200", Probe::No),
         ] {

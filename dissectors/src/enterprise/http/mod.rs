@@ -3,7 +3,8 @@
 //! Reads header blocks: method, host, server and client software. The object of a request is the server's name, which is what a policy allows.
 //! Of a body of stated length the first bytes are looked at: whether it is a program (of a form with parts, the first part).
 //! Deliberately not read: the rest of bodies, HTTP/2 and 3. Behind an answer without a length (chunked, or until the connection closes) the rest of that
-//! direction is passed over.
+//! direction is passed over. A server whose first bytes to a request are neither a status line nor a bare page speaks something else, which a
+//! scanner met by asking it in HTTP: the flow is given up.
 //!
 //! Specifications: RFC 9110, RFC 9112; UPnP Device Architecture 2.0 clause 1.
 
@@ -86,11 +87,13 @@ struct Http {
     limit: usize,
     /// That a password goes in clear has been told.
     told_weak: bool,
+    /// The server has answered in HTTP.
+    is_answered: bool,
 }
 
 impl Http {
     fn new(limits: &Limits) -> Self {
-        Self { open: VecDeque::new(), limit: limits.open_requests.max(1), told_weak: false }
+        Self { open: VecDeque::new(), limit: limits.open_requests.max(1), told_weak: false, is_answered: false }
     }
 
     fn request(&mut self, header: &Header<'_>, (method, target): (&str, &str), body: &[u8], emit: &mut Emit<'_>) {
@@ -127,6 +130,7 @@ impl Http {
     }
 
     fn response(&mut self, header: &Header<'_>, code: u16, body: &[u8], emit: &mut Emit<'_>) {
+        self.is_answered = true;
         let server = header.field("server");
         let mut acts = Acts::new();
         // 1xx comes before the answer proper.
@@ -231,6 +235,12 @@ impl Frames for Http {
     fn lost(&mut self, _direction: Direction) {
         self.open.clear();
     }
+
+    fn disowns(&self, direction: Direction, bytes: &[u8]) -> bool {
+        // Old embedded servers send the page and nothing else; radio streams begin with a word of their own.
+        let is_bare_answer = bytes.trim_ascii_start().starts_with(b"<") || bytes.starts_with(b"ICY ");
+        direction == Direction::ToClient && !self.is_answered && !self.open.is_empty() && !is_bare_answer
+    }
 }
 
 fn ssdp(chunk: &Chunk<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
@@ -278,6 +288,30 @@ mod tests {
     use crate::Protocol;
     use crate::support::{Conversation, datagram};
     use dogwatch_model::Direction::{ToClient, ToServer};
+
+    #[test]
+    fn a_server_that_speaks_something_else() {
+        // RFC 9112 clause 4: an answer begins with a status line. RFC 4253 clause 4.2: this one is of SSH.
+        let ask = b"GET / HTTP/1.1\r\nHost: gate\r\n\r\n";
+        for (answer, gives_up) in [
+            (&b"SSH-2.0-OpenSSH_9.6\r\n"[..], true),
+            (b"\x15\x03\x01\x00\x02\x02\x46", true),
+            (b"HTTP/1.1 400 Bad\r\n\r\n", false),
+            (b"<html>", false),
+        ] {
+            let mut conversation = Conversation::new(&HTTP, Carrier::Tcp, 80);
+            conversation.send(ToServer, ask);
+            conversation.send(ToClient, answer);
+            assert_eq!(conversation.gave_up, gives_up, "{answer:?}");
+            assert_eq!(conversation.heard.seen[0].field("host"), "gate", "the question is told all the same");
+        }
+        // Joined in the middle of an answer: its rest proves nothing.
+        let mut conversation = Conversation::new(&HTTP, Carrier::Tcp, 80);
+        conversation.send(ToClient, b"\x01\x02 the rest of a picture");
+        conversation.send(ToServer, ask);
+        conversation.send(ToClient, b"HTTP/1.1 200 OK\r\n\r\n");
+        assert!(!conversation.gave_up);
+    }
 
     #[test]
     fn a_conversation() {

@@ -14,6 +14,7 @@ use crate::framed::{Frame, FramedProtocol, Frames};
 use crate::pending::Pending;
 use crate::reader::Reader;
 use crate::sides::from_client;
+use crate::text::Text;
 use crate::{Carrier, Chunk, Hint, ParseError, Probe};
 use packet::{Connect, Kind, filters, fixed_header, topic};
 
@@ -30,6 +31,9 @@ pub(crate) static MQTT: FramedProtocol = FramedProtocol {
 const PORT: u16 = 1883;
 /// So much of a packet is read; what is behind it in a publication is payload.
 const READ: usize = 4_096;
+
+/// An answer to a connection is waited for up to here: names and numbers, no content.
+const LONGEST_ANSWER: usize = 130;
 
 fn frame_length(bytes: &[u8]) -> Frame {
     match fixed_header(bytes) {
@@ -62,6 +66,8 @@ fn begins(bytes: &[u8]) -> Probe {
             Err(ParseError::Incomplete { .. }) if !whole && Connect::is_possible(body) => Probe::NeedMore,
             Err(_) => Probe::No,
         },
+        2 if whole && packet::is_answer_with_properties(body) => Probe::Yes,
+        2 if !whole && length > 3 && length <= LONGEST_ANSWER => Probe::NeedMore,
         3 => match topic(first, body) {
             Ok((name, _)) if packet::is_topic(name) => Probe::Yes,
             Err(ParseError::Incomplete { .. }) if !whole && packet::may_be_topic(body, length) => Probe::NeedMore,
@@ -121,7 +127,7 @@ impl Frames for Mqtt {
         let kind = Kind(first);
         match kind.number() {
             1 => self.connect(first, &Connect::parse(body)?, emit),
-            2 => self.connect_answer(first, body, emit)?,
+            2 => self.connect_answer(first, body, chunk.flow.src_port, emit)?,
             3 => self.publish(first, body, from_client(chunk, &[PORT]), emit)?,
             8 | 10 => self.subscribe(first, body, emit)?,
             9 | 11 => self.subscribe_answer(first, body, emit)?,
@@ -169,12 +175,16 @@ impl Mqtt {
         emit.message("connect", &mut acts, &fields);
     }
 
-    fn connect_answer(&mut self, first: u8, body: &[u8], emit: &mut Emit<'_>) -> Result<(), ParseError> {
+    fn connect_answer(&mut self, first: u8, body: &[u8], port: u16, emit: &mut Emit<'_>) -> Result<(), ParseError> {
         let mut reader = Reader::new("mqtt connect answer", body);
         let [_session, code] = reader.array()?;
+        if self.version == 0 && packet::is_answer_with_properties(body) {
+            self.version = 5;
+        }
+        let service = Text::<24>::of(format_args!("tcp/{port} mqtt"));
         let mut acts = Acts::new();
         acts.reply(Verb::Login, Object::Named("session"), code != 0);
-        acts.says(Attribute::Service, FactValue::Text("tcp/1883 mqtt"), 85, "mqtt.connect-answer");
+        acts.says(Attribute::Service, FactValue::Text(service.as_str()), 85, "mqtt.connect-answer");
         let fields = Shown(|visit| {
             visit.number("msgtype", Kind(first).number());
             // Version 5 numbers its reasons anew.
@@ -310,6 +320,15 @@ mod tests {
         assert_eq!(probe(b"GET / HTTP/1.1\r\n"), Probe::No);
         assert_eq!(probe(b"0123456789 text 0"), Probe::No);
         assert_eq!(probe(&hex("c000")), Probe::NeedMore);
+        // MQTT 5.0 clause 3.2: session 0, success, 14 bytes of properties: topic alias maximum 10, client identifier "auto-1b4".
+        let answer = hex("20 11 00 00 0e 22 000a 12 0008 6175746f2d316234");
+        assert_eq!(probe(&answer), Probe::Yes, "the broker's side of version 5 alone");
+        assert_eq!(probe(&answer[..9]), Probe::NeedMore);
+        assert_eq!(
+            probe(&hex("20 11 00 00 0e 23 000a 12 0008 6175746f2d316234")),
+            Probe::No,
+            "no property 0x23 in an answer"
+        );
         assert_eq!(probe(&hex("c000 30 08 0004 746b2f31 3432")), Probe::Yes, "in the middle");
         assert_eq!(probe(&hex("30 08 0004 74002f31 3432")), Probe::No, "NUL in a topic");
     }

@@ -108,6 +108,33 @@ fn skip_properties(reader: &mut Reader<'_>) -> Result<(), ParseError> {
     Err(ParseError::Malformed { what: "mqtt properties", at: 0, why: "length of more than four bytes" })
 }
 
+/// Passes over one property of an answer to a connection by its number (MQTT 5.0 clause 2.2.2.2); `None` when it has none of those.
+fn skip_property(reader: &mut Reader<'_>) -> Option<()> {
+    match reader.u8().ok()? {
+        0x24 | 0x25 | 0x28..=0x2a => reader.u8().map(drop).ok(),
+        0x13 | 0x21 | 0x22 => reader.be16().map(drop).ok(),
+        0x11 | 0x27 => reader.take(4).map(drop).ok(),
+        0x12 | 0x15 | 0x16 | 0x1a | 0x1c | 0x1f => counted(reader).map(drop).ok(),
+        0x26 => counted(reader).and_then(|_| counted(reader)).map(drop).ok(),
+        _ => None,
+    }
+}
+
+/// Whether a whole body is an answer to a connection of version 5 with properties: each of them known, and together as long as is said.
+pub(super) fn is_answer_with_properties(body: &[u8]) -> bool {
+    let [0 | 1, 0 | 0x80..=0x9f, length, properties @ ..] = body else { return false };
+    if usize::from(*length) != properties.len() || properties.is_empty() || *length >= 0x80 {
+        return false;
+    }
+    let mut reader = Reader::new("mqtt properties", properties);
+    while !reader.is_empty() {
+        if skip_property(&mut reader).is_none() {
+            return false;
+        }
+    }
+    true
+}
+
 /// What opens a connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Connect<'a> {

@@ -19,11 +19,15 @@ pub(crate) static TFTP: DatagramProtocol = DatagramProtocol {
     read,
 };
 
-/// Operation, file and mode of a request.
-fn request(bytes: &[u8]) -> Option<(u8, &str, &str)> {
+/// Operation, file and mode of a request. A name of nothing is none: whoever sends that tries out a server.
+fn request(bytes: &[u8]) -> Option<(u8, Option<&str>, &str)> {
     let [0, operation @ 1..=2, rest @ ..] = bytes else { return None };
     let mut parts = rest.split(|byte| *byte == 0);
-    let file = printable(parts.next()?)?;
+    let name = parts.next()?;
+    let file = printable(name);
+    if file.is_none() && !name.is_empty() {
+        return None;
+    }
     let mode = printable(parts.next()?)?;
     // The mode too ends in a zero.
     parts.next()?;
@@ -85,10 +89,10 @@ fn transfer(bytes: &[u8], emit: &mut Emit<'_>) -> Result<(), ParseError> {
 fn read(chunk: &Chunk<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
     let Some((operation, file, mode)) = request(chunk.bytes) else { return transfer(chunk.bytes, emit) };
     let mut acts = Acts::new();
-    acts.request(Verb::Transfer, Object::Named(file));
+    acts.request(Verb::Transfer, file.map_or(Object::Device { unit: None }, Object::Named));
     let fields = Shown(|visit| {
         visit.number("opcode", operation);
-        visit.text("file", file);
+        visit.maybe_text("file", file);
         visit.text("mode", mode);
     });
     emit.message(if operation == 1 { "read-request" } else { "write-request" }, &mut acts, &fields);
@@ -115,11 +119,17 @@ mod tests {
         assert_eq!(TFTP.probe(Carrier::Udp, Direction::ToServer, &block[..515]), Probe::No);
         assert_eq!(TFTP.probe(Carrier::Udp, Direction::ToServer, b"\x00\x06blksize\x001024\x00"), Probe::Yes);
         assert_eq!(datagram(&TFTP, Carrier::Udp, 50_000, &block).seen[0].field("block"), "1");
+        let heard = datagram(&TFTP, Carrier::Udp, 69, b"\x00\x01\x00octet\x00");
+        assert_eq!(
+            (heard.seen[0].field("file"), &heard.seen[0].acts[0][..]),
+            (String::new(), "request transfer device")
+        );
         block[4..11].copy_from_slice(b"\x7fELF\x01\x02\x01");
         assert_eq!(datagram(&TFTP, Carrier::Udp, 50_000, &block).seen[0].acts, ["odd program.elf"]);
         block[3] = 2;
         assert_eq!(datagram(&TFTP, Carrier::Udp, 50_000, &block).seen[0].acts, [] as [&str; 0]);
         for bad in [
+            &b"\x00\x01\x00\x00octet\x00"[..],
             &b"\x00\x03fw.bin\x00octet\x00"[..],
             b"\x00\x01fw.bin\x00binary\x00",
             b"\x00\x01fw.bin\x00octet",

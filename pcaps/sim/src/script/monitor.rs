@@ -69,7 +69,8 @@ fn probe(scene: &Scene<'_>) -> Result<Play, SimError> {
         Session::new((phone, port), (monitor, to), rng.bits(), 2 * MILLI).refused(net, at);
     });
     let crossing = scene.required(&["DW-2001"], "zone", Severity::Medium, 30).between(scene.party(&phone), None);
-    let probed = scene.required(&["DW-9008"], "health", Severity::Medium, 30).optional();
+    let ends = (scene.party(&phone), scene.party(&monitor));
+    let probed = scene.required(&["DW-9008"], "health", Severity::Medium, 30).between(ends.0, ends.1);
     Ok(Play { talkers: vec![knock], expect: vec![crossing, probed], ..Play::default() })
 }
 

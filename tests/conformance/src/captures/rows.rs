@@ -15,6 +15,8 @@ use crate::verdict::{Case, Report};
 
 /// Where a packet is missing, a message may show some frames later: the reassembler waits before it goes on.
 const LATE: u64 = 40;
+/// Frames of a conversation of which the capture holds no more than a trace.
+const FEW: u64 = 2;
 /// What a frame of a carrier should show.
 const CARRIED: &str = "carried=1";
 
@@ -49,6 +51,8 @@ pub(super) struct Mapping {
     needs: Option<String>,
     /// Every whole message has this field: a row without it is of a form that is not read, or of a damaged message.
     whole: Option<String>,
+    /// A message of ours with this field is in a form that the independent decoder takes for another.
+    other_form: Option<String>,
     /// Rows with such a field are not judged; `*` is any value.
     #[serde(default)]
     leave_out: BTreeMap<String, String>,
@@ -163,6 +167,10 @@ struct Wanted {
     repeated: BTreeMap<u64, u64>,
     /// Frames whose row lacks what makes a message.
     not_whole: BTreeSet<u64>,
+    /// Frames that say what the same side said last, with nothing from the other in between.
+    goes_on: BTreeSet<u64>,
+    /// How many frames of a conversation say something, either way.
+    lines: BTreeMap<Ends, u64>,
     by_frame: BTreeMap<u64, Vec<String>>,
     /// Frames of which nothing is asked.
     left_out: BTreeSet<u64>,
@@ -173,6 +181,8 @@ fn wanted(mapping: Option<&Mapping>, file: &Path) -> Result<Wanted> {
         ends: BTreeMap::new(),
         repeated: BTreeMap::new(),
         not_whole: BTreeSet::new(),
+        goes_on: BTreeSet::new(),
+        lines: BTreeMap::new(),
         by_frame: BTreeMap::new(),
         left_out: BTreeSet::new(),
     };
@@ -201,6 +211,15 @@ fn wanted(mapping: Option<&Mapping>, file: &Path) -> Result<Wanted> {
         list.extend(mapping.iter().flat_map(|mapping| mapping.wanted(&row)));
         list.sort();
     }
+    let mut latest: BTreeMap<Ends, (&Ends, &Vec<String>)> = BTreeMap::new();
+    for (frame, want) in wanted.by_frame.iter().filter(|(_, want)| !want.is_empty()) {
+        let Some(ends) = wanted.ends.get(frame) else { continue };
+        let conversation = either_way(ends);
+        *wanted.lines.entry(conversation.clone()).or_default() += 1;
+        if latest.insert(conversation, (ends, want)) == Some((ends, want)) {
+            wanted.goes_on.insert(*frame);
+        }
+    }
     for frames in known.values() {
         for (at, frame) in frames.iter().enumerate() {
             let says = |frame: &u64| wanted.by_frame.get(frame).filter(|want| !want.is_empty());
@@ -211,6 +230,18 @@ fn wanted(mapping: Option<&Mapping>, file: &Path) -> Result<Wanted> {
         }
     }
     Ok(wanted)
+}
+
+/// The two ends in an order of their own.
+fn either_way((one, other): &Ends) -> Ends {
+    if one <= other { (one.clone(), other.clone()) } else { (other.clone(), one.clone()) }
+}
+
+/// Whether ours are the values wanted, with texts cut at what is kept of one.
+fn is_cut(want: &[String], have: &[String]) -> bool {
+    const KEPT: usize = 500;
+    let is_same = |(want, have): (&String, &String)| want == have || (have.len() >= KEPT && want.starts_with(have));
+    want.len() == have.len() && want != have && want.iter().zip(have).all(is_same)
 }
 
 /// Compares frame by frame.
@@ -226,18 +257,22 @@ pub(super) fn compare(
     let family = format!("captures/{protocol}");
     report.family(&family).files += 1;
     let protocol = mapping.and_then(|mapping| mapping.protocol.as_deref()).unwrap_or(protocol);
-    let Wanted { by_frame, left_out, ends, repeated, not_whole } = wanted(mapping, file)?;
+    let Wanted { by_frame, left_out, ends, repeated, not_whole, goes_on, lines } = wanted(mapping, file)?;
     let mut said: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     let mut others: BTreeMap<u64, &str> = BTreeMap::new();
-    let mut spoken: BTreeMap<Ends, BTreeSet<&str>> = BTreeMap::new();
+    let mut spoken: BTreeMap<Ends, BTreeMap<&str, u64>> = BTreeMap::new();
+    let mut other_form: BTreeSet<u64> = BTreeSet::new();
     for row in rows {
         let side = |name: &str| row.value[name].as_str().unwrap_or_default().to_owned();
         for ends in [(side("src"), side("dst")), (side("dst"), side("src"))] {
-            spoken.entry(ends).or_default().insert(&row.protocol);
+            spoken.entry(ends).or_default().entry(&row.protocol).or_insert(row.frame);
         }
         if mapping.is_some_and(|mapping| mapping.carries.contains(&row.protocol)) {
             said.insert(row.frame, vec![CARRIED.to_owned()]);
         } else if row.protocol == protocol {
+            if mapping.and_then(|mapping| mapping.other_form.as_ref()).is_some_and(|name| row.field(name).is_some()) {
+                other_form.insert(row.frame);
+            }
             let list = said.entry(row.frame).or_default();
             list.extend(mapping.iter().flat_map(|mapping| &mapping.field).flat_map(|field| field.said(row)));
             list.sort();
@@ -270,7 +305,7 @@ pub(super) fn compare(
             // a flow that is recognised late tells all its messages at that frame
             None if !said.contains_key(&frame) && take_within(&mut said, frame, &want) => case.equal(),
             None => match said.remove(&frame) {
-                Some(have) => differ(&mut case, &want, &have),
+                Some(have) => differ(&mut case, &want, &have, other_form.contains(&frame).then_some("other-form")),
                 // of a frame with none of the compared fields (what is encrypted, say) nothing can be asked
                 None if mapping.is_some() && want.is_empty() => {}
                 None => {
@@ -280,16 +315,39 @@ pub(super) fn compare(
                         "carp" => "read-as-carp",
                         _ => "other-protocol",
                     });
-                    let speaks = |name: &str| {
-                        ends.get(&frame).and_then(|ends| spoken.get(ends)).is_some_and(|names| names.contains(name))
-                    };
+                    let since = |name: &str| ends.get(&frame).and_then(|ends| spoken.get(ends)?.get(name)).copied();
+                    let speaks = |name: &str| since(name).is_some();
+                    let is_few =
+                        ends.get(&frame).and_then(|ends| lines.get(&either_way(ends))).is_some_and(|few| *few <= FEW);
+                    let few = (is_few && !speaks(protocol)).then_some("few");
+                    let unread = (!speaks(protocol)).then_some("unread-flow");
+                    let early = since(protocol).is_some_and(|first| first > frame).then_some("before-recognised");
+                    let goes_on = goes_on.contains(&frame).then_some("goes-on");
+                    let around =
+                        said.range(frame.saturating_sub(LATE)..=frame + LATE).find(|(_, have)| is_cut(&want, have));
+                    let cut = around.map(|_| "cut-text");
+                    let earlier = said.range(..frame).any(|(_, have)| *have == want).then_some("told-earlier");
                     let again = repeated.get(&frame).filter(|earlier| read.contains(earlier)).map(|_| "repeated");
                     let desktop = speaks("rdp").then_some("in-rdp");
                     let tunnel = speaks("openvpn").then_some("in-openvpn");
                     let part = not_whole.contains(&frame).then_some("not-whole");
                     let link = place.unread_link.then_some("unread-link");
                     let kind = if mapping.is_some() { "mapped" } else { "unmapped" };
-                    let flags = [Some(kind), read_as, link, again, desktop, tunnel, part];
+                    let flags = [
+                        Some(kind),
+                        read_as,
+                        link,
+                        again,
+                        desktop,
+                        tunnel,
+                        part,
+                        few,
+                        unread,
+                        early,
+                        goes_on,
+                        cut,
+                        earlier,
+                    ];
                     case.missing(flags.into_iter().flatten().collect());
                 }
             },
@@ -321,7 +379,7 @@ fn take_within(said: &mut BTreeMap<u64, Vec<String>>, frame: u64, want: &[String
 }
 
 /// Notes, field by field, what one side says and the other does not.
-fn differ(case: &mut Case, want: &[String], have: &[String]) {
+fn differ(case: &mut Case, want: &[String], have: &[String], form: Option<&'static str>) {
     let (missing, extra) = (only_in(want, have), only_in(have, want));
     let field = |text: &String| text.split_once('=').map_or(text.as_str(), |(field, _)| field).to_owned();
     let fields: BTreeSet<String> = missing.iter().chain(&extra).map(field).collect();
@@ -332,7 +390,7 @@ fn differ(case: &mut Case, want: &[String], have: &[String]) {
         };
         let (want, got) = (of(&missing), of(&extra));
         let is_tag = !want.is_empty() && want.iter().all(|value| value.ends_with(':'));
-        let flags = if is_tag { vec!["ends-in-colon"] } else { Vec::new() };
+        let flags = is_tag.then_some("ends-in-colon").into_iter().chain(form).collect();
         case.differs(&name, &json!(want), Some(&json!(got)).filter(|_| !got.is_empty()), flags);
     }
 }
