@@ -21,7 +21,7 @@ const MOST_EXPLOITED: usize = 100_000;
 /// Advisories told of one device.
 const MOST_MATCHES: usize = 500;
 /// From here on a match is told as one (catalogue: `min_confidence`).
-pub const CERTAIN: u8 = 70;
+const CERTAIN: u8 = 70;
 
 /// What an advisory says of a product and a vulnerability.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -65,12 +65,12 @@ pub(crate) fn compact(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// A product's name without its maker in front and without the word "firmware" behind.
+/// A product's name without its maker in front, who is often called by the first of several words, and without the word "firmware" behind.
 pub(crate) fn product(name: &str, maker: &str) -> String {
     let all = words(name);
     let mut rest = all.as_slice();
-    let of_maker = words(maker);
-    if let Some(behind) = rest.strip_prefix(of_maker.as_slice()).filter(|behind| !behind.is_empty()) {
+    let shared = all.iter().zip(words(maker)).take_while(|(word, of_maker)| *word == of_maker).count();
+    if let Some(behind) = rest.get(shared..).filter(|behind| !behind.is_empty()) {
         rest = behind;
     }
     while let [before @ .., last] = rest
@@ -82,7 +82,7 @@ pub(crate) fn product(name: &str, maker: &str) -> String {
     rest.join(" ")
 }
 
-/// Whether a pattern of CSAF's `model_numbers` fits: `*` is any number of characters, `?` one or none (clause 3.1.3.3.6).
+/// Whether a pattern of CSAF's `model_numbers` fits: `*` is any number of characters, `?` a single one (clause 3.1.3.3.3).
 pub(crate) fn fits(pattern: &str, model: &str) -> bool {
     let keep = |text: &str| -> Vec<char> {
         text.chars().filter(|c| c.is_alphanumeric() || matches!(c, '*' | '?')).flat_map(char::to_lowercase).collect()
@@ -96,7 +96,7 @@ pub(crate) fn fits(pattern: &str, model: &str) -> bool {
     let open = |at: &mut [bool]| {
         for (index, sign) in pattern.iter().enumerate() {
             if at.get(index) == Some(&true)
-                && matches!(sign, '*' | '?')
+                && *sign == '*'
                 && let Some(next) = at.get_mut(index.saturating_add(1))
             {
                 *next = true;
@@ -149,7 +149,9 @@ mod tests {
             ("6ES7315-2EH1?-0AB0", "6ES7 315-2EH14-0AB0", true),
             ("6ES7315-*", "6ES7 315-2EH14-0AB0", true),
             ("6ES7316-*", "6ES7 315-2EH14-0AB0", false),
-            ("TM221?", "TM221", true),
+            ("6RA801?-??V62-0AA0", "6RA8013-6DV62-0AA0", true),
+            ("6RA801?-??V62-0AA0", "6RA8013-DV62-0AA0", false),
+            ("TM221?", "TM221", false),
             ("TM221", "TM221CE40R", false),
             ("*", "TM221", false),
         ] {
@@ -161,5 +163,6 @@ mod tests {
     fn products() {
         assert_eq!(product("Siemens SIMATIC S7-300 firmware", "Siemens"), "simatic s7 300");
         assert_eq!(product("Siemens", "Siemens"), "siemens");
+        assert_eq!(product("Mitsubishi FX5U software", "Mitsubishi Electric Corporation"), "fx5u");
     }
 }
