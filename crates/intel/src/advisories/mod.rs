@@ -8,6 +8,7 @@ mod kev;
 mod names;
 mod version;
 
+use dogwatch_model::{Asset, Attribute};
 use hashbrown::{HashMap, HashSet};
 use serde::Serialize;
 
@@ -235,6 +236,19 @@ impl Advisories {
     #[must_use]
     pub fn nothing(&self) -> String {
         format!("no published advisory in the index of {}", self.newest().unwrap_or("no date"))
+    }
+
+    /// The advisories that may be about a device of the inventory, by what it tells of itself, the surest first. Who made its network card says
+    /// nothing of who made the device.
+    #[must_use]
+    pub fn of_asset(&self, asset: &Asset) -> Vec<Match> {
+        let models: Vec<&str> =
+            [Attribute::Model, Attribute::ProductCode].into_iter().filter_map(|which| asset.shown(which)).collect();
+        self.of_device(&Device {
+            vendor: asset.shown(Attribute::Manufacturer),
+            models: &models,
+            firmware: asset.shown(Attribute::FirmwareVersion),
+        })
     }
 
     /// The advisories that may be about a device, the surest first.

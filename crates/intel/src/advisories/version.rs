@@ -32,7 +32,8 @@ fn pieces(text: &str) -> Option<Vec<Piece>> {
         let end = rest.find(|c: char| !is_of(c)).unwrap_or(rest.len());
         let (piece, behind) = rest.split_at(end);
         if piece.is_empty() {
-            if !matches!(first, '.' | '-' | '_' | ' ' | '/' | '+') {
+            // a stroke is no separator: 04/20/2023 is a date
+            if !matches!(first, '.' | '-' | '_' | ' ' | '+') {
                 return None;
             }
             rest = rest.get(first.len_utf8()..).unwrap_or_default();
@@ -121,9 +122,9 @@ impl Range {
             operators(&lower).map(Self::Bounds)
         } else {
             // a lone version, also where a range was announced: that is what such a range means
-            let is_exact = pieces(text).is_some() && !text.contains(' ') && !lower.ends_with(".x");
-            (is_exact || !is_range && pieces(text).is_some_and(|all| words(&all) == 0))
-                .then(|| Self::Bounds(vec![(Op::Equal, text.into())]))
+            let is_exact = is_version(text) && !text.contains(' ') && !lower.ends_with(".x");
+            let is_bare = !is_range && pieces(text).is_some_and(|all| words(&all) == 0);
+            ((is_exact || is_bare) && !is_from_to(text)).then(|| Self::Bounds(vec![(Op::Equal, text.into())]))
         };
         read.unwrap_or_else(|| Self::Text(crate::import::bounded(text, 200).into()))
     }
@@ -178,6 +179,27 @@ fn is_between(orders: &[(Op, Ordering)]) -> bool {
     above == Some(true)
 }
 
+/// Whether a text is one version, not two of them or a sentence: `< 3.1 with module 7`, `<v36.011_v35.013`, `< 2.1 or 3.0`.
+fn is_version(text: &str) -> bool {
+    let is_known = |piece: &Piece| match piece {
+        Piece::Number(_) => true,
+        Piece::Word(word) => match word.as_str() {
+            "v" | "or" | "to" | "in" | "on" | "of" | "by" | "up" => false,
+            "upd" | "update" | "hotfix" | "patch" | "beta" | "alpha" => true,
+            other => other.len() <= 2,
+        },
+    };
+    pieces(text).is_some_and(|all| all.iter().all(is_known))
+}
+
+/// Whether a text may mean "from this one to that one": `13.2.1-13.2.4`, `28 - 33`. A build number looks the same.
+fn is_from_to(text: &str) -> bool {
+    text.split_once('-').is_some_and(|(from, to)| {
+        from.trim_end().ends_with(|c: char| c.is_ascii_digit())
+            && to.trim_start().starts_with(|c: char| c.is_ascii_digit())
+    })
+}
+
 fn words(pieces: &[Piece]) -> usize {
     pieces.iter().filter(|piece| matches!(piece, Piece::Word(_))).count()
 }
@@ -195,9 +217,11 @@ fn vers(rest: &str) -> Option<Range> {
     let read = bounds.split('|').map(|bound| {
         let (op, version) = operator(bound.trim());
         let version = version.trim();
-        pieces(version).map(|_| (op.unwrap_or(Op::Equal), version.into()))
+        is_version(version).then(|| (op.unwrap_or(Op::Equal), version.into()))
     });
-    read.collect::<Option<Vec<_>>>().filter(|all| all.len() <= MOST_BOUNDS).map(Range::Bounds)
+    // some leave the bars out: `vers:all/>=V4.0<V4.2`
+    let read = read.collect::<Option<Vec<_>>>().or_else(|| operators(bounds));
+    read.filter(|all| all.len() <= MOST_BOUNDS).map(Range::Bounds)
 }
 
 /// The operator at the head.
@@ -233,15 +257,7 @@ fn operators(text: &str) -> Option<Vec<(Op, Box<str>)>> {
         let (version, next) = behind.split_at(end);
         let version = version.trim();
         let version = version.strip_suffix(" and").unwrap_or(version);
-        let parsed = pieces(version)?;
-        let is_known = |piece: &Piece| match piece {
-            Piece::Number(_) => true,
-            Piece::Word(word) => {
-                word.len() <= 2 || matches!(word.as_str(), "upd" | "update" | "hotfix" | "patch" | "beta" | "alpha")
-            }
-        };
-        // "< 3.1 with module 7" is a sentence
-        if !parsed.iter().all(is_known) {
+        if !is_version(version) {
             return None;
         }
         all.push((op, version.into()));
@@ -302,6 +318,19 @@ mod tests {
             ("All versions with U-Boot < V2016.05", "1", Unclear),
             ("All versions < V8.1 with WinCC V7.3 Upd 19", "7", Unclear),
             ("< 3.1", "unknown", Unclear),
+            ("vers:all/>=V4.0<V4.2", "4.1", Yes),
+            ("vers:all/>=V4.0<V4.2", "4.2", No),
+            ("<v36.011_v35.013_v34.014", "34.015", Unclear),
+            ("< 2.1 or 3.0", "2.5", Unclear),
+            ("< 04/20/2023", "3.1", Unclear),
+            ("13.2.1-13.2.4", "13.2.2", Unclear),
+            ("28 - 33", "30", Unclear),
+            (">= 1.2 | <= 1.5", "1.4", Yes),
+            (">= 1.2 | <= 1.5", "1.6", No),
+            ("< 1.99 | 2.20 | 2.40", "2.20", Unclear),
+            ("<=the_first_5_digits_of_serial_number_22081", "2", Unclear),
+            ("< V3.X.17", "3.1.17", Unclear),
+            ("< V3.X.17", "2.9", Yes),
             ("", "1", Unclear),
             ("<", "1", Unclear),
         ] {
