@@ -28,7 +28,7 @@ const CARD: Card = Card {
     id: "DW-1007",
     why: "Somebody has published that this make and version of equipment has a weakness, and how to use it is then known to many. Whether it \
           matters on board depends on who can reach the device.",
-    e26: &["4.1.1", "4.2.5"],
+    e26: &["4.1.1"],
 };
 
 /// What is remembered of a row.
