@@ -407,6 +407,7 @@ fn party_name(party: &Party) -> String {
         crate::seen::Identity::Name(name) => format!("NAME {name:016x}"),
         crate::seen::Identity::BusAddress(address) => format!("bus address {address}"),
         crate::seen::Identity::Ip(ip) => ip.to_string(),
+        crate::seen::Identity::Mac(mac) if mac.is_none() => "a sender without an address".to_owned(),
         crate::seen::Identity::Mac(mac) => mac.to_string(),
     }
 }

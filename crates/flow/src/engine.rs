@@ -1,7 +1,7 @@
 //! The engine: flows found or begun, packets counted and read, time let pass.
 
 use dogwatch_dissectors::{Carrier, Protocol};
-use dogwatch_model::{CaptureTime, SourceId, Transport};
+use dogwatch_model::{CaptureTime, Flow, Initiator, SourceId, Transport};
 
 use crate::catalogue::Catalogue;
 use crate::context::Context;
@@ -206,7 +206,10 @@ impl Engine {
             self.table.insert(key, |id| Entry::new(key, id, unit.flow, side, unit.carrier, unit.at, unit.frame))?;
         self.counters.flows_started = self.counters.flows_started.wrapping_add(1);
         let entry = self.table.get(slot)?;
-        observer.flow_started(entry.id, unit.at, unit.frame, &unit.flow);
+        // a SYN without ACK says who opens the connection, before anybody answers (RFC 9293, 3.5)
+        let is_opening = unit.segment.as_ref().is_some_and(|segment| segment.syn && segment.ack.is_none());
+        let initiator = if is_opening { Initiator::Sender } else { unit.flow.initiator };
+        observer.flow_started(entry.id, unit.at, unit.frame, &Flow { initiator, ..unit.flow });
         Some(slot)
     }
 

@@ -210,6 +210,7 @@ const PAIRS: &[Pair] = &[
     pair("DW-6004", "brute", "service-visit"),
     pair("DW-6005", "rdp", "service-visit"),
     pair("DW-6006", "admin-ui", "service-visit"),
+    pair("DW-6007", "mac-clone", "plc-standby-takeover"),
     pair("DW-6008", "cert-change", "link-outage"),
     pair("DW-7001", "sweep", "passenger-turnover"),
     pair("DW-7002", "lateral", "chart-update"),

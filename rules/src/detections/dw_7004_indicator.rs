@@ -13,7 +13,7 @@ use dogwatch_model::{
 };
 
 use super::remembered::Remembered;
-use crate::detector::{Card, Context, Detector, Raise, Threshold, Wants};
+use crate::detector::{Card, Context, Detector, Raise, Speaking, Threshold, Wants};
 use crate::policy::AppName;
 use crate::seen::{FlowSeen, FlowStage, Identity, Party, service};
 use crate::text::bounded;
@@ -60,9 +60,12 @@ impl Detector for KnownBad {
     }
 
     fn wants(&self) -> Wants {
-        let is_on = self.intel.as_ref().is_some_and(|intel| !intel.indicators.is_empty());
-        let asked = Wants { reads: is_on, orders: is_on, inquiries: is_on, ..Wants::default() };
-        Wants { flows: is_on, answers: is_on, refusals: is_on, published: is_on, facts: is_on, ..asked }
+        if self.intel.as_ref().is_none_or(|intel| intel.indicators.is_empty()) {
+            return Wants::default();
+        }
+        let of = Speaking::Only(TELL_NAMES);
+        let asked = Wants { reads: true, orders: true, inquiries: true, of, ..Wants::default() };
+        Wants { flows: true, answers: true, refusals: true, published: true, facts: true, ..asked }
     }
 
     fn thresholds(&mut self) -> Vec<Threshold<'_>> {
@@ -78,7 +81,7 @@ impl Detector for KnownBad {
         // a conversation that will tell a name is judged by it, or at the latest when its account comes
         let is_time = match seen.stage {
             FlowStage::Started | FlowStage::Established => false,
-            FlowStage::Recognised => !seen.protocol.is_some_and(tells_names),
+            FlowStage::Recognised => !cx.app.is_some_and(|app| TELL_NAMES.contains(&app)),
             FlowStage::Progress => true,
         };
         if !is_time || !intel.indicators.has(IndicatorKind::Address) || seen.flow.is_to_group() {
@@ -119,10 +122,7 @@ impl Detector for KnownBad {
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {
         let Some(intel) = self.intel.clone() else { return };
         let list = &intel.indicators;
-        let app = AppName::of_protocol(event.message.protocol);
-        if !tells_names(event.message.protocol) {
-            return;
-        }
+        let app = cx.app;
         let (at, age) = (event.at, self.age());
         for act in event.message.acts {
             match act {
@@ -175,10 +175,8 @@ impl KnownBad {
     }
 }
 
-/// Whether a protocol names whom it is meant for.
-fn tells_names(protocol: &str) -> bool {
-    matches!(AppName::of_protocol(protocol), Some(AppName::Dns | AppName::Http | AppName::Tls))
-}
+/// Applications that name whom they are meant for.
+const TELL_NAMES: &[AppName] = &[AppName::Dns, AppName::Http, AppName::Tls];
 
 fn raise(event: &Event<'_>, victim: &Party, other: &Party, hit: &IndicatorHit<'_>, value: &str, cx: &mut Context<'_>) {
     let who = cx.call(victim);

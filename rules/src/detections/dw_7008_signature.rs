@@ -128,7 +128,7 @@ impl Detector for ImportedSignature {
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {
         let Some(intel) = self.intel.clone() else { return };
         let protocol = event.message.protocol;
-        let app = AppName::of_protocol(protocol);
+        let app = cx.app;
         let (uri, host, page, name);
         let texts: &[(Buffer, &[u8])] = match app {
             Some(AppName::Http) if event.flow.transport == Transport::Tcp => {

@@ -102,12 +102,7 @@ impl Probed {
 fn is_a_try(seen: &FlowSeen<'_>, cx: &Context<'_>) -> bool {
     let flow = seen.flow;
     match flow.transport {
-        // with its first packet nobody knows yet who opened a connection: then the lower port is the one that was asked for
-        Transport::Tcp => match flow.initiator {
-            Initiator::Sender => true,
-            Initiator::Receiver => false,
-            Initiator::Unknown => flow.src_port >= 1_024 && flow.dst_port < flow.src_port,
-        },
+        Transport::Tcp => flow.initiator == Initiator::Sender,
         Transport::Udp => flow.initiator != Initiator::Receiver && (flow.src_port >= 1_024 || flow.dst_port < 1_024),
         Transport::Ip(ICMP) => !is_infrastructure(cx, &seen.from),
         Transport::Ip(_) | Transport::Ethernet(_) | Transport::Can | Transport::Serial => false,

@@ -50,6 +50,7 @@ mod dw_6001_arp_spoofing;
 mod dw_6002_rogue_server;
 mod dw_6004_failed_logins;
 mod dw_6006_admin_page;
+mod dw_6007_twin;
 mod dw_6008_certificate;
 mod dw_7001_sweep;
 mod dw_7002_lateral;
@@ -93,6 +94,7 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::<dw_6001_arp_spoofing::ArpSpoofing>::default(),
         Box::<dw_6002_rogue_server::RogueServer>::default(),
         Box::<dw_6004_failed_logins::FailedLogins>::default(),
+        Box::<dw_6007_twin::Twin>::default(),
         Box::<dw_6008_certificate::CertificateChanged>::default(),
         Box::<dw_7001_sweep::Sweep>::default(),
         Box::<dw_7003_beacon::Beacon>::default(),

@@ -214,15 +214,20 @@ fn read(chunk: &Chunk<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
 
 /// Broadcast tables and foreign devices (annex J.2), or routing.
 fn link_message(function: Option<u8>, emit: &mut Emit<'_>) {
-    let object = Object::Device { unit: None };
+    let object = match function {
+        Some(0x01..=0x03) => Object::Named("broadcast-table"),
+        Some(0x05..=0x08) => Object::Named("foreign-device-table"),
+        _ => Object::Device { unit: None },
+    };
     let (kind, verb) = match function {
         Some(0x00) => ("link-result", None),
         Some(0x01) => ("write-broadcast-table", Some(Verb::Program)),
         Some(0x02) => ("read-broadcast-table", Some(Verb::Read)),
         Some(0x03) => ("read-broadcast-table-ack", None),
-        Some(0x05) => ("register-foreign-device", Some(Verb::Program)),
+        // A line in the table of the broadcast manager, good for some minutes: every reader in another network renews it all day.
+        Some(0x05) => ("register-foreign-device", Some(Verb::Write)),
         Some(0x06) => ("read-foreign-devices", Some(Verb::Read)),
-        Some(0x08) => ("delete-foreign-device", Some(Verb::Program)),
+        Some(0x08) => ("delete-foreign-device", Some(Verb::Write)),
         _ => ("network-message", None),
     };
     let act = verb.map(|verb| Act::Request { verb, object });
@@ -376,6 +381,7 @@ fn message(function: Option<u8>, apdu: &Apdu<'_>, emit: &mut Emit<'_>) {
             "request"
         }
         1 => {
+            let object = if matches!(apdu.service, Some(6 | 9)) { Object::Named("clock") } else { object };
             match apdu.service.and_then(unconfirmed_verb) {
                 Some(verb) if is_write_like(verb) || verb == Verb::Discover => acts.request(verb, object),
                 _ => acts.push(Act::Publishes { object }),
@@ -451,9 +457,9 @@ mod tests {
             ("restart", packet(0x0a, "0104 00 05 01 14 09 00"), &["request control device"]),
             ("silence", packet(0x0a, "0104 00 05 01 11 09 01 19 01"), &["request control device"]),
             ("program", packet(0x0a, "0104 00 05 01 07 c4 02800001"), &["request program device"]),
-            ("set clock", packet(0x0b, "0100 1006 a4 7a0a0a05 b4 0a0a0a0a"), &["request control device"]),
+            ("set clock", packet(0x0b, "0100 1006 a4 7a0a0a05 b4 0a0a0a0a"), &["request write clock"]),
             ("refused", packet(0x0a, "0100 50 01 0c 91 02 91 20"), &["refusal read device"]),
-            ("foreign device", packet(0x05, "003c"), &["request program device"]),
+            ("foreign device", packet(0x05, "003c"), &["request write foreign-device-table"]),
         ] {
             let heard = datagram(&BACNET, Carrier::Udp, 47_808, &bytes);
             assert_eq!(heard.errors, [], "{name}");
