@@ -92,7 +92,7 @@ fn command(bytes: &[u8]) -> Opening<'_> {
     }
     match parts(bytes) {
         Opening::Is([port, client, server, command], _)
-            if !(is_number(port) && is_name(client) && !server.is_empty() && !command.is_empty()) =>
+            if !is_number(port) || !is_name(client) || server.is_empty() || command.is_empty() =>
         {
             Opening::No
         }
