@@ -136,6 +136,7 @@ const PAIRS: &[Pair] = &[
     pair("DW-1004", "firmware-change", "blackout-restart"),
     pair("DW-1005", "silent-device", "ecdis-restart"),
     pair("DW-1006", "new-service", "service-visit"),
+    pair("DW-1007", "advisory", "service-visit"),
     pair("DW-1008", "cleartext", "sea-day"),
     pair("DW-1009", "n2k-new", "alternator-reclaim"),
     pair("DW-2001", "zone-hop", "service-visit"),

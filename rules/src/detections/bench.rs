@@ -214,6 +214,11 @@ impl Bench {
         assert!(self.rules.recall(baseline).is_empty());
     }
 
+    /// Begins with what an earlier run told.
+    pub(crate) fn restore(&mut self, findings: Vec<Finding>) {
+        self.rules.restore(findings);
+    }
+
     /// What would be told if what is watched were enforced.
     pub(crate) fn would_alert(&self) -> Vec<crate::WouldAlert> {
         self.rules.findings().would_alert().collect()

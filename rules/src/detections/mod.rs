@@ -7,6 +7,7 @@ mod dw_1003_2011_places;
 mod dw_1004_identity;
 mod dw_1005_silent;
 mod dw_1006_new_service;
+mod dw_1007_advisory;
 mod dw_1008_6003_weak;
 mod dw_1009_bus_newcomer;
 mod dw_2001_2005_conduit;
@@ -100,6 +101,7 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::<dw_8001_8003_outflow::Outflow>::default(),
         Box::<dw_6006_admin_page::AdminPage>::default(),
         Box::<dw_1006_new_service::NewService>::default(),
+        Box::<dw_1007_advisory::Published>::default(),
         Box::<dw_3001_first_write::FirstWrite>::default(),
         Box::<dw_3002_3003_8004_exploring::Exploring>::default(),
         Box::<dw_3004_3008_commands::Commands>::default(),

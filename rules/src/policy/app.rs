@@ -137,7 +137,8 @@ apps! {
     Telnet = "telnet": ["telnet", "rlogin", "rsh"], ops [Control, Login], at [Tcp(23)];
     /// Remote help: programs by which somebody elsewhere works on a computer.
     RemoteHelp = "remote-help": ["teamviewer", "anydesk", "rustdesk", "winrm"],
-        ops [Control, Transfer, Login], at [Tcp(5_938), Tcp(7_070), Tcp(5_985), Tcp(5_986)];
+        ops [Read, Write, Control, Discover, Transfer, Login],
+        at [Tcp(5_938), Tcp(7_070), Tcp(5_985), Tcp(5_986), Udp(21_116), Tcp(21_117)];
     /// FTP.
     Ftp = "ftp": ["ftp", "tftp"], ops [Read, Write, Control, Discover, Transfer, Login], at [Tcp(21), Udp(69)];
     /// SMB, and the remote procedure calls of Windows, which go through its pipes as well as beside it.
