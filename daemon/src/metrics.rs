@@ -35,7 +35,7 @@ const METRICS: &[(&str, MetricType, &str)] = &[
         MetricType::COUNTER,
         "Parts of the baseline that could not be read and are learned anew.",
     ),
-    ("dogwatch_imports_loaded", MetricType::GAUGE, "Indicators and signatures taken up from files, by kind of file."),
+    ("dogwatch_imports_loaded", MetricType::GAUGE, "What was taken up from imported files, by kind of file."),
     ("dogwatch_imports_skipped", MetricType::GAUGE, "Things left out of these files, by kind of file."),
     (
         "dogwatch_imports_errors",

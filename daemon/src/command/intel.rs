@@ -160,7 +160,7 @@ fn compare(index: &Advisories, assets: &[Asset], json: bool, out: &mut dyn Write
     let (mut untold, mut hits) = (0_u64, 0_u64);
     for asset in assets {
         let model = asset.shown(Attribute::Model).or_else(|| asset.shown(Attribute::ProductCode));
-        let maker = asset.shown(Attribute::Manufacturer);
+        let maker = asset.shown(Attribute::Manufacturer).or_else(|| asset.shown(Attribute::OuiVendor));
         if maker.is_none() || model.is_none() {
             untold += 1;
             continue;
@@ -179,7 +179,7 @@ fn compare(index: &Advisories, assets: &[Asset], json: bool, out: &mut dyn Write
     }
     if !json {
         writeln!(out, "{hits} device(s) with a published advisory in the index of {day}")?;
-        writeln!(out, "{untold} device(s) did not tell maker and model and were not looked up")?;
+        writeln!(out, "{untold} device(s) did not tell maker and model: they were not looked up")?;
     }
     Ok(if hits > 0 { Answer::No } else { Answer::Done })
 }

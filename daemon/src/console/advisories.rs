@@ -71,7 +71,9 @@ pub(super) fn of(picture: &Picture, asset: &Asset) -> Option<Published> {
 
 fn nothing(index: &Advisories, asset: &Asset) -> String {
     let said = |attribute| asset.shown(attribute).is_some();
-    if !said(Attribute::Manufacturer) || !(said(Attribute::Model) || said(Attribute::ProductCode)) {
+    if !(said(Attribute::Manufacturer) || said(Attribute::OuiVendor))
+        || !(said(Attribute::Model) || said(Attribute::ProductCode))
+    {
         return "It did not tell its maker and model, so no advisory can be looked up for it.".to_owned();
     }
     let words = index.nothing();

@@ -23,6 +23,8 @@ const MOST_EXPLOITED: usize = 100_000;
 const MOST_MATCHES: usize = 500;
 /// From here on a match is told as one (catalogue: `min_confidence`).
 const CERTAIN: u8 = 70;
+/// At most this where the maker is only known by the network card.
+const OF_CARD: u8 = 50;
 
 /// What an advisory says of a product and a vulnerability.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -238,17 +240,20 @@ impl Advisories {
         format!("no published advisory in the index of {}", self.newest().unwrap_or("no date"))
     }
 
-    /// The advisories that may be about a device of the inventory, by what it tells of itself, the surest first. Who made its network card says
-    /// nothing of who made the device.
+    /// The advisories that may be about a device of the inventory, by what it tells of itself, the surest first. Who made its network card is only a
+    /// hint at who made the device: what is found by that is to be checked.
     #[must_use]
     pub fn of_asset(&self, asset: &Asset) -> Vec<Match> {
         let models: Vec<&str> =
             [Attribute::Model, Attribute::ProductCode].into_iter().filter_map(|which| asset.shown(which)).collect();
-        self.of_device(&Device {
-            vendor: asset.shown(Attribute::Manufacturer),
-            models: &models,
-            firmware: asset.shown(Attribute::FirmwareVersion),
-        })
+        let firmware = asset.shown(Attribute::FirmwareVersion);
+        let (told, card) = (asset.shown(Attribute::Manufacturer), asset.shown(Attribute::OuiVendor));
+        let mut found = self.of_device(&Device { vendor: told.or(card), models: &models, firmware });
+        for one in found.iter_mut().filter(|one| told.is_none() && one.is_certain()) {
+            one.confidence = OF_CARD;
+            "the maker is that of the network card".clone_into(&mut one.to_check);
+        }
+        found
     }
 
     /// The advisories that may be about a device, the surest first.

@@ -33,6 +33,9 @@ const FORMS: &[&str] = &[
     "pty",
     "the",
     "and",
+    // controllers of Siemens call their maker "Original Siemens Equipment"
+    "original",
+    "equipment",
 ];
 
 /// The words of a name, small and without signs.
@@ -133,6 +136,7 @@ mod tests {
         for (name, want) in [
             ("Siemens AG", vec!["siemens"]),
             ("Mitsubishi Electric Corporation", vec!["mitsubishi electric"]),
+            ("Original Siemens Equipment", vec!["siemens"]),
             ("Subnet Solutions, Inc.", vec!["subnet solutions"]),
             ("Kongsberg Maritime A/S", vec!["kongsberg maritime"]),
             ("Rockwell Automation/Allen-Bradley", vec!["rockwell automation", "allen bradley"]),

@@ -85,6 +85,32 @@ fn by_maker_model_and_version() {
 }
 
 #[test]
+fn the_maker_of_the_card_is_a_hint() {
+    let tree = tree(&[("P1", RANGE, "vers:intdot/<2.4")], "");
+    let intel = read(&[document("NM-1", "2025-06-01T00:00:00Z", &tree, &status(r#"{"known_affected":["P1"]}"#))]);
+    let asset = |maker: &str| {
+        let value = |value: &str| {
+            format!(
+                r#"[{{"value":"{value}","source":"observed","method":"m","confidence":90,
+                "first_seen":"2026-01-01T00:00:00Z","last_seen":"2026-01-01T00:00:00Z","frame":1}}]"#
+            )
+        };
+        let text = format!(
+            r#"{{"asset_id":"ast_1","interfaces":[],"device_class":"plc","attributes":{{"{maker}":{},"model":{},"firmware_version":{}}},
+            "protocols":[],"first_seen":"2026-01-01T00:00:00Z","last_seen":"2026-01-01T00:00:00Z","frames":0,"bytes":0,
+            "state":"observed_only","disposition":"unapproved"}}"#,
+            value("Nordmark Automation"),
+            value("NM400"),
+            value("2.3")
+        );
+        serde_json::from_str::<Asset>(&text).unwrap()
+    };
+    assert!(intel.advisories.of_asset(&asset("manufacturer"))[0].is_certain());
+    let found = intel.advisories.of_asset(&asset("oui_vendor"));
+    assert_eq!((found[0].is_certain(), found[0].to_check.as_str()), (false, "the maker is that of the network card"));
+}
+
+#[test]
 fn groups_of_status() {
     let tree = tree(&[("P1", RANGE, "<2.4"), ("P2", "product_version", "2.3.7")], "");
     for (groups, firmware, want) in [
