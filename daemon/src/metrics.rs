@@ -28,7 +28,11 @@ const METRICS: &[(&str, MetricType, &str)] = &[
     ("dogwatch_store_healthy", MetricType::GAUGE, "Whether findings can be written to disk (1) or not (0)."),
     ("dogwatch_store_bytes", MetricType::GAUGE, "Bytes of queue and ledger on disk."),
     ("dogwatch_store_disk_used_ratio", MetricType::GAUGE, "Part of the store's disk that is in use, 0 to 1."),
-    ("dogwatch_store_queue_used_ratio", MetricType::GAUGE, "Part of the upload queue's room that is in use, 0 to 1."),
+    (
+        "dogwatch_store_queue_used_ratio",
+        MetricType::GAUGE,
+        "Part of the upload queue's room that is in use; at 1 the least urgent records are let go.",
+    ),
     ("dogwatch_clock_trusted", MetricType::GAUGE, "Whether the monitor's clock is to be believed (1) or not (0)."),
     (
         "dogwatch_baseline_unread_total",

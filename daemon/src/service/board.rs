@@ -110,7 +110,7 @@ pub struct StoreView {
     pub bytes: u64,
     /// Part of its disk that is in use, 0 to 1; absent when the disk does not tell.
     pub disk_used: Option<f64>,
-    /// Part of the upload queue's room that is in use.
+    /// Part of the upload queue's room that is in use; at 1 the least urgent records are let go.
     pub queue_used: Option<f64>,
 }
 
