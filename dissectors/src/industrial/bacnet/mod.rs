@@ -26,6 +26,7 @@ pub(crate) static BACNET: DatagramProtocol = DatagramProtocol {
         // On Ethernet the service access points are BACnet's own; on UDP: type, function and a length that is the datagram's own.
         match head {
             [0x82, 0x82, 3, 1, ..] => Probe::Yes,
+            bytes if is_mstp_control(bytes) => Probe::Yes,
             bytes if mstp(bytes).is_some_and(|npdu| npdu.first() == Some(&1)) => Probe::Yes,
             [0x81, 0..=0x0c, l0, l1, ..] if usize::from(u16::from_be_bytes([*l0, *l1])) == head.len() => Probe::Yes,
             // Some senders count less than they send; then the network header must say that it is one.
@@ -153,6 +154,12 @@ fn mstp(bytes: &[u8]) -> Option<&[u8]> {
     data.get(..usize::from(u16::from_be_bytes([*l0, *l1])))
 }
 
+/// A frame of MS/TP, behind the SNAP header of Cimetrics, that carries no data: token, polling for a master, test, postponed answer (clause 9.3.6).
+/// Between two stations there are many of them before the first message.
+const fn is_mstp_control(bytes: &[u8]) -> bool {
+    matches!(bytes, [0xaa, 0xaa, 3, 0, 0x10, 0x90, 0, 1, _, _, _, 0..=4 | 7, ..])
+}
+
 /// Skips the link and network headers; gives the link function, where there is one, and no bytes for a message of the network layer itself.
 fn apdu_bytes(bytes: &[u8]) -> Result<(Option<u8>, Option<&[u8]>), ParseError> {
     let mut reader = Reader::new("bacnet link", bytes);
@@ -199,6 +206,9 @@ fn network(mut reader: Reader<'_>) -> Result<Option<&[u8]>, ParseError> {
 }
 
 fn read(chunk: &Chunk<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
+    if is_mstp_control(chunk.bytes) {
+        return Ok(());
+    }
     let (function, apdu) = apdu_bytes(chunk.bytes)?;
     let Some(apdu) = apdu else {
         link_message(function, emit);
@@ -484,6 +494,14 @@ mod tests {
             assert_eq!(BACNET.probe(Carrier::Llc, Direction::ToServer, &bytes), Probe::Yes);
             assert_eq!(datagram(&BACNET, Carrier::Llc, 0, &bytes).seen[0].acts, ["request discover device"]);
         }
+    }
+
+    #[test]
+    fn tokens_come_before_messages() {
+        let token = hex("aaaa03 001090 0001 000080 00 01 72 0000 ab");
+        assert_eq!(BACNET.probe(Carrier::Llc, Direction::ToServer, &token), Probe::Yes);
+        let heard = datagram(&BACNET, Carrier::Llc, 0, &token);
+        assert_eq!((heard.seen.len(), heard.errors.len()), (0, 0));
     }
 
     #[test]

@@ -30,6 +30,8 @@ const RESPONSE: u8 = 0x32;
 const NOTIFICATION: u8 = 0x33;
 /// A keep-alive has a version of its own.
 const KEEP_ALIVE: u8 = 0xff;
+/// An event of the system: acknowledgements of what was received.
+const SYSTEM_EVENT: u8 = 0xfe;
 /// Length of the digest in units of version 3.
 const DIGEST: u8 = 32;
 
@@ -38,7 +40,7 @@ fn judge(cotp: &tpkt::Cotp<'_>) -> Probe {
         (tpkt::CONNECT_REQUEST | tpkt::CONNECT_CONFIRM | tpkt::DATA, []) => Probe::NeedMore,
         (tpkt::DATA, [PROTOCOL_ID, 1 | 2, _, _, REQUEST..=NOTIFICATION, 0, 0, ..]) => Probe::Yes,
         (tpkt::DATA, [PROTOCOL_ID, 3, _, _, DIGEST, ..]) => Probe::Yes,
-        (tpkt::DATA, [PROTOCOL_ID, KEEP_ALIVE, ..]) => Probe::NeedMore,
+        (tpkt::DATA, [PROTOCOL_ID, KEEP_ALIVE | SYSTEM_EVENT, ..]) => Probe::NeedMore,
         _ => Probe::No,
     }
 }
@@ -147,7 +149,7 @@ impl Frames for S7Plus {
 
     fn begins(&self, _carrier: Carrier, bytes: &[u8]) -> Probe {
         match bytes {
-            [3, 0, _, _, 2, 0xf0, 0x80, PROTOCOL_ID, 1..=3 | KEEP_ALIVE, ..] => Probe::Yes,
+            [3, 0, _, _, 2, 0xf0, 0x80, PROTOCOL_ID, 1..=3 | SYSTEM_EVENT | KEEP_ALIVE, ..] => Probe::Yes,
             [3, 0, ..] | [3] if bytes.len() < 9 => Probe::NeedMore,
             _ => Probe::No,
         }
@@ -165,8 +167,9 @@ impl Frames for S7Plus {
             return Err(ParseError::Malformed { what: "s7comm-plus", at: 0, why: "protocol id must be 0x72" });
         }
         let length = reader.be16()?;
-        if protocol_version == KEEP_ALIVE {
-            emit.plain("keep-alive", &[], &Shown(|visit| visit.number("version", protocol_version)));
+        if matches!(protocol_version, KEEP_ALIVE | SYSTEM_EVENT) {
+            let kind = if protocol_version == KEEP_ALIVE { "keep-alive" } else { "system-event" };
+            emit.plain(kind, &[], &Shown(|visit| visit.number("version", protocol_version)));
             return Ok(());
         }
         let mut body = reader.part("s7comm-plus body", length.into())?;
