@@ -179,6 +179,7 @@ const PAIRS: &[Pair] = &[
     pair("DW-4003", "freeze", "departure"),
     pair("DW-4004", "setpoint", "ballast-exchange"),
     pair("DW-4005", "flap", "ballast-exchange"),
+    pair("DW-4006", "inconsistent", "departure"),
     pair("DW-4007", "ballast-sea", "ballast-exchange"),
     pair("DW-4008", "trip-limit", "ballast-exchange"),
     changed(

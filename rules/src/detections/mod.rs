@@ -33,6 +33,7 @@ mod dw_3021_rate;
 mod dw_4001_envelope;
 mod dw_4002_4003_motion;
 mod dw_4005_4007_writes;
+mod dw_4006_relation;
 mod dw_4008_limit_changed;
 mod dw_5001_position_jump;
 mod dw_5002_receivers;
@@ -111,6 +112,7 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::<dw_4001_envelope::Envelope>::default(),
         Box::<dw_4002_4003_motion::Motion>::default(),
         Box::<dw_4005_4007_writes::Writes>::default(),
+        Box::<dw_4006_relation::Relations>::default(),
         Box::<dw_4008_limit_changed::LimitChanged>::default(),
         Box::<dw_7002_lateral::Lateral>::default(),
         Box::<dw_7004_indicator::KnownBad>::default(),
