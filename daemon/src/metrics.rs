@@ -28,14 +28,18 @@ const METRICS: &[(&str, MetricType, &str)] = &[
     ("dogwatch_store_healthy", MetricType::GAUGE, "Whether findings can be written to disk (1) or not (0)."),
     ("dogwatch_store_bytes", MetricType::GAUGE, "Bytes of queue and ledger on disk."),
     ("dogwatch_store_disk_used_ratio", MetricType::GAUGE, "Part of the store's disk that is in use, 0 to 1."),
-    ("dogwatch_store_queue_used_ratio", MetricType::GAUGE, "Part of the upload queue's room that is in use, 0 to 1."),
+    (
+        "dogwatch_store_queue_used_ratio",
+        MetricType::GAUGE,
+        "Part of the upload queue's room that is in use; at 1 the least urgent records are let go.",
+    ),
     ("dogwatch_clock_trusted", MetricType::GAUGE, "Whether the monitor's clock is to be believed (1) or not (0)."),
     (
         "dogwatch_baseline_unread_total",
         MetricType::COUNTER,
         "Parts of the baseline that could not be read and are learned anew.",
     ),
-    ("dogwatch_imports_loaded", MetricType::GAUGE, "Indicators and signatures taken up from files, by kind of file."),
+    ("dogwatch_imports_loaded", MetricType::GAUGE, "What was taken up from imported files, by kind of file."),
     ("dogwatch_imports_skipped", MetricType::GAUGE, "Things left out of these files, by kind of file."),
     (
         "dogwatch_imports_errors",

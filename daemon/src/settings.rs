@@ -162,6 +162,10 @@ pub struct Intel {
     pub indicators: Vec<PathBuf>,
     /// Signatures: files of Suricata rules.
     pub signatures: Vec<PathBuf>,
+    /// Published advisories: CSAF 2.0 documents, and folders of them.
+    pub advisories: Vec<PathBuf>,
+    /// Vulnerabilities known to be exploited: the catalogue of CISA, or a list of CVE numbers.
+    pub known_exploited: Vec<PathBuf>,
     /// What the rules' variables stand for, e.g. `HOME_NET`.
     pub variables: std::collections::BTreeMap<String, String>,
 }
@@ -169,7 +173,7 @@ pub struct Intel {
 impl Intel {
     /// Every file that is named.
     pub fn all(&self) -> impl Iterator<Item = &PathBuf> {
-        self.indicators.iter().chain(&self.signatures)
+        self.indicators.iter().chain(&self.signatures).chain(&self.advisories).chain(&self.known_exploited)
     }
 }
 

@@ -294,6 +294,11 @@ impl Context<'_> {
         }
     }
 
+    /// Whether there is a finding of this key already, of this run or of an earlier one.
+    pub(crate) fn has_told(&self, card: &Card, key: &[u8]) -> bool {
+        self.findings.has(card, key)
+    }
+
     /// Whether a finding of this cause was raised before.
     pub(crate) fn has_raised(&self, cause: &Cause) -> bool {
         self.findings.row_of(cause).is_some()

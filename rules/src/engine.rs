@@ -363,7 +363,7 @@ impl Rules {
             return;
         }
         self.last_tick = Some(at);
-        self.known.learning.seen(at);
+        self.known.learning.tick(at);
         self.follow_state(at);
         if let Some(aggregates) = &mut self.aggregates {
             aggregates.tick(at, self.known.state, self.known.policy.as_ref(), directory);

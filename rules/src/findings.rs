@@ -190,11 +190,7 @@ impl FindingTable {
         directory: &dyn Directory,
         make: impl FnOnce() -> Raise,
     ) -> Option<usize> {
-        let mut whole = Vec::with_capacity(card.id.len().saturating_add(key.len()).saturating_add(1));
-        whole.extend(card.id.as_bytes());
-        whole.push(b'|');
-        whole.extend(key);
-        let mut print = fingerprint(&whole);
+        let mut print = print_of(card, key);
         if let Some(index) = self.by_key.get(&print).copied() {
             self.again(index, at, source, make);
             return Some(index);
@@ -237,6 +233,11 @@ impl FindingTable {
         }
         self.rows.push(Row { finding, standing, told_at: at, is_changed: is_told, next_evidence: 2 });
         Some(index)
+    }
+
+    /// Whether there is a finding of this key.
+    pub(crate) fn has(&self, card: &Card, key: &[u8]) -> bool {
+        self.by_key.contains_key(&print_of(card, key))
     }
 
     /// The row of a cause that was raised before.
@@ -342,6 +343,15 @@ impl FindingTable {
     }
 }
 
+/// What a finding is known by.
+fn print_of(card: &Card, key: &[u8]) -> u128 {
+    let mut whole = Vec::with_capacity(card.id.len().saturating_add(key.len()).saturating_add(1));
+    whole.extend(card.id.as_bytes());
+    whole.push(b'|');
+    whole.extend(key);
+    fingerprint(&whole)
+}
+
 /// Whether a person has accepted it, or an open window covers it.
 fn is_accepted(policy: &Policy, raise: &Raise) -> bool {
     [Some(&raise.from), raise.to.as_ref()].into_iter().flatten().any(|party| {
@@ -397,6 +407,7 @@ fn party_name(party: &Party) -> String {
         crate::seen::Identity::Name(name) => format!("NAME {name:016x}"),
         crate::seen::Identity::BusAddress(address) => format!("bus address {address}"),
         crate::seen::Identity::Ip(ip) => ip.to_string(),
+        crate::seen::Identity::Mac(mac) if mac.is_none() => "a sender without an address".to_owned(),
         crate::seen::Identity::Mac(mac) => mac.to_string(),
     }
 }

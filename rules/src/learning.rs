@@ -1,7 +1,8 @@
 //! Learned or judged: what detectors do with something they see for the first time, and what they take along to the next run.
 //!
 //! Learning is on where the policy's mode says so. Where it says watch or enforce, a monitor that begins without a baseline still only looks for
-//! the first two minutes (the catalogue's grace after a start); without a policy it looks for a day.
+//! the first two minutes (the catalogue's grace after a start); without a policy it looks for a day. Only time in which somebody looked counts:
+//! captures taken a month apart show no month.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,6 +17,8 @@ use crate::policy::{Mode, Policy, ZoneIx};
 const WITHOUT_POLICY: Duration = Duration::from_secs(24 * 3_600);
 /// How long a monitor without a baseline only looks (catalogue: `grace.monitor_start_s`).
 const WITHOUT_BASELINE: Duration = Duration::from_secs(120);
+/// The longest silence that still was looked at; of a longer one, between two captures or with the box switched off, no more than this counts.
+const LONGEST_SILENCE: Duration = Duration::from_secs(3_600);
 /// The form this build writes.
 const SCHEMA: u32 = 1;
 
@@ -24,6 +27,10 @@ const SCHEMA: u32 = 1;
 pub struct Learning {
     /// First thing seen.
     started: Option<CaptureTime>,
+    /// Until when `watched` counts.
+    last: Option<CaptureTime>,
+    /// How long was looked.
+    watched: Duration,
     has_baseline: bool,
 }
 
@@ -31,6 +38,18 @@ impl Learning {
     /// Takes the time of something seen; the first one starts the clock.
     pub(crate) fn seen(&mut self, at: CaptureTime) {
         self.started.get_or_insert(at);
+    }
+
+    /// Time goes by; to be told once a second.
+    pub(crate) fn tick(&mut self, at: CaptureTime) {
+        self.seen(at);
+        self.watched = self.watched_until(at);
+        self.last = Some(at);
+    }
+
+    fn watched_until(&self, at: CaptureTime) -> Duration {
+        let Some(last) = self.last.or(self.started) else { return Duration::ZERO };
+        self.watched.saturating_add(at.since(last).min(LONGEST_SILENCE))
     }
 
     /// Knows what an earlier run learned.
@@ -46,7 +65,7 @@ impl Learning {
             Some(_) => WITHOUT_BASELINE,
             None => WITHOUT_POLICY,
         };
-        !self.has_baseline && self.started.is_none_or(|started| at.since(started) < grace)
+        !self.has_baseline && self.watched_until(at) < grace
     }
 }
 
@@ -88,10 +107,31 @@ mod tests {
         let mut learning = Learning::default();
         assert!(learning.is_on(at(0), None, None, None), "nothing was seen yet");
         learning.seen(at(0));
-        learning.seen(at(50));
+        (0..86_400).step_by(50).for_each(|second| learning.tick(at(second)));
         assert!(learning.is_on(at(86_399), None, None, None));
         assert!(!learning.is_on(at(86_400), None, None, None));
         learning.has_baseline();
         assert!(!learning.is_on(at(1), None, None, None));
+    }
+
+    #[test]
+    fn captures_taken_a_month_apart_show_no_month() {
+        let at = |seconds: i64| CaptureTime::from_parts(1_800_000_000 + seconds, 0);
+        let mut learning = Learning::default();
+        // ten minutes each of four months
+        for month in 0..4 {
+            (0..600).for_each(|second| learning.tick(at(month * 30 * 86_400 + second)));
+        }
+        let begun = 3 * 30 * 86_400 + 600;
+        assert!(learning.is_on(at(begun), None, None, None));
+        // a clock that goes back and forth takes nothing away and adds an hour at most
+        learning.tick(at(0));
+        learning.tick(at(begun));
+        // three silences and that leap count an hour each; the rest of the day has to be seen
+        let rest = 86_400 - 4 * 600 - 4 * 3_600;
+        (0..rest).for_each(|second| learning.tick(at(begun + second)));
+        assert!(learning.is_on(at(begun + rest), None, None, None));
+        (rest..rest + 60).for_each(|second| learning.tick(at(begun + second)));
+        assert!(!learning.is_on(at(begun + rest + 60), None, None, None));
     }
 }

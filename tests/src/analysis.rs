@@ -96,6 +96,7 @@ pub fn analyse_scenario(scenario: &Scenario) -> anyhow::Result<Analysed> {
     let mut import = dogwatch_intel::Import::default();
     import.read("known-bad.txt", dogwatch_sim::INDICATORS.as_bytes());
     import.read_signatures("signatures.rules", dogwatch_sim::SIGNATURES.as_bytes());
+    import.read_advisory("advisory.json", dogwatch_sim::ADVISORY.as_bytes());
     pipeline.import(&std::sync::Arc::new(import.finish()));
     // no capture tells the address of whoever took it
     let of_us = scenario.labels.expect.iter().filter(|expect| expect.detections.iter().any(|id| id == "DW-9008"));

@@ -80,11 +80,15 @@ pub fn hosts(capture: &Path) -> anyhow::Result<Option<BTreeSet<(Host, String)>>>
         return Ok(None);
     }
     let mut found = BTreeSet::new();
+    // Six zero bytes are no device's address. Who sends LLDP so names its card as the chassis id (IEEE 802.1AB-2016, 8.5.2).
+    let is_card = |mac: &Mac| !mac.is_none();
     for line in std::fs::read_to_string(&facts)?.lines() {
         let row: serde_json::Value = serde_json::from_str(line)?;
         let text = |name: &str| row.get(name).and_then(serde_json::Value::as_str);
         let ip = text("host").and_then(|host| host.parse::<IpAddr>().ok()).filter(|ip| !ip.is_unspecified());
-        let mac = ["mac", "host"].into_iter().find_map(|name| text(name)?.parse::<Mac>().ok());
+        let card = ["mac", "host"].into_iter().find_map(|name| text(name)?.parse::<Mac>().ok());
+        let chassis = || text("value").filter(|_| text("attr") == Some("chassis_mac"))?.parse::<Mac>().ok();
+        let mac = card.filter(is_card).or_else(|| chassis().filter(is_card));
         // A device without an IP address is named by its card; on a serial line (BACnet MS/TP) there is neither. In DHCP rows `host` is the
         // address a client asks for, which it may never get: its card says who asked.
         let host = match (ip, mac, text("proto")) {

@@ -18,6 +18,7 @@ pub struct Ship {
     policy: PathBuf,
     shore: Address,
     port: u16,
+    cap_mib: u64,
     running: Option<Running>,
 }
 
@@ -37,8 +38,14 @@ impl Ship {
             policy: policy.to_owned(),
             shore: shore.address.clone(),
             port: 0,
+            cap_mib: 512,
             running: None,
         })
+    }
+
+    /// Lets her queue take no more than this, MiB.
+    pub const fn keep_at_most(&mut self, cap_mib: u64) {
+        self.cap_mib = cap_mib;
     }
 
     /// Where she keeps what must not be lost.
@@ -56,12 +63,13 @@ impl Ship {
         let file = self.folder.join("dogwatch.toml");
         let text = format!(
             "[[source]]\nfile = \"{}\"\nname = \"mir0\"\nspeed = {speed:.1}\n[policy]\nfile = \"{}\"\n\
-             [store]\ndirectory = \"{}\"\nballast_mib = 1\n[console]\nlisten = \"127.0.0.1:{}\"\n\
+             [store]\ndirectory = \"{}\"\nballast_mib = 1\ncap_mib = {}\n[console]\nlisten = \"127.0.0.1:{}\"\n\
              [uplink]\nurl = \"https://127.0.0.1:{}\"\nvessel = \"{}\"\npin = \"{}\"\nshore_key = \"{}\"\n\
              key_file = \"{}\"\ndaily_bytes = 1000000000\nretry_max_s = 1\nroutine_every_s = 1\nhigh_within_s = 1\n",
             capture.display(),
             self.policy.display(),
             self.store().display(),
+            self.cap_mib,
             self.port,
             self.shore.port,
             self.name,

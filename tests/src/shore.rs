@@ -117,4 +117,13 @@ impl Shore {
             }
         }
     }
+
+    /// How many records a vessel has said that it let go.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn dropped(&self, vessel: &str) -> anyhow::Result<u64> {
+        let row: serde_json::Value = http::get(self.pages, &format!("/v1/vessels/{vessel}"))?;
+        row.get("dropped_records").and_then(serde_json::Value::as_u64).context("dropped_records")
+    }
 }

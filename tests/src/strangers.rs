@@ -31,11 +31,29 @@ fn syn(stranger: &Stranger, called: Ipv4Addr, port: u16, from_port: u16) -> Vec<
     frame
 }
 
-/// Writes a capture in which each stranger calls `called` on `port` four times; the strangers come one after the other over `seconds`.
+/// When captures begin unless they say otherwise: 15 January 2027.
+pub const BEGINS: u32 = 1_800_000_000;
+
+/// Writes a capture that begins at [`BEGINS`].
 ///
 /// # Errors
 /// When the file cannot be written.
 pub fn write(file: &Path, strangers: &[Stranger], called: Ipv4Addr, port: u16, seconds: f64) -> std::io::Result<()> {
+    write_from(file, BEGINS, strangers, called, port, seconds)
+}
+
+/// Writes a capture in which each stranger calls `called` on `port` four times; the strangers come one after the other over `seconds`.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_from(
+    file: &Path,
+    begins: u32,
+    strangers: &[Stranger],
+    called: Ipv4Addr,
+    port: u16,
+    seconds: f64,
+) -> std::io::Result<()> {
     let mut bytes = Vec::new();
     for word in [0xa1b2_c3d4_u32, 0x0002_0004, 0, 0, 65_535, 1] {
         bytes.extend(word.to_be_bytes());
@@ -47,7 +65,7 @@ pub fn write(file: &Path, strangers: &[Stranger], called: Ipv4Addr, port: u16, s
         let frame = syn(stranger, called, port, 40_000 + u16::try_from(call).unwrap_or_default());
         let micros = (after * 1e6) as u32;
         let length = u32::try_from(frame.len()).unwrap_or_default();
-        for word in [1_800_000_000 + micros / 1_000_000, micros % 1_000_000, length, length] {
+        for word in [begins + micros / 1_000_000, micros % 1_000_000, length, length] {
             bytes.extend(word.to_be_bytes());
         }
         bytes.extend(frame);

@@ -198,10 +198,10 @@ fn s7comm() {
             ],
         ),
         table("s7comm/iti__step7_s300_AuthPassword.pcap", &[(Login, "password", "134.249.61.163", 1)]),
-        table("s7comm/iti__tia_s300_flashLed.pcap", &[(Control, "blink", "134.217.61.211", 2)]),
+        table("s7comm/iti__tia_s300_flashLed.pcap", &[(Discover, "blink", "134.217.61.211", 2)]),
         table(
             "s7comm/iti__s7comm_reading_setting_plc_time.pcap",
-            &[(Control, "set-clock", "192.168.1.40", 1), (Verb::Read, "read-clock", "192.168.1.40", 5)],
+            &[(Write, "set-clock", "192.168.1.40", 1), (Verb::Read, "read-clock", "192.168.1.40", 5)],
         ),
     ]);
 }
@@ -236,7 +236,7 @@ fn cip() {
                 (Program, "class 0x6a *", "192.168.10.120", 30),
             ],
         ),
-        table("enip-cip/iti__EIP-ChangeTimeAttempt.pcap", &[(Program, "class 0x8b *", "192.168.10.120", 1)]),
+        table("enip-cip/iti__EIP-ChangeTimeAttempt.pcap", &[(Write, "class 0x8b *", "192.168.10.120", 1)]),
         table(
             "enip-cip/iti__EIP-ChangePortConfigurationAttempt.pcap",
             &[(Program, "class 0xf6 *", "192.168.10.121", 1)],
@@ -273,18 +273,21 @@ fn profinet() {
             protocol: "profinet-cm",
             capture: "profinet/icsnpp-profinet-io-cm__profinet_io_cm_write.pcapng",
             rows: &[
-                (Program, "record *", "10.9.0.117", 27),
-                (Program, "record *", "192.168.2.11", 22),
-                (Program, "record *", "192.168.1.2", 3),
+                (Write, "record *", "10.9.0.117", 27),
+                (Write, "record *", "192.168.2.11", 22),
+                (Write, "record *", "192.168.1.2", 3),
             ],
         },
         Table {
             protocol: "profinet-cm",
             capture: "profinet/icsnpp-profinet-io-cm__profinet_io_cm_control.pcapng",
             rows: &[
-                (Control, "pnio.*", "10.9.0.117", 27),
-                (Control, "pnio.*", "172.16.240.66", 17),
-                (Control, "pnio.*", "192.168.0.1", 8),
+                (Write, "pnio.*", "10.9.0.117", 27),
+                (Write, "pnio.*", "172.16.240.26", 17),
+                (Write, "pnio.*", "192.168.0.2", 6),
+                // devices that call back to say that they are ready
+                (Write, "pnio.*", "10.9.0.110", 0),
+                (Write, "pnio.*", "192.168.0.1", 0),
             ],
         },
     ]);
@@ -335,7 +338,7 @@ fn fins() {
             rows: &[
                 (Control, "fins.run", "192.168.0.1", 1),
                 (Control, "fins.stop", "192.168.0.1", 1),
-                (Control, "fins.clock-write", "192.168.0.1", 1),
+                (Write, "fins.clock-write", "192.168.0.1", 1),
                 (Discover, "fins.controller-data-read", "192.168.0.1", 4),
             ],
         },
@@ -344,7 +347,7 @@ fn fins() {
             capture: "fins/icsnpp-omron-fins__omron.pcapng",
             rows: &[
                 (Control, "fins.run", "10.130.130.130", 4),
-                (Control, "fins.clock-write", "10.130.130.130", 2),
+                (Write, "fins.clock-write", "10.130.130.130", 2),
                 (Control, "fins.error-clear", "10.130.130.130", 3),
             ],
         },

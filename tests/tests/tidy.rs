@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use dogwatch_dissectors::PROTOCOLS;
+use dogwatch_rules::policy::AppName;
 use dogwatch_tests::workspace::{files, root, short};
 
 /// Lines a file may have without its tests.
@@ -291,6 +292,44 @@ fn every_protocol_has_its_page() {
         })
         .collect();
     assert!(missing.is_empty(), "protocols without a section in dissectors/README.md: {missing:?}");
+}
+
+/// Decoders of industry and the bridge that no word of the policy stands for: a line for them names the port or the EtherType.
+const WITHOUT_A_WORD: &[&str] = &[
+    "nmea2000",
+    "ais",
+    "gofree",
+    "radar-navico",
+    "radar-furuno",
+    "radar-garmin",
+    "radar-raymarine",
+    "asterix",
+    "signalk",
+    "goose",
+    "sv",
+    "ptp",
+    "synchrophasor",
+    "powerlink",
+    "egd",
+    "bsap",
+    "ethercat",
+    "ether-s-bus",
+    "ether-s-io",
+    "fox",
+    "dicom",
+];
+
+/// A flow that is recognised under a name the policy does not know leaves the lines that were meant for it: each such name is decided on.
+#[test]
+fn the_policy_has_a_word_for_every_protocol_that_drives_machines() {
+    // the list of decoders has those of the bridge and of industry first
+    let first_of_offices = PROTOCOLS.iter().position(|protocol| protocol.name() == "arp").unwrap();
+    let unknown: Vec<&str> = PROTOCOLS[..first_of_offices]
+        .iter()
+        .map(|protocol| protocol.name())
+        .filter(|name| AppName::of_protocol(name).is_none() && !WITHOUT_A_WORD.contains(name))
+        .collect();
+    assert!(unknown.is_empty(), "no word in rules/src/policy/app.rs: {unknown:?}");
 }
 
 /// A detection without words, tags, or captures that show it at work is refused, by name (`dogwatch rules selftest`).

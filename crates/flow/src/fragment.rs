@@ -186,12 +186,16 @@ impl Datagram {
             let is_copy = *from <= part.offset && end <= *to && there == Some(payload);
             return if is_copy { None } else { Some(Irregularity::OverlappingFragment) };
         }
+        // what a short snap length has left of a fragment is no size of anybody's making
+        if !part.more || part.missing > 0 {
+            return None;
+        }
         let is_tcp = self.protocol == 6;
         let header = payload.get(12).map_or(TCP_HEADER, |word| usize::from(word >> 4).saturating_mul(4));
-        if is_tcp && part.more && part.offset == 0 && payload.len() < header.max(TCP_HEADER) {
+        if is_tcp && part.offset == 0 && payload.len() < header.max(TCP_HEADER) {
             return Some(Irregularity::HeaderInPieces);
         }
-        (part.more && payload.len() < TINY).then_some(Irregularity::TinyFragment)
+        (payload.len() < TINY).then_some(Irregularity::TinyFragment)
     }
 
     /// Its first four bytes, once they are there.

@@ -39,6 +39,8 @@ pub(crate) struct Part {
     /// In bytes.
     pub(crate) offset: u32,
     pub(crate) more: bool,
+    /// Bytes at its end that the capture cut off.
+    pub(crate) missing: usize,
 }
 
 /// Reads an IP header with what extends it; `None` when there is none.
@@ -76,6 +78,7 @@ fn v4(bytes: &[u8]) -> Option<Packet<'_>> {
             id: u32::from(header.identification()),
             offset: u32::from(header.fragments_offset().value()).saturating_mul(8),
             more: header.more_fragments(),
+            missing: packet.missing,
         });
     }
     Some(packet)
@@ -100,7 +103,8 @@ fn v6(bytes: &[u8]) -> Option<Packet<'_>> {
     if inside.fragmented {
         let body = bytes.get(40..)?;
         let body = if length == 0 { body } else { body.get(..length).unwrap_or(body) };
-        let (part, protocol, payload) = v6_fragment(header.next_header().0, body)?;
+        let (mut part, protocol, payload) = v6_fragment(header.next_header().0, body)?;
+        part.missing = packet.missing;
         packet = Packet { fragment: Some(part), protocol, payload, damaged: false, ..packet };
     }
     Some(packet)
@@ -118,6 +122,7 @@ fn v6_fragment(mut next: u8, mut rest: &[u8]) -> Option<(Part, u8, &[u8])> {
         id: header.identification(),
         offset: u32::from(header.fragment_offset().value()).saturating_mul(8),
         more: header.more_fragments(),
+        missing: 0,
     };
     Some((part, header.next_header().0, rest.get(header.slice().len()..)?))
 }

@@ -1,8 +1,10 @@
 //! One import: texts of files go in one after the other; a report says what became of each.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::Intel;
+use crate::advisories::{self, Advisories};
 use crate::indicators::{self, Indicators};
 use crate::signatures::{self, Signatures, Variables};
 
@@ -37,11 +39,34 @@ pub enum FileKind {
     Indicators,
     /// Rules.
     Signatures,
+    /// Published advisories (CSAF).
+    Advisories,
+    /// A list of vulnerabilities known to be exploited.
+    Exploited,
 }
 
 impl FileKind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Indicators, Self::Signatures];
+    pub const ALL: [Self; 4] = [Self::Indicators, Self::Signatures, Self::Advisories, Self::Exploited];
+
+    /// What a text looks like. A list of anything else is one of indicators.
+    #[must_use]
+    pub fn by_look(text: &str) -> Self {
+        let text = text.trim_start_matches('\u{feff}').trim_start();
+        let first = text.lines().next().unwrap_or_default();
+        if text.starts_with('{') && text.contains("\"csaf_version\"") {
+            Self::Advisories
+        } else if text.starts_with('{') && text.contains("\"cveID\"")
+            || first.contains("cveID")
+            || first.starts_with("CVE-")
+        {
+            Self::Exploited
+        } else if signatures::looks_like_rules(text) {
+            Self::Signatures
+        } else {
+            Self::Indicators
+        }
+    }
 
     /// The word for people and for metrics.
     #[must_use]
@@ -49,6 +74,8 @@ impl FileKind {
         match self {
             Self::Indicators => "indicators",
             Self::Signatures => "signatures",
+            Self::Advisories => "advisories",
+            Self::Exploited => "known exploited vulnerabilities",
         }
     }
 }
@@ -107,7 +134,9 @@ pub(crate) fn bounded(text: &str, limit: usize) -> String {
 pub struct Import {
     indicators: indicators::Collected,
     signatures: signatures::Collected,
+    advisories: advisories::Collected,
     files: Vec<FileReport>,
+    folders: BTreeMap<String, FileReport>,
 }
 
 impl Import {
@@ -136,6 +165,49 @@ impl Import {
         self.files.push(report);
     }
 
+    /// Takes one CSAF document in.
+    pub fn read_advisory(&mut self, file: &str, bytes: &[u8]) {
+        let text = String::from_utf8_lossy(bytes);
+        let mut report = FileReport::new(file, FileKind::Advisories);
+        self.advisories.read(text.trim_start_matches('\u{feff}'), &mut report);
+        self.files.push(report);
+    }
+
+    /// Takes one CSAF document of a folder in. The documents of a folder, which may be thousands, share one report; what is left out names its file.
+    pub fn read_advisory_of(&mut self, folder: &str, file: &str, bytes: &[u8]) {
+        let mut of_file = FileReport::new(file, FileKind::Advisories);
+        let text = String::from_utf8_lossy(bytes);
+        self.advisories.read(text.trim_start_matches('\u{feff}'), &mut of_file);
+        let report = self.report_of(folder);
+        report.loaded = report.loaded.saturating_add(of_file.loaded);
+        let untold = of_file.skipped_count.saturating_sub(of_file.skipped.len() as u64);
+        report.skipped_count = report.skipped_count.saturating_add(untold);
+        for skipped in of_file.skipped {
+            report.skip(skipped.line, &format!("{file}: {}", skipped.what), skipped.why);
+        }
+        if let Some(error) = of_file.error {
+            report.skip(0, file, error);
+        }
+    }
+
+    /// Notes a file of a folder that could not be read at all.
+    pub fn unreadable_of(&mut self, folder: &str, file: &str, why: &str) {
+        self.report_of(folder).skip(0, file, why);
+    }
+
+    /// The report that the files of a folder share.
+    fn report_of(&mut self, folder: &str) -> &mut FileReport {
+        self.folders.entry(folder.to_owned()).or_insert_with(|| FileReport::new(folder, FileKind::Advisories))
+    }
+
+    /// Takes a list of vulnerabilities known to be exploited in.
+    pub fn read_exploited(&mut self, file: &str, bytes: &[u8]) {
+        let text = String::from_utf8_lossy(bytes);
+        let mut report = FileReport::new(file, FileKind::Exploited);
+        self.advisories.read_exploited(text.trim_start_matches('\u{feff}'), &mut report);
+        self.files.push(report);
+    }
+
     /// Notes a file that could not be read at all.
     pub fn unreadable(&mut self, file: &str, kind: FileKind, why: &str) {
         let mut report = FileReport::new(file, kind);
@@ -149,7 +221,8 @@ impl Import {
         Intel {
             indicators: Indicators::new(self.indicators),
             signatures: Signatures::new(self.signatures),
-            files: self.files,
+            advisories: Advisories::new(self.advisories),
+            files: self.files.into_iter().chain(self.folders.into_values()).collect(),
         }
     }
 }
@@ -166,5 +239,17 @@ mod tests {
         let intel = import.finish();
         assert_eq!(intel.files[0].skipped_count, MOST_SKIPPED as u64 + 5);
         assert_eq!(intel.files[0].skipped.len(), MOST_SKIPPED);
+    }
+
+    #[test]
+    fn the_files_of_a_folder_share_a_report() {
+        let mut import = Import::default();
+        import.read_advisory_of("csaf", "a.json", b"{");
+        import.read_exploited("kev", b"CVE-2025-10001\n");
+        import.unreadable_of("csaf", "b.json", "cannot be read");
+        let intel = import.finish();
+        let told: Vec<_> = intel.files.iter().map(|file| (file.file.as_str(), file.skipped_count)).collect();
+        assert_eq!(told, [("kev", 0), ("csaf", 2)]);
+        assert!(intel.files[1].skipped[0].to_string().starts_with("a.json: not a CSAF document: "));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use dogwatch_model::Flow;
+use dogwatch_model::{Flow, Mac};
 
 /// Whether an IP packet was sent by the very device that owns its source MAC.
 ///
@@ -26,4 +26,9 @@ pub(crate) fn is_device_address(ip: IpAddr) -> bool {
         IpAddr::V4(ip) => !(ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast() || ip.is_loopback()),
         IpAddr::V6(ip) => !(ip.is_unspecified() || ip.is_multicast() || ip.is_loopback()),
     }
+}
+
+/// Whether a link-layer address can belong to one device at all: six zero bytes stand for none, the group bit for many.
+pub(crate) const fn is_device_mac(mac: Mac) -> bool {
+    !mac.is_none() && !mac.is_group()
 }

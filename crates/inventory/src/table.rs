@@ -11,7 +11,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use crate::attributes::{Incoming, Taken, cost_of, take};
-use crate::identity::{is_device_address, is_from_own_link, is_link_local};
+use crate::identity::{is_device_address, is_device_mac, is_from_own_link, is_link_local};
 use crate::{Counters, Limits, oui};
 
 type Map<K, V> = HashMap<K, V, RandomState>;
@@ -167,7 +167,7 @@ impl Inventory {
     /// Takes note of the sender of a frame; gives its row, `None` when the sender is no device or the table is full.
     pub fn sender(&mut self, at: CaptureTime, frame: u64, flow: &Flow, source_name: &str) -> Option<AssetIx> {
         let seen = Sighting { at, frame, source_name, source: flow.source, vlan: flow.vlans.innermost() };
-        let mac = Some(flow.src_mac).filter(|mac| !mac.is_none() && !mac.is_group());
+        let mac = Some(flow.src_mac).filter(|mac| is_device_mac(*mac));
         // Captured on a machine itself, where there are no cards, the loopback address is who speaks. On a wire (which RFC 1122, 3.2.1.3 forbids) it
         // belongs to no one device: it is shown with the card that sent it, and finds nobody.
         let ip = flow.src.filter(|ip| is_device_address(*ip) || (mac.is_none() && ip.is_loopback()));
@@ -237,6 +237,31 @@ impl Inventory {
         }
     }
 
+    /// A sender that left its address in the frame empty and names its card in the message, as the chassis id of LLDP does (IEEE 802.1AB-2016,
+    /// 8.5.2): its row and that card. To be asked with every message, for several such senders share one flow.
+    pub fn self_named(&mut self, event: &Event<'_>, source_name: &str) -> Option<(AssetIx, Mac)> {
+        let flow = event.flow;
+        let is_on_wire = matches!(flow.transport, Transport::Ethernet(_)) && flow.src.is_none();
+        if !is_on_wire || !flow.src_mac.is_none() || event.message.speaker != Speaker::Sender {
+            return None;
+        }
+        let mac = event.message.acts.iter().find_map(|act| match act {
+            Act::Says(Fact {
+                about: Subject::Speaker,
+                attribute: Attribute::MacAddress,
+                value: FactValue::Mac(mac),
+                ..
+            }) if is_device_mac(*mac) => Some(*mac),
+            _ => None,
+        })?;
+        let vlan = flow.vlans.innermost();
+        let seen = Sighting { at: event.at, frame: event.frame, source_name, source: flow.source, vlan };
+        let row = AssetIx(self.row_of_mac(mac, &seen)?);
+        self.speaks(row, event.message.protocol, ProtocolRole::Talker, event.at);
+        self.touch(row.0, event.at);
+        Some((row, mac))
+    }
+
     fn fact(&mut self, event: &Event<'_>, fact: &Fact<'_>, speaker: Option<AssetIx>, source_name: &str) {
         let seen = Sighting {
             at: event.at,
@@ -247,7 +272,7 @@ impl Inventory {
         };
         let row = match fact.about {
             Subject::Speaker => speaker.map(|ix| self.resolve(ix.0)),
-            Subject::Mac(mac) if !mac.is_none() && !mac.is_group() => self.row_of_mac(mac, &seen),
+            Subject::Mac(mac) if is_device_mac(mac) => self.row_of_mac(mac, &seen),
             Subject::Mac(_) => None,
             Subject::Ip(ip) if is_device_address(ip) => self.row_of_ip(ip, &seen),
             Subject::Ip(_) => None,
@@ -258,6 +283,7 @@ impl Inventory {
         match (fact.attribute, fact.value) {
             (Attribute::IpAddress, FactValue::Ip(ip)) if is_device_address(ip) => row = self.bind(row, ip, &seen),
             (Attribute::Sfi, FactValue::Text(text)) => self.add_sfi(row, text, &seen),
+            (Attribute::MacAddress, FactValue::Mac(mac)) if !is_device_mac(mac) => return,
             _ => {}
         }
         let number;

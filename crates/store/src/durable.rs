@@ -18,7 +18,7 @@ use crate::queue::Queue;
 use crate::record::{
     Class, MAX_BATCH_BYTES, NewFinding, NewRecord, Record, StoredFinding, check_id, check_record, within,
 };
-use crate::report::{CheckReport, Counters, OpenReport, Size};
+use crate::report::{CheckReport, Counters, OpenReport, Size, soft_limit};
 use crate::witness::{Head, Witness};
 use crate::{Store, recover};
 
@@ -179,7 +179,7 @@ impl DurableStore {
     /// Makes room for `bytes` in the queue within its limit.
     fn make_room(&mut self, bytes: u64) -> Result<()> {
         let limit = self.options.queue_bytes;
-        let soft = limit / 10 * 8;
+        let soft = soft_limit(limit);
         let target = (soft / 4 * 3).saturating_sub(bytes);
         for (bound, kept) in [(soft, Some(Class::High)), (limit, None)] {
             if self.queue.bytes() + bytes > bound {

@@ -11,7 +11,7 @@ use crate::record::{
     Class, GAP_KIND, Gap, MAX_BATCH_BYTES, MAX_RECORD_BYTES, NewFinding, NewRecord, Record, StoredFinding, check_id,
     check_record, within,
 };
-use crate::report::{CheckReport, Counters, Size};
+use crate::report::{CheckReport, Counters, Size, soft_limit};
 
 /// A store that is gone when dropped.
 #[derive(Debug)]
@@ -94,7 +94,7 @@ impl MemoryStore {
     }
 
     fn make_room(&mut self, bytes: u64) -> Result<()> {
-        let soft = self.limit_bytes / 10 * 8;
+        let soft = soft_limit(self.limit_bytes);
         for class in Class::ALL {
             let bound = if class.is_urgent() { self.limit_bytes } else { soft };
             if self.bytes + bytes > bound {

@@ -177,6 +177,19 @@ pub struct Size {
     pub assets: u64,
 }
 
+/// Bytes of the queue above which its least urgent records are dropped.
+pub(crate) const fn soft_limit(limit: u64) -> u64 {
+    limit / 10 * 8
+}
+
+impl Size {
+    /// How near the queue is to dropping records, 0 to 1.
+    #[must_use]
+    pub fn queue_used(&self) -> f64 {
+        (self.queue_bytes as f64 / soft_limit(self.queue_limit_bytes).max(1) as f64).min(1.0)
+    }
+}
+
 /// What was done or went wrong since the store was opened; each only grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {

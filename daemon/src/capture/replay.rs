@@ -158,7 +158,9 @@ fn source_info(path: &Path, file: &CaptureFile, interface: usize) -> SourceInfo 
     let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
     match file.interface_name(interface) {
         Some(interface) => SourceInfo { label: format!("{name}:{interface}"), interface: Some(interface.to_owned()) },
-        None => SourceInfo { label: name, interface: None },
+        None if interface == 0 => SourceInfo { label: name, interface: None },
+        // interfaces without a name are told apart by their number, as Wireshark counts them
+        None => SourceInfo { label: format!("{name}:#{interface}"), interface: None },
     }
 }
 
@@ -254,5 +256,27 @@ mod tests {
             (0..count).map(|n| capture(folder.path(), &format!("f{n:03}"), &[100 + n, 1_000 + n])).collect();
         let (sources, frames) = read(&files);
         assert_eq!((sources.len(), frames.len()), (files.len(), 2 * files.len()));
+    }
+
+    /// Interfaces without a name in a pcapng file (draft-ietf-opsawg-pcapng-03, 4.1 to 4.3), one empty Ethernet frame from each.
+    fn nameless(folder: &Path, interfaces: u32) -> PathBuf {
+        let mut words = vec![0x0a0d_0d0a_u32, 28, 0x1a2b_3c4d, 1, u32::MAX, u32::MAX, 28];
+        for _ in 0..interfaces {
+            words.extend([1, 20, 1, 0, 20]);
+        }
+        for interface in 0..interfaces {
+            words.extend([6, 48, interface, 0, 0, 14, 14, 0, 0, 0, 0, 48]);
+        }
+        let path = folder.join("two.pcapng");
+        std::fs::write(&path, words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>()).unwrap();
+        path
+    }
+
+    #[test]
+    fn interfaces_without_a_name_are_mirrors_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let (sources, frames) = read(&[nameless(folder.path(), 3)]);
+        assert_eq!(sources, ["two.pcapng", "two.pcapng:#1", "two.pcapng:#2"]);
+        assert_eq!(frames.iter().map(|(source, ..)| *source).collect::<Vec<_>>(), [0, 1, 2]);
     }
 }

@@ -35,6 +35,12 @@ pub struct Options {
     /// Compares with the signatures of this file (Suricata rules); may be given several times
     #[arg(long, value_name = "FILE")]
     signatures: Vec<PathBuf>,
+    /// Compares the devices with the advisories of this file or folder (CSAF 2.0); may be given several times
+    #[arg(long, value_name = "PATH")]
+    advisories: Vec<PathBuf>,
+    /// Vulnerabilities known to be exploited: the catalogue of CISA or a list of CVE numbers; may be given several times
+    #[arg(long, value_name = "FILE")]
+    known_exploited: Vec<PathBuf>,
     /// What a variable of the signatures stands for, e.g. HOME_NET=10.0.0.0/8; may be given several times
     #[arg(long, value_name = "NAME=VALUE", value_parser = super::intel::variable)]
     variable: Vec<(String, String)>,
@@ -117,6 +123,8 @@ pub fn run(options: &Options, out: &mut dyn Write) -> anyhow::Result<Answer> {
     let files = crate::settings::Intel {
         indicators: options.indicators.clone(),
         signatures: options.signatures.clone(),
+        advisories: options.advisories.clone(),
+        known_exploited: options.known_exploited.clone(),
         variables: options.variable.iter().cloned().collect(),
     };
     if files.all().next().is_some() {

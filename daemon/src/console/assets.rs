@@ -8,6 +8,7 @@ use dogwatch_model::{
 };
 use dogwatch_web::{Badge, When, bytes, class_word, count, number_of, word};
 
+use super::advisories::{self, Published};
 use super::api::{Shared, sorted_findings};
 use super::connections::{Row as ConnectionRow, Rows as ConnectionRows, names_of};
 use super::look::{Look, csv_file};
@@ -221,6 +222,7 @@ struct Sheet<'a> {
     findings: Vec<Finding>,
     connections: ConnectionRows<'a>,
     connections_all: usize,
+    published: Option<Published>,
 }
 
 impl Sheet<'_> {
@@ -304,6 +306,7 @@ fn sheet<'a>(picture: &'a Picture, row: Row<'a>) -> Sheet<'a> {
     let connections_all = connections.len();
     connections.truncate(CONNECTIONS);
     Sheet {
+        published: advisories::of(picture, row.asset),
         by_hand: by_hand(row.asset),
         findings: sorted_findings(picture)
             .into_iter()

@@ -2,6 +2,7 @@
 //!
 //! It reads the [`Board`] and changes nothing: there is no login yet, so there is nothing to decide here.
 
+mod advisories;
 mod api;
 mod assets;
 mod connections;

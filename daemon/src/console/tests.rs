@@ -81,7 +81,7 @@ fn zone(id: &str, class: &'static str) -> ZoneView {
     }
 }
 
-fn asset(id: &str, name: &str) -> Asset {
+pub(super) fn asset(id: &str, name: &str) -> Asset {
     let value = |text: &str| AttributeValue {
         value: text.to_owned(),
         source: Provenance::Observed,

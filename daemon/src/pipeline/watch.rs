@@ -544,6 +544,15 @@ impl Observer for Watch {
         let speaker = event.message.speaker;
         let named;
         let from = match speaker {
+            Speaker::Sender if sender.row.is_none() && sender.end.mac.is_none() => {
+                let itself = inventory.self_named(event, source.label);
+                named = itself.map_or(*sender, |(ix, mac)| Party {
+                    row: Some(ix.0),
+                    end: End { mac, ..sender.end },
+                    ..*sender
+                });
+                &named
+            }
             Speaker::Sender => sender,
             Speaker::Sfi(_) => {
                 named = Party { speaker, ..*sender };

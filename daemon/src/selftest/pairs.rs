@@ -136,6 +136,7 @@ const PAIRS: &[Pair] = &[
     pair("DW-1004", "firmware-change", "blackout-restart"),
     pair("DW-1005", "silent-device", "ecdis-restart"),
     pair("DW-1006", "new-service", "service-visit"),
+    pair("DW-1007", "advisory", "service-visit"),
     pair("DW-1008", "cleartext", "sea-day"),
     pair("DW-1009", "n2k-new", "alternator-reclaim"),
     pair("DW-2001", "zone-hop", "service-visit"),
@@ -178,6 +179,7 @@ const PAIRS: &[Pair] = &[
     pair("DW-4003", "freeze", "departure"),
     pair("DW-4004", "setpoint", "ballast-exchange"),
     pair("DW-4005", "flap", "ballast-exchange"),
+    pair("DW-4006", "inconsistent", "departure"),
     pair("DW-4007", "ballast-sea", "ballast-exchange"),
     pair("DW-4008", "trip-limit", "ballast-exchange"),
     changed(
@@ -209,6 +211,7 @@ const PAIRS: &[Pair] = &[
     pair("DW-6004", "brute", "service-visit"),
     pair("DW-6005", "rdp", "service-visit"),
     pair("DW-6006", "admin-ui", "service-visit"),
+    pair("DW-6007", "mac-clone", "plc-standby-takeover"),
     pair("DW-6008", "cert-change", "link-outage"),
     pair("DW-7001", "sweep", "passenger-turnover"),
     pair("DW-7002", "lateral", "chart-update"),

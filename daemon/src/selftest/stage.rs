@@ -55,6 +55,7 @@ impl Monitor {
         let mut import = dogwatch_intel::Import::default();
         import.read("known-bad.txt", dogwatch_sim::INDICATORS.as_bytes());
         import.read_signatures("signatures.rules", dogwatch_sim::SIGNATURES.as_bytes());
+        import.read_advisory("advisory.json", dogwatch_sim::ADVISORY.as_bytes());
         pipeline.import(&Arc::new(import.finish()));
         Self { pipeline, sources: [None; 2], second: i64::MIN, frames: 0, told: BTreeMap::new() }
     }

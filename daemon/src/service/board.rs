@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use dogwatch_intel::{FileKind, FileReport};
+use dogwatch_intel::{FileKind, FileReport, Intel};
 use dogwatch_model::{Asset, CaptureTime, Connection, Finding, ShipState};
 use serde::Serialize;
 use tokio::sync::watch;
@@ -110,7 +110,7 @@ pub struct StoreView {
     pub bytes: u64,
     /// Part of its disk that is in use, 0 to 1; absent when the disk does not tell.
     pub disk_used: Option<f64>,
-    /// Part of the upload queue's room that is in use.
+    /// Part of the upload queue's room that is in use; at 1 the least urgent records are let go.
     pub queue_used: Option<f64>,
 }
 
@@ -182,6 +182,15 @@ pub struct ImportsView {
     pub refusals: u64,
 }
 
+/// Somebody has said that a device is not affected by a vulnerability.
+#[derive(Debug, Clone)]
+pub struct Mark {
+    /// Which.
+    pub cve: String,
+    /// Why, who says so and until when.
+    pub words: String,
+}
+
 /// What was learned, and whether it is kept.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct BaselineView {
@@ -237,6 +246,12 @@ pub struct Picture {
     pub baseline: BaselineView,
     /// What people brought aboard.
     pub imports: ImportsView,
+    /// The tables made of it.
+    #[serde(skip)]
+    pub intel: Option<Arc<Intel>>,
+    /// What the policy marks as not affected, by device.
+    #[serde(skip)]
+    pub marks: Arc<BTreeMap<String, Vec<Mark>>>,
 }
 
 impl Picture {
@@ -263,6 +278,8 @@ impl Picture {
             store: StoreView { healthy: true, ..StoreView::default() },
             baseline: BaselineView::default(),
             imports: ImportsView::default(),
+            intel: None,
+            marks: Arc::default(),
         }
     }
 }

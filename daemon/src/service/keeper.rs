@@ -287,7 +287,7 @@ impl<F: Fn()> Keeper<F> {
         self.board.update(|picture| {
             picture.store.bytes = size.queue_bytes.saturating_add(size.ledger_bytes);
             picture.store.disk_used = disk_used;
-            picture.store.queue_used = Some(size.queue_bytes as f64 / size.queue_limit_bytes.max(1) as f64);
+            picture.store.queue_used = Some(size.queue_used());
         });
     }
 

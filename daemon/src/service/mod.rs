@@ -60,7 +60,9 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
         crate::imports::tell(&intel.files);
         board.update(|picture| picture.imports.files = intel.files.iter().map(board::ImportView::of).collect());
         imported.clone_from(&intel.files);
-        pipeline.import(&Arc::new(intel));
+        let intel = Arc::new(intel);
+        pipeline.import(&intel);
+        board.update(|picture| picture.intel = Some(intel));
     }
     let (assets, findings) = kept(&store)?;
     board.update(|picture| {

@@ -1,10 +1,11 @@
 //! The picture of a pipeline that stands still: captures read to their end, shown by the same console as the running daemon.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dogwatch_model::{CaptureTime, SourceId};
 
-use super::board::{Picture, SourceView, StoreView, ZoneView};
+use super::board::{Mark, Picture, SourceView, StoreView, ZoneView};
 use crate::pipeline::Pipeline;
 
 /// Everything a finished pipeline knows, as a picture taken at the time of its last frame. `policy` is the file's name.
@@ -22,6 +23,7 @@ pub fn picture(pipeline: &Pipeline, policy: Option<String>) -> Picture {
         zones: zone_views(pipeline),
         assets: Arc::new(pipeline.inventory().assets().cloned().collect()),
         connections: Arc::new(pipeline.connections()),
+        marks: Arc::new(marks(pipeline, last)),
         findings: Arc::new(findings.map(|finding| (finding.finding_id.clone(), finding.clone())).collect()),
         protocols: pipeline.messages().sorted(),
         parse_errors: pipeline.parse_errors().iter().map(|error| (error.protocol, error.kind, error.count)).collect(),
@@ -33,6 +35,22 @@ pub fn picture(pipeline: &Pipeline, policy: Option<String>) -> Picture {
         },
         ..Picture::empty(first)
     }
+}
+
+/// What the policy says that devices are not affected by, by device.
+pub(super) fn marks(pipeline: &Pipeline, at: CaptureTime) -> BTreeMap<String, Vec<Mark>> {
+    let mut all: BTreeMap<String, Vec<Mark>> = BTreeMap::new();
+    let Some(policy) = pipeline.rules().policy() else { return all };
+    for accept in policy.accepts.iter().filter(|accept| !accept.cve.is_empty() && at <= accept.until) {
+        for asset in pipeline.inventory().assets().filter(|asset| accept.asset.matches(&policy.asset_end(asset))) {
+            let until = accept.until.to_string();
+            let until = until.get(..10).unwrap_or(&until);
+            let words = format!("{} ({}, until {until})", accept.reason, accept.owner);
+            let marks = accept.cve.iter().map(|cve| Mark { cve: cve.clone(), words: words.clone() });
+            all.entry(asset.asset_id.clone()).or_default().extend(marks);
+        }
+    }
+    all
 }
 
 fn source_views(pipeline: &Pipeline, first: CaptureTime, last: CaptureTime) -> Vec<SourceView> {

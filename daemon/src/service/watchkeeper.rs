@@ -17,7 +17,7 @@ use super::intel_watch::Imported;
 use super::itself::Itself;
 use super::keeper::{Outbox, Parcel};
 use super::policy_watch::Reading;
-use super::still::zone_views;
+use super::still::{marks, zone_views};
 use crate::capture::live::{LiveCapture, LiveCounters, Visit, wait};
 use crate::capture::paced::PacedFile;
 use crate::capture::serial::SerialLine;
@@ -342,6 +342,10 @@ impl Watchkeeper {
             let view = &mut picture.imports;
             view.files = imported.files.iter().map(ImportView::of).collect();
             view.is_old = !is_taken;
+            if let Some(intel) = imported.intel {
+                picture.intel = Some(intel);
+            }
+            let view = &mut picture.imports;
             let count = if is_taken { &mut view.reloads } else { &mut view.refusals };
             *count += 1;
         });
@@ -392,6 +396,7 @@ impl Watchkeeper {
             (
                 Arc::new(self.pipeline.inventory().assets().cloned().collect::<Vec<_>>()),
                 Arc::new(self.pipeline.connections()),
+                Arc::new(marks(&self.pipeline, now)),
             )
         });
         let pipeline = &self.pipeline;
@@ -401,8 +406,8 @@ impl Watchkeeper {
             picture.ship_state = pipeline.rules().ship_state();
             picture.sources = sources;
             picture.zones = zones;
-            if let Some((assets, connections)) = tables {
-                (picture.assets, picture.connections) = (assets, connections);
+            if let Some((assets, connections, marks)) = tables {
+                (picture.assets, picture.connections, picture.marks) = (assets, connections, marks);
             }
             picture.protocols = pipeline.messages().sorted();
             picture.parse_errors =

@@ -15,6 +15,9 @@ use dogwatch_model::Direction;
 const FRAMES: usize = 12;
 const INPUTS: usize = 400;
 
+/// Of so many inputs of Ethernet one is written behind every other link layer, too.
+const REWRAPPED: usize = 25;
+
 /// Targets by the protocol whose probe picks their inputs.
 const TARGETS: [(&str, &str); 11] = [
     ("nmea0183", "nmea0183"),
@@ -60,6 +63,15 @@ fn main() -> Result<(), Error> {
         for at in (0..frames.len()).step_by(step) {
             let some: Vec<&[u8]> = frames.iter().skip(at).take(FRAMES).copied().collect();
             put("frame", &[&[kind][..], &as_records(&some)].concat())?;
+            if link == 1 && at % (step * REWRAPPED) == 0 {
+                for (kind, other) in (0_u8..).zip(LINK_TYPES) {
+                    let other: Vec<_> = some.iter().filter_map(|frame| behind(other, frame)).collect();
+                    let other: Vec<&[u8]> = other.iter().map(Vec::as_slice).collect();
+                    if !other.is_empty() {
+                        put("frame", &[&[kind][..], &as_records(&other)].concat())?;
+                    }
+                }
+            }
             if link == 227 {
                 put("nmea2000", &[&[0; 5][..], &as_records(&some)].concat())?;
             }
@@ -123,6 +135,32 @@ fn pcap(bytes: &[u8]) -> Option<(u32, Vec<&[u8]>)> {
         rest = after;
     }
     Some((link, frames))
+}
+
+/// The IPv4 packet of an Ethernet frame behind another link layer (tcpdump.org/linktypes.html); `None` for what carries no IP.
+fn behind(link: u32, frame: &[u8]) -> Option<Vec<u8>> {
+    const SNAP: [u8; 8] = [0xaa, 0xaa, 3, 0, 0, 0, 8, 0];
+    let packet = frame.get(12..).filter(|rest| rest.starts_with(&[8, 0]))?.get(2..)?;
+    // data from an access point: frame control, duration, three addresses, sequence
+    let wireless = [&[8, 2, 0, 0][..], frame.get(..6)?, frame.get(6..12)?, frame.get(6..12)?, &[0, 0], &SNAP].concat();
+    let header = match link {
+        101 | 228 => Vec::new(),
+        0 => vec![2, 0, 0, 0],
+        108 => vec![0, 0, 0, 2],
+        113 => [&[0, 0, 0, 1, 0, 6][..], frame.get(6..12)?, &[0, 0, 8, 0]].concat(),
+        276 => [&[8, 0, 0, 0, 0, 0, 0, 2, 0, 1, 0, 6][..], frame.get(6..12)?, &[0, 0]].concat(),
+        6 => [&[0x10, 0x40][..], frame.get(..12)?, &SNAP].concat(),
+        7 => vec![1, 2, 0xf0],
+        129 => vec![1, 2, 0, 0, 0xd4, 0, 0, 0],
+        9 => vec![0xff, 3, 0, 0x21],
+        104 => vec![0x0f, 0, 8, 0],
+        105 => wireless,
+        127 => [&[0, 0, 8, 0, 0, 0, 0, 0][..], &wireless].concat(),
+        163 => [&[0x80, 0x21, 0x10, 1, 0, 0, 0, 64][..], &[0; 56], &wireless].concat(),
+        192 => [&[0, 0, 8, 0, 105, 0, 0, 0][..], &wireless].concat(),
+        _ => return None,
+    };
+    Some([&header[..], packet].concat())
 }
 
 /// What UDP or TCP of an IPv4 Ethernet frame carries.

@@ -1,6 +1,7 @@
 //! Protocols of offices, networks and operating systems, as far as they tell who is who on a ship.
 
 pub(crate) mod amqp;
+pub(crate) mod anydesk;
 pub(crate) mod arp;
 pub(crate) mod bittorrent;
 pub(crate) mod browser;
@@ -42,8 +43,10 @@ pub(crate) mod quic;
 pub(crate) mod radius;
 pub(crate) mod rdp;
 pub(crate) mod rip;
+pub(crate) mod rlogin;
 pub(crate) mod rtps;
 pub(crate) mod rtsp;
+pub(crate) mod rustdesk;
 pub(crate) mod sip;
 pub(crate) mod smb;
 pub(crate) mod smtp;
@@ -54,10 +57,12 @@ pub(crate) mod stratum;
 pub(crate) mod stun;
 pub(crate) mod syslog;
 pub(crate) mod tds;
+pub(crate) mod teamviewer;
 pub(crate) mod telnet;
 pub(crate) mod tftp;
 pub(crate) mod tls;
 pub(crate) mod ubnt;
 pub(crate) mod vnc;
 pub(crate) mod vrrp;
+pub(crate) mod winrm;
 pub(crate) mod wireguard;

@@ -26,7 +26,7 @@ pub use labels::{Expect, Labels, MustNot, Party, Window};
 pub use mix::mix;
 pub use output::{FileOptions, Written, cut, learn, run};
 pub use run::{RunOptions, Sentences};
-pub use script::{INDICATORS, SIGNATURES};
+pub use script::{ADVISORY, INDICATORS, SIGNATURES};
 
 /// Name, what it is: every ship that can be simulated.
 #[must_use]

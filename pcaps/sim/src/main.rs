@@ -19,7 +19,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Plays a script and writes SCRIPT.pcap, SCRIPT.n2k.pcap, SCRIPT.labels.json and SCRIPT.policy.toml; for `ioc` and `sig` also the list or rules that describe them.
+    /// Plays a script and writes SCRIPT.pcap, SCRIPT.n2k.pcap, SCRIPT.labels.json and SCRIPT.policy.toml; for `ioc`, `sig` and `advisory` also the list, rules or advisory that describe them.
     Run(Box<RunArguments>),
     /// Plays a script and writes the frames of one protocol to one file.
     Cut(Box<CutArguments>),

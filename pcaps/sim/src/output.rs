@@ -235,10 +235,12 @@ fn finish(
     // With tags in the capture the zones need their numbers, which stand in the text as comments.
     let policy = if options.vlan { run.policy.replace("# trunk: ", "") } else { run.policy };
     std::fs::write(&path, policy).map_err(failed(&path))?;
-    // what somebody ashore knew beforehand of what these two do
-    for (script, ending, text) in
-        [("ioc", "indicators.txt", crate::script::INDICATORS), ("sig", "rules", crate::script::SIGNATURES)]
-    {
+    // what somebody ashore knew beforehand of what these do
+    for (script, ending, text) in [
+        ("ioc", "indicators.txt", crate::script::INDICATORS),
+        ("sig", "rules", crate::script::SIGNATURES),
+        ("advisory", "csaf.json", crate::script::ADVISORY),
+    ] {
         if options.script == script {
             let path = files.out.join(format!("{script}.{ending}"));
             std::fs::write(&path, text).map_err(failed(&path))?;

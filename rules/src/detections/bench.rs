@@ -214,6 +214,11 @@ impl Bench {
         assert!(self.rules.recall(baseline).is_empty());
     }
 
+    /// Begins with what an earlier run told.
+    pub(crate) fn restore(&mut self, findings: Vec<Finding>) {
+        self.rules.restore(findings);
+    }
+
     /// What would be told if what is watched were enforced.
     pub(crate) fn would_alert(&self) -> Vec<crate::WouldAlert> {
         self.rules.findings().would_alert().collect()
@@ -236,6 +241,12 @@ impl Bench {
 
     /// Sets the time, seconds from the start, and ticks.
     pub(crate) fn at(&mut self, second: f64) {
+        // whoever jumps has looked on meanwhile: without that no time of learning passes
+        let jump = CaptureTime::from_parts(1_800_000_000, 0).plus(std::time::Duration::from_secs_f64(second));
+        for _ in 0..jump.since(self.now).as_secs() / 1_800 {
+            self.now = self.now.plus(std::time::Duration::from_secs(1_800));
+            self.rules.tick(self.now, &self.directory);
+        }
         self.now = CaptureTime::from_parts(1_800_000_000, 0).plus(std::time::Duration::from_secs_f64(second));
         self.rules.tick(self.now, &self.directory);
     }

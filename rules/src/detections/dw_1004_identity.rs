@@ -3,7 +3,7 @@
 //! Compared by device, unit behind it, way of telling and port, so that two web servers of one box are no change. A new value must be told twice,
 //! unless the device was asked who it is; values that stood side by side before are all known. An open window of kind `upgrade` explains it.
 
-use dogwatch_model::{Act, Attribute, CaptureTime, Event, Fact, FactValue, Subject};
+use dogwatch_model::{Act, Attribute, CaptureTime, Event, Fact, FactValue, Mac, Subject};
 
 use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
@@ -88,6 +88,14 @@ impl IdentityChanged {
             Subject::Ip(ip) => (Identity::Ip(ip), None),
             Subject::Name(name) => (Identity::Name(name), None),
             Subject::Unit(unit) => (from.identity(), Some(u64::from(unit))),
+        };
+        let part = match (who, from.row) {
+            // Nobody in particular: those who send without an address would seem to change into each other. A serial line is who speaks there.
+            (Identity::Mac(Mac::NONE), None) => return,
+            (Identity::Mac(Mac::NONE), Some(_)) => {
+                Some(std::hash::BuildHasher::hash_one(&self.hasher, cx.source.label))
+            }
+            _ => part,
         };
         let method = std::hash::BuildHasher::hash_one(&self.hasher, fact.method);
         let statement = (who, part, fact.attribute, method, event.flow.src_port);
@@ -177,7 +185,7 @@ fn is_upgrade(cx: &Context<'_>, party: &Party, at: CaptureTime) -> bool {
 mod tests {
     use super::*;
     use crate::detections::bench::{Bench, SHIP, flow};
-    use dogwatch_model::{Speaker, Transport};
+    use dogwatch_model::{Flow, Speaker, Transport};
 
     fn told(values: &[(f64, &str)]) -> usize {
         told_with(60, values)
@@ -216,5 +224,28 @@ mod tests {
     fn the_first_value_whenever_it_comes_is_the_known_one() {
         assert_eq!(told(&[(900.0, "2.1"), (901.0, "2.1")]), 0);
         assert_eq!(told(&[(5.0, "2.1"), (6.0, "9"), (200.0, "9"), (201.0, "2.1"), (202.0, "9")]), 0, "both were there");
+    }
+
+    #[test]
+    fn senders_without_an_address_do_not_change_into_each_other() {
+        let told = |mac: Mac| {
+            let mut bench = Bench::new(Some(SHIP), Box::<IdentityChanged>::default());
+            let sent = flow("10.0.2.21", "10.0.2.10", 0, Transport::Ethernet(0x88cc));
+            let sent = Flow { src: None, dst: None, src_mac: mac, ..sent };
+            for (second, name) in [(5.0, "Switch OS 1"), (400.0, "Switch OS 2"), (500.0, "Switch OS 1")] {
+                bench.at(second);
+                let fact = Fact {
+                    about: Subject::Speaker,
+                    attribute: Attribute::Description,
+                    value: FactValue::Text(name),
+                    confidence: 90,
+                    method: "lldp.tlv6",
+                };
+                bench.says("lldp", Speaker::Sender, &sent, &[Act::Says(fact)]);
+            }
+            bench.findings().len()
+        };
+        assert_eq!(told(Mac([2, 0, 0, 0, 0, 9])), 1, "one card with another description");
+        assert_eq!(told(Mac::NONE), 0);
     }
 }

@@ -3,10 +3,11 @@
 //! Decoders say what they saw: `weak.<what>` for a protocol or version that has had its day, `clear-text-credentials` for a password anybody could
 //! read. The password itself never leaves the decoder. Networks that are open to the world are left out.
 
-use dogwatch_model::{Act, Event, Initiator, Severity, Verb};
+use dogwatch_model::{Act, Event, Initiator, Mac, Severity, Verb};
 
 use super::zones::is_untrusted;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
+use crate::findings::Cause;
 use crate::policy::AppName;
 use crate::seen::Party;
 
@@ -72,14 +73,26 @@ fn weak(event: &Event<'_>, from: &Party, to: &Party, name: &'static str, cx: &mu
     // the weakness is the server's, which decides what it offers
     let is_server_to = event.flow.initiator == Initiator::Sender && !event.flow.is_to_group();
     let (server, other) = if is_server_to { (to, from) } else { (from, to) };
-    let key = format!("{:?}|{name}", server.identity());
+    // an answer with every message is what polling is made of
+    let cause = Cause {
+        id: WEAK.id,
+        from: (server.identity(), Mac::NONE),
+        to: None,
+        transport: None,
+        number: 0,
+        words: [name, ""],
+    };
+    let key = || format!("{:?}|{name}", server.identity());
     let what = name.strip_prefix("weak.").unwrap_or(name);
-    let who = cx.call(server);
-    cx.raise(key.as_bytes(), &WEAK, event.at, || Raise {
+    let (policy, directory) = (cx.policy, cx.directory);
+    cx.raise_again(cause, &WEAK, event.at, key, || Raise {
         severity: Some(Severity::Info),
         confidence: 0.9,
         to: Some(*other),
-        summary: format!("{who} uses {what}, which protects little or nothing"),
+        summary: format!(
+            "{} uses {what}, which protects little or nothing",
+            crate::findings::call(server, policy, directory)
+        ),
         fields: vec![("weakness".to_owned(), name.to_owned())],
         expected: "a protocol that proves who is there and hides what is said".to_owned(),
         ..Raise::of_event(&WEAK, event, server)
@@ -126,6 +139,8 @@ mod tests {
         assert_eq!(told("telnet", "10.0.2.10", login), named("DW-6003", "hmi"));
         assert_eq!(told("mqtt", "10.0.2.10", Act::Odd("clear-text-credentials")), named("DW-6003", "hmi"));
         assert!(told("ssh", "10.0.2.10", login).is_empty());
+        assert_eq!(told("vnc", "10.0.2.10", Act::Odd("weak.vnc-none")), named("DW-1008", "plc"));
+        assert_eq!(told("snmp", "10.0.2.10", Act::Odd("weak.snmp-v2c")), named("DW-1008", "plc"));
         assert!(told("telnet", "10.0.9.10", login).is_empty(), "the crew's own network");
     }
 }

@@ -101,7 +101,12 @@ fn card(app: AppName, verb: Verb, object: Object<'_>) -> Option<&'static Card> {
             Verb::Control,
         ) if !matches!(object, Object::Device { .. }) => None,
         (app, Verb::Control) if app.is_industrial() => Some(&STOP),
-        (AppName::S7 | AppName::Ads | AppName::Fins | AppName::Melsec | AppName::Codesys, Verb::Login) => Some(&STOP),
+        // with a password; opening a session, which is about the device as a whole, is how every panel begins
+        (AppName::S7 | AppName::Ads | AppName::Fins | AppName::Melsec | AppName::Codesys, Verb::Login)
+            if !matches!(object, Object::Device { .. }) =>
+        {
+            Some(&STOP)
+        }
         _ => None,
     }
 }
@@ -170,6 +175,11 @@ mod tests {
             ("s7comm", Verb::Control, device, Some("DW-3008")),
             ("s7comm", Verb::Program, Object::Named("OB1"), Some("DW-3008")),
             ("s7comm", Verb::Read, Object::Named("db1.0-4"), None),
+            ("s7comm", Verb::Login, Object::Named("password"), Some("DW-3008")),
+            ("s7comm-plus", Verb::Login, Object::Device { unit: None }, None),
+            ("s7comm", Verb::Write, Object::Named("set-clock"), None),
+            ("profinet-dcp", Verb::Discover, Object::Named("dcp.signal"), None),
+            ("profinet-cm", Verb::Write, Object::Named("record 0x8028 slot 0/1"), None),
             ("enip", Verb::Program, device, Some("DW-3008")),
             ("iec104", Verb::Control, Object::Named("45"), None),
             ("http", Verb::Control, device, None),

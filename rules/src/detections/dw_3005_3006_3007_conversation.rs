@@ -24,6 +24,8 @@ const FACTOR: u32 = 3;
 /// A controller silent this long restarts, and may refuse for the holiday after it.
 const RESTART: Duration = Duration::from_secs(60);
 const HOLIDAY: Duration = Duration::from_secs(60);
+/// Within this two answers belong to one conversation: a device taken out and another put in its place takes longer.
+const CONVERSATION: Duration = Duration::from_secs(300);
 /// How long after data was lost on the way to the monitor answers without their questions say nothing.
 const LOSSY: Duration = Duration::from_secs(60);
 /// Capture sources told apart.
@@ -257,9 +259,10 @@ impl Conversation {
         if event.at.since(answers.last) > RESTART {
             answers.back = event.at;
         }
+        let is_going_on = event.at.since(answers.last) <= CONVERSATION;
         answers.last = event.at;
         let before = std::mem::replace(&mut answers.mac, mac);
-        if before == mac || mac.is_none() || before.is_none() || before.is_group() {
+        if before == mac || !is_going_on || mac.is_none() || before.is_none() || before.is_group() {
             return;
         }
         // within one connection the card of a partner does not change, unless a declared stand-by takes over
@@ -397,6 +400,20 @@ mod tests {
         assert!(bench.ids().is_empty());
         bench.says("modbus", Speaker::Sender, &forged, &[REPLY]);
         assert_eq!(bench.ids(), ["DW-3007"]);
+    }
+
+    #[test]
+    fn a_device_put_in_the_place_of_another_is_no_forger() {
+        let mut bench = bench();
+        let old = flow("10.0.2.21", "10.0.2.10", 40_000, Transport::Udp);
+        let new = dogwatch_model::Flow { src_mac: Mac([2, 0, 0, 0, 0, 9]), ..old };
+        bench.at(200.0);
+        bench.says("modbus", Speaker::Sender, &old, &[REPLY]);
+        bench.at(200.0 + 3_600.0);
+        bench.says("modbus", Speaker::Sender, &new, &[REPLY]);
+        assert!(bench.ids().is_empty());
+        bench.says("modbus", Speaker::Sender, &old, &[REPLY]);
+        assert_eq!(bench.ids(), ["DW-3007"], "both at once");
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod dw_1003_2011_places;
 mod dw_1004_identity;
 mod dw_1005_silent;
 mod dw_1006_new_service;
+mod dw_1007_advisory;
 mod dw_1008_6003_weak;
 mod dw_1009_bus_newcomer;
 mod dw_2001_2005_conduit;
@@ -32,6 +33,7 @@ mod dw_3021_rate;
 mod dw_4001_envelope;
 mod dw_4002_4003_motion;
 mod dw_4005_4007_writes;
+mod dw_4006_relation;
 mod dw_4008_limit_changed;
 mod dw_5001_position_jump;
 mod dw_5002_receivers;
@@ -49,6 +51,7 @@ mod dw_6001_arp_spoofing;
 mod dw_6002_rogue_server;
 mod dw_6004_failed_logins;
 mod dw_6006_admin_page;
+mod dw_6007_twin;
 mod dw_6008_certificate;
 mod dw_7001_sweep;
 mod dw_7002_lateral;
@@ -92,12 +95,14 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::<dw_6001_arp_spoofing::ArpSpoofing>::default(),
         Box::<dw_6002_rogue_server::RogueServer>::default(),
         Box::<dw_6004_failed_logins::FailedLogins>::default(),
+        Box::<dw_6007_twin::Twin>::default(),
         Box::<dw_6008_certificate::CertificateChanged>::default(),
         Box::<dw_7001_sweep::Sweep>::default(),
         Box::<dw_7003_beacon::Beacon>::default(),
         Box::<dw_8001_8003_outflow::Outflow>::default(),
         Box::<dw_6006_admin_page::AdminPage>::default(),
         Box::<dw_1006_new_service::NewService>::default(),
+        Box::<dw_1007_advisory::Published>::default(),
         Box::<dw_3001_first_write::FirstWrite>::default(),
         Box::<dw_3002_3003_8004_exploring::Exploring>::default(),
         Box::<dw_3004_3008_commands::Commands>::default(),
@@ -107,6 +112,7 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::<dw_4001_envelope::Envelope>::default(),
         Box::<dw_4002_4003_motion::Motion>::default(),
         Box::<dw_4005_4007_writes::Writes>::default(),
+        Box::<dw_4006_relation::Relations>::default(),
         Box::<dw_4008_limit_changed::LimitChanged>::default(),
         Box::<dw_7002_lateral::Lateral>::default(),
         Box::<dw_7004_indicator::KnownBad>::default(),

@@ -66,12 +66,12 @@ use Usual::{EtherType, Ip, Tcp, Udp, UdpRange};
 // Ports: IANA service name registry; IEC 61162-450 for 60001-60020 (sentences) and 60021-60030 (files); BACnet ASHRAE 135 annex J for 0xBAC0-0xBACF.
 apps! {
     /// Modbus.
-    Modbus = "modbus": ["modbus"], ops [Read, Write, Control, Program, Diagnose, Discover], at [Tcp(502), Udp(502)];
+    Modbus = "modbus": ["modbus", "modbus-rtu"], ops [Read, Write, Control, Program, Diagnose, Discover], at [Tcp(502), Udp(502)];
     /// Siemens S7 communication.
     S7 = "s7": ["s7comm", "s7comm-plus", "s7"],
         ops [Read, Write, Control, Program, Diagnose, Discover, Transfer, Login], at [Tcp(102)];
     /// EtherNet/IP and CIP.
-    Enip = "enip": ["enip", "cip"],
+    Enip = "enip": ["enip", "enip-io", "cip"],
         ops [Read, Write, Control, Program, Diagnose, Discover, Transfer, Login], at [Tcp(44_818), Udp(44_818), Udp(2_222)];
     /// BACnet/IP.
     Bacnet = "bacnet": ["bacnet"],
@@ -87,7 +87,7 @@ apps! {
     Dnp3 = "dnp3": ["dnp3"],
         ops [Read, Write, Control, Program, Diagnose, Discover, Transfer, Login], at [Tcp(20_000), Udp(20_000)];
     /// Beckhoff ADS.
-    Ads = "ads": ["ads"],
+    Ads = "ads": ["ads", "ads-discovery"],
         ops [Read, Write, Control, Program, Diagnose, Discover, Transfer, Login], at [Tcp(48_898), Udp(48_899)];
     /// Omron FINS.
     Fins = "fins": ["fins"],
@@ -101,12 +101,12 @@ apps! {
     /// GE SRTP.
     GeSrtp = "ge-srtp": ["ge-srtp"], ops [Read, Write, Control, Program, Diagnose, Discover], at [Tcp(18_245)];
     /// PROFINET: discovery, connection manager and cyclic data.
-    Profinet = "profinet": ["profinet-dcp", "profinet-io", "profinet-rt"],
-        ops [Read, Write, Control, Program, Diagnose, Discover], at [EtherType(0x8892), Udp(34_964)];
+    Profinet = "profinet": ["profinet-dcp", "profinet-cm", "profinet-rt"],
+        ops [Read, Write, Control, Program, Diagnose, Discover, Login], at [EtherType(0x8892), Udp(34_964)];
     /// HART-IP.
     HartIp = "hart-ip": ["hart-ip", "hartip"], ops [Read, Write, Control, Diagnose, Discover, Login], at [Tcp(5_094), Udp(5_094)];
     /// KNX/IP.
-    Knx = "knx": ["knx"], ops [Read, Write, Control, Program, Discover, Login], at [Udp(3_671)];
+    Knx = "knx": ["knxip", "knx"], ops [Read, Write, Control, Program, Discover, Login], at [Udp(3_671)];
     /// SNMP.
     Snmp = "snmp": ["snmp"], ops [Read, Write, Diagnose, Discover], at [Udp(161), Udp(162)];
     /// IEC 61162-450.
@@ -137,7 +137,8 @@ apps! {
     Telnet = "telnet": ["telnet", "rlogin", "rsh"], ops [Control, Login], at [Tcp(23)];
     /// Remote help: programs by which somebody elsewhere works on a computer.
     RemoteHelp = "remote-help": ["teamviewer", "anydesk", "rustdesk", "winrm"],
-        ops [Control, Transfer, Login], at [Tcp(5_938), Tcp(7_070), Tcp(5_985), Tcp(5_986)];
+        ops [Read, Write, Control, Discover, Transfer, Login],
+        at [Tcp(5_938), Tcp(7_070), Tcp(5_985), Tcp(5_986), Udp(21_116), Tcp(21_117)];
     /// FTP.
     Ftp = "ftp": ["ftp", "tftp"], ops [Read, Write, Control, Discover, Transfer, Login], at [Tcp(21), Udp(69)];
     /// SMB, and the remote procedure calls of Windows, which go through its pipes as well as beside it.

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use dogwatch_model::{Flow, Initiator, Mac, Transport};
+use dogwatch_model::{Asset, Flow, Initiator, Mac, Transport};
 
 use super::Policy;
 use super::place::{How, Placed, Placement};
@@ -30,6 +30,14 @@ impl End {
     #[must_use]
     pub const fn is_behind_gateway(&self) -> bool {
         matches!(self.how, Some(How::BehindGateway))
+    }
+
+    /// The first addresses of a device, placed nowhere.
+    #[must_use]
+    pub fn bare(asset: &Asset) -> Self {
+        let ip = asset.interfaces.iter().find_map(|interface| interface.ips.first().copied());
+        let mac = asset.interfaces.iter().find_map(|interface| interface.mac).unwrap_or(Mac::NONE);
+        Self { ip, mac, ..Self::default() }
     }
 }
 
@@ -104,6 +112,20 @@ impl Policy {
             return Ends { from, to };
         }
         Ends { from, to: one(flow.dst_mac, flow.dst) }
+    }
+
+    /// The end that a device of the inventory is, by where it was placed there. What stands behind a gateway counts as the asset that has the
+    /// address.
+    #[must_use]
+    pub fn asset_end(&self, asset: &Asset) -> End {
+        let bare = End::bare(asset);
+        let declared = asset.policy_id.as_deref().and_then(|id| self.asset_named(id));
+        let by_address = || self.assets.iter().position(|plan| bare.ip.is_some_and(|ip| plan.ip.contains(&ip)));
+        End {
+            zone: asset.zone_id.as_deref().and_then(|id| self.zone_named(id)),
+            asset: declared.or_else(|| by_address().map(AssetIx::at)),
+            ..bare
+        }
     }
 
     /// Adds the asset to a place.

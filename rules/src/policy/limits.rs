@@ -68,8 +68,17 @@ impl Policy {
     /// The entry by which a finding of a detection about this end is known and accepted now.
     #[must_use]
     pub fn accepted(&self, detection: &str, end: &End, at: CaptureTime) -> Option<&Accept> {
-        let fits = |accept: &&Accept| accept.detection == detection && at <= accept.until && accept.asset.matches(end);
+        let fits = |accept: &&Accept| {
+            accept.detection == detection && accept.cve.is_empty() && at <= accept.until && accept.asset.matches(end)
+        };
         self.accepts.iter().find(fits)
+    }
+
+    /// The entry by which a person says that this end is not affected by a vulnerability, as long as it holds.
+    #[must_use]
+    pub fn not_affected(&self, cve: &str, end: &End, at: CaptureTime) -> Option<&Accept> {
+        let names = |accept: &Accept| accept.cve.iter().any(|marked| marked.eq_ignore_ascii_case(cve));
+        self.accepts.iter().find(|accept| names(accept) && at <= accept.until && accept.asset.matches(end))
     }
 
     /// Exceptions, lines and accepted findings that end within `within` of `at` or have ended before, the earliest first.

@@ -458,7 +458,7 @@ pub(super) fn windows(report: &mut Report<'_>, top: &Section<'_>, names: &mut Na
 
 /// Reads all accepted findings.
 pub(super) fn accepts(report: &mut Report<'_>, top: &Section<'_>, names: &Names, spans: &mut Spans) -> Vec<Accept> {
-    const KEYS: &[&str] = &["detection", "asset", "owner", "until", "reason"];
+    const KEYS: &[&str] = &["detection", "asset", "cve", "owner", "until", "reason"];
     let mut accepts = Vec::new();
     for (table, span) in top.tables(report, "accept") {
         let section = Section::open(report, table, "accept", span, KEYS);
@@ -479,7 +479,17 @@ pub(super) fn accepts(report: &mut Report<'_>, top: &Section<'_>, names: &Names,
                 report.error(Code::P002, &detection.span, message, "such as DW-1008; `dogwatch rules list` shows all");
             }
         }
+        let cve = section.texts(report, "cve");
+        let is_advisory = detection.as_ref().is_some_and(|id| id.value == "DW-1007");
+        if section.has("cve") && !is_advisory {
+            let message = "cve says which vulnerabilities a device is not affected by, which only DW-1007 tells of";
+            report.error(Code::P006, &section.key_span("cve"), message, "leave it out, or set detection = \"DW-1007\"");
+        } else if section.is_empty_list("cve") {
+            let message = "cve names nothing";
+            report.error(Code::P006, &section.value_span("cve"), message, "name one, or leave it out to accept all");
+        }
         accepts.push(Accept {
+            cve: cve.into_iter().map(|cve| cve.value).collect(),
             detection: detection.map(|id| id.value).unwrap_or_default(),
             asset: ends(report, &section, "asset", names),
             owner: section.text_or_empty(report, "owner"),

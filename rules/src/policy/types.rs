@@ -397,6 +397,8 @@ pub struct Accept {
     pub detection: String,
     /// For whom.
     pub asset: EndSet,
+    /// DW-1007 only: vulnerabilities that the device is said not to be affected by. The rest of the finding stays.
+    pub cve: Vec<String>,
     /// Who answers for it.
     pub owner: String,
     /// Until when.

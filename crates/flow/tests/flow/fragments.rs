@@ -284,3 +284,14 @@ fn a_tcp_header_in_two_pieces() {
         .map(|(from, to)| ipv4_part(CLIENT, SERVER, 6, 7, u16::try_from(from).unwrap(), to < 620, &segment[from..to]));
     assert_eq!(wrong(228, &frames), [(1, Irregularity::HeaderInPieces, 502)]);
 }
+
+#[test]
+fn a_short_snap_length_makes_no_tiny_pieces() {
+    let datagram = udp(4000, 4001, &[7; 3_000]);
+    for (link, frames) in
+        [(228, v4_parts(7, &datagram, &[1_480, 2_960])), (229, v6_parts(7, &datagram, &[1_448, 2_896]))]
+    {
+        let cut: Vec<_> = frames.iter().map(|frame| frame[..frame.len().min(96)].to_vec()).collect();
+        assert_eq!(wrong(link, &cut), []);
+    }
+}

@@ -29,7 +29,7 @@ use condition::Condition;
 use header::Header;
 pub use header::Variables;
 pub(crate) use reader::Collected;
-pub use reader::looks_like_rules;
+pub(crate) use reader::looks_like_rules;
 use search::Index;
 pub use uri::plain_uri;
 pub use window::{Scratch, Window};

@@ -33,7 +33,7 @@ pub(crate) struct Collected {
 
 /// Whether a text looks like a file of rules.
 #[must_use]
-pub fn looks_like_rules(text: &str) -> bool {
+pub(crate) fn looks_like_rules(text: &str) -> bool {
     let mut lines = text.lines().map(|line| line.trim_start_matches(['#', ' ', '\t'])).take(2_000);
     lines.any(|line| is_rule(line) && ["msg", "sid", "content"].iter().any(|word| line.contains(word)))
 }

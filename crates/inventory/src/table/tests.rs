@@ -314,3 +314,54 @@ fn a_replay_gives_the_same_ids() {
     };
     assert_eq!(run(), run());
 }
+
+/// What IEEE 802.1AB has a switch say: its chassis id (a card) and its name.
+fn announces(inventory: &mut Inventory, second: i64, sent: &Flow, chassis: Mac, name: &str) -> Option<(AssetIx, Mac)> {
+    let fact = |attribute, value, method| {
+        Act::Says(Fact { about: Subject::Speaker, attribute, value, confidence: 90, method })
+    };
+    let acts = [
+        fact(Attribute::MacAddress, FactValue::Mac(chassis), "lldp.tlv1"),
+        fact(Attribute::Name, FactValue::Text(name), "lldp.tlv5"),
+    ];
+    let message = Message {
+        protocol: "lldp",
+        kind: "announcement",
+        function: 0,
+        speaker: Speaker::Sender,
+        acts: &acts,
+        fields: &NoFields,
+    };
+    let event = Event { at: at(second), frame: 7, flow: sent, message: &message };
+    let itself = inventory.self_named(&event, "mir0");
+    inventory.event(&event, itself.map(|(ix, _)| ix), "mir0");
+    itself
+}
+
+#[test]
+fn a_sender_without_an_address_is_the_card_it_names() {
+    let mut inventory = Inventory::default();
+    let empty = Flow { transport: Transport::Ethernet(0x88cc), ..flow(Mac::NONE, None, 0) };
+    assert_eq!(inventory.sender(at(0), 1, &empty, "mir0"), None);
+    let (first, card) = announces(&mut inventory, 0, &empty, A, "leaf0").unwrap();
+    assert_eq!((card, inventory.get(first).unwrap().shown(Attribute::Name)), (A, Some("leaf0")));
+    assert_eq!(inventory.get(first).unwrap().interfaces[0].mac, Some(A));
+    assert_eq!(inventory.get(first).unwrap().protocols[0].name, "lldp");
+    // another such sender on the same link is another device; the first is found again, also by frames of its own
+    let (second, _) = announces(&mut inventory, 1, &empty, B, "leaf1").unwrap();
+    assert_ne!(first, second);
+    assert_eq!(announces(&mut inventory, 2, &empty, A, "leaf0"), Some((first, A)));
+    assert_eq!(see(&mut inventory, 3, A, None, 0), Some(first));
+    assert_eq!(inventory.len(), 2);
+    // six zero bytes and groups are nobody's card, wherever they stand
+    assert_eq!(announces(&mut inventory, 4, &empty, Mac::NONE, "nobody"), None);
+    assert_eq!(announces(&mut inventory, 4, &empty, Mac([1, 0x80, 0xc2, 0, 0, 0x0e]), "all"), None);
+    assert_eq!(inventory.len(), 2);
+    let says = FactValue::Mac(Mac::NONE);
+    say(&mut inventory, 5, Subject::Speaker, Attribute::MacAddress, says, Some(second));
+    let told: Vec<_> = inventory.get(second).unwrap().attributes[&Attribute::MacAddress].iter().collect();
+    assert_eq!(told.iter().map(|value| value.value.clone()).collect::<Vec<_>>(), [B.to_string()]);
+    // whoever has an address is itself, whatever it names
+    let named = Flow { src_mac: ROUTER, ..empty };
+    assert_eq!(announces(&mut inventory, 6, &named, A, "port"), None);
+}

@@ -32,8 +32,13 @@ pub(crate) static HTTP: FramedProtocol = FramedProtocol {
     hints: &[Hint::Tcp(80), Hint::Tcp(8080), Hint::Tcp(8000)],
     carriers: &[Carrier::Tcp],
     probe: |_, head| answer(header::begins(head)),
-    frames: |limits| Box::new(Http::new(limits)),
+    frames,
 };
+
+/// The messages of a connection, for what is HTTP under another name.
+pub(crate) fn frames(limits: &Limits) -> Box<dyn Frames> {
+    Box::new(Http::new(limits))
+}
 
 /// Discovery by UPnP.
 pub(crate) static SSDP: DatagramProtocol = DatagramProtocol {

@@ -174,6 +174,12 @@ fn read(chunk: &Chunk<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
         Some(0xa2) => {
             answers = true;
             acts.reply(Verb::Read, object, packet.error() != 0);
+            // The agent answers whoever knows a word that stands in every message.
+            match packet.version {
+                0 => acts.odd("weak.snmp-v1"),
+                1 => acts.odd("weak.snmp-v2c"),
+                _ => {}
+            }
             "response"
         }
         Some(0xa4 | 0xa6 | 0xa7) => {
@@ -244,17 +250,21 @@ mod tests {
             (message(0xa3, 0, name, &tlv(OCTETS, b"x")), &["request write 1.3.6.1.2.1.1.5.0"]),
             (
                 message(0xa2, 0, descr, &tlv(OCTETS, b"Acme PLC v2")),
-                &["reply read 1.3.6.1.2.1.1.1.0", "says description=Acme PLC v2 (snmp.sysDescr)"],
+                &["reply read 1.3.6.1.2.1.1.1.0", "odd weak.snmp-v2c", "says description=Acme PLC v2 (snmp.sysDescr)"],
             ),
             (
                 message(0xa2, 0, name, &tlv(OCTETS, b"plc1")),
-                &["reply read 1.3.6.1.2.1.1.5.0", "says name=plc1 (snmp.sysName)"],
+                &["reply read 1.3.6.1.2.1.1.5.0", "odd weak.snmp-v2c", "says name=plc1 (snmp.sysName)"],
             ),
             (
                 message(0xa2, 0, "2b060102012f010101010b01", &tlv(OCTETS, b"SN1")),
-                &["reply read 1.3.6.1.2.1.47.1.1.1.1.11.1", "says serial_number=SN1 (snmp.entPhysical)"],
+                &[
+                    "reply read 1.3.6.1.2.1.47.1.1.1.1.11.1",
+                    "odd weak.snmp-v2c",
+                    "says serial_number=SN1 (snmp.entPhysical)",
+                ],
             ),
-            (message(0xa2, 2, descr, &[5, 0]), &["refusal read 1.3.6.1.2.1.1.1.0"]),
+            (message(0xa2, 2, descr, &[5, 0]), &["refusal read 1.3.6.1.2.1.1.1.0", "odd weak.snmp-v2c"]),
         ] {
             let heard = datagram(&SNMP, Carrier::Udp, 161, &bytes);
             assert_eq!(heard.seen[0].acts, want);

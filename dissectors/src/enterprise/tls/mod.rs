@@ -19,13 +19,23 @@ use crate::reader::Reader;
 use crate::{Carrier, Chunk, Hint, Limits, ParseError, Probe};
 
 /// TLS.
-pub(crate) static TLS: FramedProtocol = FramedProtocol {
-    name: "tls",
-    hints: &[Hint::Tcp(443), Hint::Tcp(8443)],
-    carriers: &[Carrier::Tcp],
-    probe,
-    frames: |limits| Box::new(Tls::new(limits)),
-};
+pub(crate) static TLS: FramedProtocol =
+    FramedProtocol { name: "tls", hints: &[Hint::Tcp(443), Hint::Tcp(8443)], carriers: &[Carrier::Tcp], probe, frames };
+
+/// The records of a connection, for what is TLS under another name.
+pub(crate) fn frames(limits: &Limits) -> Box<dyn Frames> {
+    Box::new(Tls::new(limits))
+}
+
+/// The server name in the client hello at the front of a stream, where it came whole.
+pub(crate) fn called(head: &[u8]) -> Option<&str> {
+    match head {
+        [HANDSHAKE, 3, 0..=4, _, _, CLIENT_HELLO, _, _, _, hello @ ..] => {
+            Hello::parse(CLIENT_HELLO, hello).ok()?.server_name
+        }
+        _ => None,
+    }
+}
 
 const HEADER: usize = 5;
 const CHANGE_CIPHER: u8 = 20;

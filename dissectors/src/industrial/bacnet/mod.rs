@@ -26,6 +26,7 @@ pub(crate) static BACNET: DatagramProtocol = DatagramProtocol {
         // On Ethernet the service access points are BACnet's own; on UDP: type, function and a length that is the datagram's own.
         match head {
             [0x82, 0x82, 3, 1, ..] => Probe::Yes,
+            bytes if is_mstp_control(bytes) => Probe::Yes,
             bytes if mstp(bytes).is_some_and(|npdu| npdu.first() == Some(&1)) => Probe::Yes,
             [0x81, 0..=0x0c, l0, l1, ..] if usize::from(u16::from_be_bytes([*l0, *l1])) == head.len() => Probe::Yes,
             // Some senders count less than they send; then the network header must say that it is one.
@@ -153,6 +154,12 @@ fn mstp(bytes: &[u8]) -> Option<&[u8]> {
     data.get(..usize::from(u16::from_be_bytes([*l0, *l1])))
 }
 
+/// A frame of MS/TP, behind the SNAP header of Cimetrics, that carries no data: token, polling for a master, test, postponed answer (clause 9.3.6).
+/// Between two stations there are many of them before the first message.
+const fn is_mstp_control(bytes: &[u8]) -> bool {
+    matches!(bytes, [0xaa, 0xaa, 3, 0, 0x10, 0x90, 0, 1, _, _, _, 0..=4 | 7, ..])
+}
+
 /// Skips the link and network headers; gives the link function, where there is one, and no bytes for a message of the network layer itself.
 fn apdu_bytes(bytes: &[u8]) -> Result<(Option<u8>, Option<&[u8]>), ParseError> {
     let mut reader = Reader::new("bacnet link", bytes);
@@ -199,6 +206,9 @@ fn network(mut reader: Reader<'_>) -> Result<Option<&[u8]>, ParseError> {
 }
 
 fn read(chunk: &Chunk<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
+    if is_mstp_control(chunk.bytes) {
+        return Ok(());
+    }
     let (function, apdu) = apdu_bytes(chunk.bytes)?;
     let Some(apdu) = apdu else {
         link_message(function, emit);
@@ -214,15 +224,20 @@ fn read(chunk: &Chunk<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
 
 /// Broadcast tables and foreign devices (annex J.2), or routing.
 fn link_message(function: Option<u8>, emit: &mut Emit<'_>) {
-    let object = Object::Device { unit: None };
+    let object = match function {
+        Some(0x01..=0x03) => Object::Named("broadcast-table"),
+        Some(0x05..=0x08) => Object::Named("foreign-device-table"),
+        _ => Object::Device { unit: None },
+    };
     let (kind, verb) = match function {
         Some(0x00) => ("link-result", None),
         Some(0x01) => ("write-broadcast-table", Some(Verb::Program)),
         Some(0x02) => ("read-broadcast-table", Some(Verb::Read)),
         Some(0x03) => ("read-broadcast-table-ack", None),
-        Some(0x05) => ("register-foreign-device", Some(Verb::Program)),
+        // A line in the table of the broadcast manager, good for some minutes: every reader in another network renews it all day.
+        Some(0x05) => ("register-foreign-device", Some(Verb::Write)),
         Some(0x06) => ("read-foreign-devices", Some(Verb::Read)),
-        Some(0x08) => ("delete-foreign-device", Some(Verb::Program)),
+        Some(0x08) => ("delete-foreign-device", Some(Verb::Write)),
         _ => ("network-message", None),
     };
     let act = verb.map(|verb| Act::Request { verb, object });
@@ -376,6 +391,7 @@ fn message(function: Option<u8>, apdu: &Apdu<'_>, emit: &mut Emit<'_>) {
             "request"
         }
         1 => {
+            let object = if matches!(apdu.service, Some(6 | 9)) { Object::Named("clock") } else { object };
             match apdu.service.and_then(unconfirmed_verb) {
                 Some(verb) if is_write_like(verb) || verb == Verb::Discover => acts.request(verb, object),
                 _ => acts.push(Act::Publishes { object }),
@@ -451,9 +467,9 @@ mod tests {
             ("restart", packet(0x0a, "0104 00 05 01 14 09 00"), &["request control device"]),
             ("silence", packet(0x0a, "0104 00 05 01 11 09 01 19 01"), &["request control device"]),
             ("program", packet(0x0a, "0104 00 05 01 07 c4 02800001"), &["request program device"]),
-            ("set clock", packet(0x0b, "0100 1006 a4 7a0a0a05 b4 0a0a0a0a"), &["request control device"]),
+            ("set clock", packet(0x0b, "0100 1006 a4 7a0a0a05 b4 0a0a0a0a"), &["request write clock"]),
             ("refused", packet(0x0a, "0100 50 01 0c 91 02 91 20"), &["refusal read device"]),
-            ("foreign device", packet(0x05, "003c"), &["request program device"]),
+            ("foreign device", packet(0x05, "003c"), &["request write foreign-device-table"]),
         ] {
             let heard = datagram(&BACNET, Carrier::Udp, 47_808, &bytes);
             assert_eq!(heard.errors, [], "{name}");
@@ -478,6 +494,14 @@ mod tests {
             assert_eq!(BACNET.probe(Carrier::Llc, Direction::ToServer, &bytes), Probe::Yes);
             assert_eq!(datagram(&BACNET, Carrier::Llc, 0, &bytes).seen[0].acts, ["request discover device"]);
         }
+    }
+
+    #[test]
+    fn tokens_come_before_messages() {
+        let token = hex("aaaa03 001090 0001 000080 00 01 72 0000 ab");
+        assert_eq!(BACNET.probe(Carrier::Llc, Direction::ToServer, &token), Probe::Yes);
+        let heard = datagram(&BACNET, Carrier::Llc, 0, &token);
+        assert_eq!((heard.seen.len(), heard.errors.len()), (0, 0));
     }
 
     #[test]

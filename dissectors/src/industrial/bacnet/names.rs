@@ -24,8 +24,8 @@ pub(super) const fn service_verb(service: u8) -> Option<Verb> {
 pub(super) const fn unconfirmed_verb(service: u8) -> Option<Verb> {
     Some(match service {
         7 | 8 => Verb::Discover,
-        6 | 9 => Verb::Control,
-        10 => Verb::Write,
+        // Time synchronisation sets a clock; WriteGroup
+        6 | 9 | 10 => Verb::Write,
         _ => return None,
     })
 }

@@ -75,8 +75,9 @@ fn begins(carrier: Carrier, bytes: &[u8]) -> Probe {
 const fn verb(function: u8) -> Option<Verb> {
     Some(match function {
         1 => Verb::Read,
-        2 => Verb::Write,
-        3..=18 | 20 | 21 | 24 => Verb::Control,
+        // 24 notes the moment to which the clock is then set
+        2 | 24 => Verb::Write,
+        3..=18 | 20 | 21 => Verb::Control,
         19 | 22 | 31 => Verb::Program,
         23 => Verb::Diagnose,
         25..=30 => Verb::Transfer,

@@ -218,8 +218,8 @@ pub(super) const fn verb(service: u8, path: &Path) -> Option<Verb> {
         (0x4b | 0x4d | 0x51, 0xa1) => Verb::Program,
         (0x08 | 0x09 | 0x4f | 0x50, _) if path.is_of(PROGRAM_OBJECTS) => Verb::Program,
         (0x4b, _) if path.is_of(&[0x8e, 0xac]) => Verb::Control,
-        // Network address, port, clock and controller configuration.
-        (0x02 | 0x04 | 0x10, 0xf5 | 0xf6 | 0x8b) => Verb::Program,
+        // Network address, port and controller configuration; a clock (0x8b) is a value.
+        (0x02 | 0x04 | 0x10, 0xf5 | 0xf6) => Verb::Program,
         (0x02 | 0x04 | 0x10, _) if path.is_of(&[0x8e]) => Verb::Program,
         (PCCC, PCCC_OBJECT) => Verb::Read,
         (0x01, 0x01) | (0x11 | 0x55, _) => Verb::Discover,

@@ -47,7 +47,7 @@ const fn command(code: u8) -> Option<(&'static str, Verb)> {
         7 => ("timer", Verb::Read),
         10 => ("counter", Verb::Write),
         11 => ("flag", Verb::Write),
-        12 => ("clock", Verb::Control),
+        12 => ("clock", Verb::Write),
         13 => ("output", Verb::Write),
         14 => ("register", Verb::Write),
         15 => ("timer", Verb::Write),

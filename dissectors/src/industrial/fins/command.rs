@@ -41,7 +41,7 @@ pub(super) const fn command(code: u16) -> Option<(&'static str, Verb)> {
         0x0603 => ("data-link-status-read", Verb::Diagnose),
         0x0620 => ("cycle-time-read", Verb::Diagnose),
         0x0701 => ("clock-read", Verb::Read),
-        0x0702 => ("clock-write", Verb::Control),
+        0x0702 => ("clock-write", Verb::Write),
         0x0801 => ("loopback-test", Verb::Diagnose),
         0x0802 => ("broadcast-test-read", Verb::Diagnose),
         0x0803 => ("broadcast-test-send", Verb::Diagnose),

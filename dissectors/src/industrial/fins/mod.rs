@@ -307,7 +307,7 @@ mod tests {
             ("0304 ffff 00", "request program fins.program-area-protect"),
             ("0401 ffff 04", "request control fins.run"),
             ("0402", "request control fins.stop"),
-            ("0702 09 01 20 01 02", "request control fins.clock-write"),
+            ("0702 09 01 20 01 02", "request write fins.clock-write"),
             ("2301 0001 0001 30 0005 07", "request write cio 5.07"),
             ("2203 8000 4142432020202020 2e 4f424a", "request program file ABC     .OBJ"),
             ("0501 00", "request discover fins.controller-data-read"),

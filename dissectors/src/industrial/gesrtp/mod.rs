@@ -80,7 +80,7 @@ const fn service(code: u8) -> Option<(&'static str, Verb)> {
         0x21 => ("change-privilege", Verb::Login),
         0x22 => ("set-controller-id", Verb::Program),
         0x23 => ("run-stop", Verb::Control),
-        0x24 => ("set-clock", Verb::Control),
+        0x24 => ("set-clock", Verb::Write),
         0x25 => ("read-clock", Verb::Read),
         0x38 => ("read-faults", Verb::Diagnose),
         0x39 => ("clear-faults", Verb::Control),

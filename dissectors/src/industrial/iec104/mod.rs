@@ -148,8 +148,9 @@ impl<'a> Asdu<'a> {
     /// What a command does; `None` for information that a station sends.
     const fn verb(&self) -> Option<Verb> {
         Some(match self.kind {
-            45..=47 | 58..=60 | 103 | 105 => Verb::Control,
-            48..=51 | 61..=64 | 110..=113 => Verb::Write,
+            45..=47 | 58..=60 | 105 => Verb::Control,
+            // Set-points, parameters, the clock
+            48..=51 | 61..=64 | 103 | 110..=113 => Verb::Write,
             100..=102 => Verb::Read,
             104 | 106 | 107 => Verb::Diagnose,
             120..=127 => Verb::Transfer,

@@ -7,7 +7,7 @@
 
 use std::net::IpAddr;
 
-use dogwatch_model::{Attribute, Direction, FactValue, Object, Subject, Verb};
+use dogwatch_model::{Act, Attribute, Direction, FactValue, Object, Subject, Verb};
 
 use super::blocks::{self, Block, Connection, Identification, Record, blocks, control_name};
 use crate::acts::{Acts, Emit, Shown, Visit};
@@ -61,13 +61,15 @@ const WRITE: u16 = 3;
 const CONTROL: u16 = 4;
 const READ_IMPLICIT: u16 = 5;
 
-/// What an operation does; loading records is how a device gets its configuration.
-const fn verb(operation: u16) -> Option<Verb> {
+/// What an operation does. A controller opens the connection, writes the parameters, says that they are complete and hears that the device is ready,
+/// whenever either of them is switched on: nothing of that is stop or start, or changes what was engineered. Names and places written into the
+/// device to stay there (I&M1 to I&M4) do.
+const fn verb(operation: u16, record: Option<Record>) -> Option<Verb> {
     Some(match operation {
-        CONNECT => Verb::Login,
-        RELEASE | CONTROL => Verb::Control,
+        CONNECT | RELEASE => Verb::Login,
         READ | READ_IMPLICIT => Verb::Read,
-        WRITE => Verb::Program,
+        WRITE if matches!(record, Some(Record { index: 0xaff1..=0xaff4, .. })) => Verb::Program,
+        WRITE | CONTROL => Verb::Write,
         _ => return None,
     })
 }
@@ -182,7 +184,11 @@ impl Cm {
         let version = call.identification.map(|id| versions(&id));
         let im_vendor = call.identification.map(|id| Text::<16>::of(format_args!("{:#06x}", id.vendor)));
         let mut acts = Acts::new();
-        if let Some(verb) = verb(datagram.operation) {
+        // A device calls its controller back to say that it is ready: it changes nothing there.
+        let is_news = datagram.operation == CONTROL && is_controller(datagram.interface);
+        if is_news && !is_reply {
+            acts.push(Act::Publishes { object: Object::Named(object.as_str()) });
+        } else if let Some(verb) = verb(datagram.operation, call.record).filter(|_| !is_news) {
             let object = Object::Named(object.as_str());
             let refused = datagram.kind != dcerpc::RESPONSE || call.status.is_some_and(|status| status != 0);
             if is_reply { acts.reply(verb, object, refused) } else { acts.request(verb, object) }
@@ -338,7 +344,7 @@ impl Frames for Cm {
             dcerpc::FAULT | dcerpc::REJECT => {
                 let asked = self.open.answer(&(datagram.activity, datagram.sequence));
                 let mut acts = Acts::new();
-                if let (Some(object), Some(verb)) = (&asked, verb(datagram.operation)) {
+                if let (Some(object), Some(verb)) = (&asked, verb(datagram.operation, None)) {
                     acts.reply(verb, Object::Named(object.as_str()), true);
                 }
                 emit.message("fault", &mut acts, &Shown(|visit| show(visit, &datagram)));
@@ -392,19 +398,20 @@ mod tests {
         );
         for (name, operation, blocks, want) in [
             ("connect", CONNECT, connect, "request login pnio.connect"),
-            ("write", WRITE, record("0008", "01f4", "0002"), "request program record 0x01f4 slot 2/1"),
+            ("write", WRITE, record("0008", "01f4", "0002"), "request write record 0x01f4 slot 2/1"),
+            ("a name to keep", WRITE, record("0008", "aff1", "0000"), "request program record 0xaff1 slot 0/1"),
             ("read", READ, record("0009", "aff0", "0000"), "request read record 0xaff0 slot 0/1"),
             (
                 "end of parameters",
                 CONTROL,
                 format!("0110 001c 0100 0000 {} 0001 0000 0001 0000", "11".repeat(16)),
-                "request control pnio.parameters-end",
+                "request write pnio.parameters-end",
             ),
             (
                 "release",
                 RELEASE,
                 format!("0114 001c 0100 0000 {} 0001 0000 0004 0000", "11".repeat(16)),
-                "request control pnio.release",
+                "request login pnio.release",
             ),
         ] {
             let mut conversation = Conversation::new(&PROFINET_CM, Carrier::Udp, 34_964);
@@ -434,7 +441,7 @@ mod tests {
         let mut conversation = Conversation::new(&PROFINET_CM, Carrier::Udp, 34_964);
         conversation.send(ToServer, &packet(0, WRITE, 1, "00001000", &record("0008", "01f4", "0001")));
         conversation.send(ToClient, &packet(2, WRITE, 1, "de81b000", ""));
-        assert_eq!(conversation.heard.seen[1].acts[0], "refusal program record 0x01f4 slot 1/1");
+        assert_eq!(conversation.heard.seen[1].acts[0], "refusal write record 0x01f4 slot 1/1");
         let order: String = b"6ES7 000-0AA00-0AB0 ".iter().map(|byte| format!("{byte:02x}")).collect();
         let serial: String = b"S C-X1Y200000001".iter().map(|byte| format!("{byte:02x}")).collect();
         let im0 = format!("0020 0038 0100 002a {order} {serial} 0004 56030206 0000 0000 0000 0101 0000");

@@ -72,7 +72,8 @@ fn setting(option: u8, sub: u8, value: &[u8]) -> Option<(Verb, Text<280>)> {
         (2, 2, name) => (Verb::Program, Text::of(format_args!("dcp.name {}", printable(name).unwrap_or("(none)")))),
         (3, _, _) => (Verb::Program, Text::of(format_args!("dcp.dhcp"))),
         (5, 1 | 2, _) => return None,
-        (5, 3, _) => (Verb::Control, Text::of(format_args!("dcp.signal"))),
+        // It blinks, so that a person sees which one it is.
+        (5, 3, _) => (Verb::Discover, Text::of(format_args!("dcp.signal"))),
         (5, 5 | 6, _) => (Verb::Control, Text::of(format_args!("dcp.factory-reset"))),
         _ => (Verb::Program, Text::of(format_args!("dcp.option {option}/{sub}"))),
     })
@@ -260,7 +261,7 @@ mod tests {
                 "fefd 04 00 01000002 0000 0018 0102 000e 0001 0a000007 ffffff00 00000000 0502 0002 0001",
                 &["request program dcp.ip 10.0.0.7"],
             ),
-            ("blink", "fefd 04 00 01000002 0000 0008 0503 0004 0000 0100", &["request control dcp.signal"]),
+            ("blink", "fefd 04 00 01000002 0000 0008 0503 0004 0000 0100", &["request discover dcp.signal"]),
             ("done", "fefd 04 01 01000002 0000 0008 0504 0003 0506 00 00", &["reply control dcp.factory-reset"]),
             ("not done", "fefd 04 01 01000002 0000 0008 0504 0003 0202 05 00", &["refusal program dcp.name (none)"]),
             ("factory reset", "fefd 04 00 01000002 0000 0006 0506 0002 0000", &["request control dcp.factory-reset"]),

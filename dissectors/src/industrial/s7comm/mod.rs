@@ -172,15 +172,15 @@ impl Userdata {
             (0, _) => Verb::Control,
             (1, 1 | 2 | 14 | 15 | 16 | 19) => Verb::Diagnose,
             (1, 12) => Verb::Program,
-            // The lamps of a controller blink, to be found in the cabinet.
-            (1, 22) => Verb::Control,
+            // The lamps of a controller blink, so that a person sees which one it is.
+            (1, 22) => Verb::Discover,
             (1, _) => Verb::Write,
             (2, _) => Verb::Read,
             (3, _) => Verb::Discover,
             (4, 1) => Verb::Discover,
             (4, _) => Verb::Diagnose,
             (5, _) => Verb::Login,
-            (7, 2 | 4) => Verb::Control,
+            (7, 2 | 4) => Verb::Write,
             (7, _) => Verb::Read,
             _ => return None,
         })
@@ -486,11 +486,11 @@ mod tests {
     fn programmer_services() {
         for (name, parameters, want) in [
             ("password", hex("000112 04 11 45 01 00"), "request login password"),
-            ("set clock", hex("000112 04 11 47 02 00"), "request control set-clock"),
+            ("set clock", hex("000112 04 11 47 02 00"), "request write set-clock"),
             ("list blocks", hex("000112 04 11 43 01 00"), "request discover blocks"),
             ("answer", hex("000112 08 12 84 01 01 00 00 0000"), "reply discover system-status-list"),
             ("refusal", hex("000112 08 12 85 01 01 00 00 d602"), "refusal login password"),
-            ("blink", hex("000112 04 11 41 16 00"), "request control blink"),
+            ("blink", hex("000112 04 11 41 16 00"), "request discover blink"),
         ] {
             let mut conversation = Conversation::new(&S7COMM, Carrier::Tcp, 102);
             conversation.send(ToServer, &unit(7, &parameters, &[]));

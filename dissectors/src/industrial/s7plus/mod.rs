@@ -30,6 +30,8 @@ const RESPONSE: u8 = 0x32;
 const NOTIFICATION: u8 = 0x33;
 /// A keep-alive has a version of its own.
 const KEEP_ALIVE: u8 = 0xff;
+/// An event of the system: acknowledgements of what was received.
+const SYSTEM_EVENT: u8 = 0xfe;
 /// Length of the digest in units of version 3.
 const DIGEST: u8 = 32;
 
@@ -38,7 +40,7 @@ fn judge(cotp: &tpkt::Cotp<'_>) -> Probe {
         (tpkt::CONNECT_REQUEST | tpkt::CONNECT_CONFIRM | tpkt::DATA, []) => Probe::NeedMore,
         (tpkt::DATA, [PROTOCOL_ID, 1 | 2, _, _, REQUEST..=NOTIFICATION, 0, 0, ..]) => Probe::Yes,
         (tpkt::DATA, [PROTOCOL_ID, 3, _, _, DIGEST, ..]) => Probe::Yes,
-        (tpkt::DATA, [PROTOCOL_ID, KEEP_ALIVE, ..]) => Probe::NeedMore,
+        (tpkt::DATA, [PROTOCOL_ID, KEEP_ALIVE | SYSTEM_EVENT, ..]) => Probe::NeedMore,
         _ => Probe::No,
     }
 }
@@ -62,8 +64,14 @@ const fn function(code: u16) -> Option<(&'static str, Verb)> {
     })
 }
 
-/// Class of the server's session objects: creating one is logging in, deleting it logging out.
+/// What a session is called here.
+const SESSION: &str = "session";
+/// Class 287, the server's session objects, as number of variable length.
 const SERVER_SESSION: [u8; 2] = [0x82, 0x1f];
+/// Class 1001, subscriptions: how a panel asks to be told of values.
+const SUBSCRIPTION: [u8; 2] = [0x87, 0x69];
+/// The execution unit of the CPU (object 52) and, behind a count of one, its requested operating state (attribute 2167).
+const OPERATING_STATE: [u8; 7] = [0, 0, 0, 52, 1, 0x90, 0x77];
 
 /// The head of a unit, behind version and digest.
 #[derive(Debug, Clone, Copy)]
@@ -98,15 +106,24 @@ impl<'a> Unit<'a> {
         }
     }
 
-    /// Name and verb, with sessions told apart from other objects.
+    /// Name and verb, with sessions and subscriptions told apart from other objects, and the order to stop or run from other variables.
     fn meaning(&self) -> (&'static str, Verb) {
-        let known = self.function.and_then(function).unwrap_or(("function", Verb::Control));
-        let is_session = self.rest.windows(2).take(64).any(|pair| pair == SERVER_SESSION);
-        if known.0 == "create-object" && (is_session || self.session == Some(0x0120)) {
-            return ("create-session", Verb::Login);
+        let (name, verb) = self.function.and_then(function).unwrap_or(("function", Verb::Control));
+        let is_of = |class| self.rest.windows(2).take(64).any(|pair| pair == class);
+        let deleted = self.rest.first_chunk().map(|id| u32::from_be_bytes(*id));
+        match name {
+            "create-object" if self.session == Some(0x0120) || is_of(SERVER_SESSION) => (SESSION, Verb::Login),
+            "delete-object" if self.session.is_some() && deleted == self.session => (SESSION, Verb::Login),
+            "create-object" if is_of(SUBSCRIPTION) => ("create-subscription", Verb::Read),
+            "set-variable" if self.rest.starts_with(&OPERATING_STATE) => ("operating-state", Verb::Control),
+            _ => (name, verb),
         }
-        known
     }
+}
+
+/// What a function is about. A session is opened and closed without a password, by every panel: that is the device as a whole.
+fn object(name: &'static str) -> Object<'static> {
+    if name == SESSION { Object::Device { unit: None } } else { Object::Named(name) }
 }
 
 /// The session version a controller answers with: `1;6ES7 212-1BE40-0XB0 ;V4.2`.
@@ -132,7 +149,7 @@ impl Frames for S7Plus {
 
     fn begins(&self, _carrier: Carrier, bytes: &[u8]) -> Probe {
         match bytes {
-            [3, 0, _, _, 2, 0xf0, 0x80, PROTOCOL_ID, 1..=3 | KEEP_ALIVE, ..] => Probe::Yes,
+            [3, 0, _, _, 2, 0xf0, 0x80, PROTOCOL_ID, 1..=3 | SYSTEM_EVENT | KEEP_ALIVE, ..] => Probe::Yes,
             [3, 0, ..] | [3] if bytes.len() < 9 => Probe::NeedMore,
             _ => Probe::No,
         }
@@ -150,8 +167,9 @@ impl Frames for S7Plus {
             return Err(ParseError::Malformed { what: "s7comm-plus", at: 0, why: "protocol id must be 0x72" });
         }
         let length = reader.be16()?;
-        if protocol_version == KEEP_ALIVE {
-            emit.plain("keep-alive", &[], &Shown(|visit| visit.number("version", protocol_version)));
+        if matches!(protocol_version, KEEP_ALIVE | SYSTEM_EVENT) {
+            let kind = if protocol_version == KEEP_ALIVE { "keep-alive" } else { "system-event" };
+            emit.plain(kind, &[], &Shown(|visit| visit.number("version", protocol_version)));
             return Ok(());
         }
         let mut body = reader.part("s7comm-plus body", length.into())?;
@@ -185,7 +203,7 @@ impl S7Plus {
         let session = unit.session.map(|session| Text::<24>::of(format_args!("subscription {session:#010x}")));
         let kind = match unit.operation {
             REQUEST => {
-                acts.request(verb, Object::Named(name));
+                acts.request(verb, object(name));
                 self.asked.asked(unit.sequence.into(), (name, verb));
                 "request"
             }
@@ -193,7 +211,7 @@ impl S7Plus {
                 let (name, verb) = self.asked.answered(unit.sequence.into()).unwrap_or((name, verb));
                 // The return value: bit 63 and the error bits of a variable-length number; the first byte is zero for success.
                 let refused = unit.rest.first().is_some_and(|first| first & 0x80 != 0);
-                acts.reply(verb, Object::Named(name), refused);
+                acts.reply(verb, object(name), refused);
                 "response"
             }
             _ => {
@@ -262,6 +280,26 @@ mod tests {
             conversation.send(ToServer, &unit(version, &request(function), true));
             assert_eq!(conversation.heard.seen[0].acts, [want], "{function}");
         }
+        // the numbers of objects and attributes are those of public drivers (class 1001, object 52, attribute 2167)
+        for (what, body, want) in [
+            (
+                "a subscription",
+                "31 0000 04ca 0000 0001 000003a2 34 00000120 00 04 00 a1 7fffc001 8769 00",
+                "request read create-subscription",
+            ),
+            ("a session closed", "31 0000 04d4 0000 0001 000003a2 34 000003a2 00", "request login device"),
+            ("another object", "31 0000 04d4 0000 0001 000003a2 34 8a0e0001 00", "request program delete-object"),
+            ("stop", "31 0000 04f2 0000 0001 000003a2 34 00000034 01 9077 00 08 01", "request control operating-state"),
+            (
+                "another attribute",
+                "31 0000 04f2 0000 0001 000003a2 34 00000034 01 9078 00 08 01",
+                "request write set-variable",
+            ),
+        ] {
+            let mut conversation = Conversation::new(&S7COMM_PLUS, Carrier::Tcp, 102);
+            conversation.send(ToServer, &unit(2, &hex(body), true));
+            assert_eq!(conversation.heard.seen[0].acts, [want], "{what}");
+        }
     }
 
     #[test]
@@ -275,11 +313,11 @@ mod tests {
         body.extend(b"\x15\x00\x1a1;6ES7 212-1BE40-0XB0 ;V4.2\x00");
         conversation.send(ToClient, &unit(1, &body, true));
         let seen = &conversation.heard.seen;
-        assert_eq!(seen[0].acts, ["request login create-session"]);
+        assert_eq!(seen[0].acts, ["request login device"]);
         assert_eq!(
             seen[1].acts,
             [
-                "reply login create-session",
+                "reply login device",
                 "says model=6ES7 212-1BE40-0XB0 (s7comm-plus.session-version)",
                 "says firmware_version=V4.2 (s7comm-plus.session-version)",
                 "says manufacturer=Siemens (s7comm-plus.session-version)"

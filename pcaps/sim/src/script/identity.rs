@@ -21,6 +21,13 @@ pub(super) const SCRIPTS: &[Script] = &[
         90,
         firmware_change,
     ),
+    attack(
+        "advisory",
+        "the main engine gateway comes back as a spare with old firmware, of which an advisory warns",
+        &[],
+        90,
+        advisory,
+    ),
     attack("new-service", "a secure shell opens on the main engine gateway", &[], 60, new_service),
     attack(
         "cleartext",
@@ -49,6 +56,53 @@ fn firmware_change(scene: &Scene<'_>) -> Result<Play, SimError> {
     let mut changed = scene.required(&["DW-1004"], "asset", Severity::Medium, 45);
     changed.window.from = dogwatch_model::CaptureTime(scene.from + 20 * SECOND);
     Ok(Play { talkers: vec![ask], expect: vec![changed], ..Play::default() })
+}
+
+/// The advisory aboard, in CSAF 2.0: nobody tells what it is about but the script `advisory`.
+pub const ADVISORY: &str = r#"{
+  "document": {
+    "category": "csaf_security_advisory",
+    "csaf_version": "2.0",
+    "title": "TMC-750 accepts orders without a password",
+    "publisher": { "category": "vendor", "name": "Tern Marine Controls", "namespace": "https://example.com/" },
+    "tracking": {
+      "id": "TMC-2026-001", "status": "final", "version": "1",
+      "initial_release_date": "2026-11-02T09:00:00Z", "current_release_date": "2026-11-02T09:00:00Z",
+      "revision_history": [{ "date": "2026-11-02T09:00:00Z", "number": "1", "summary": "first issue" }]
+    }
+  },
+  "product_tree": { "branches": [{ "category": "vendor", "name": "Tern Marine Controls", "branches": [
+    { "category": "product_name", "name": "TMC-750", "branches": [
+      { "category": "product_version_range", "name": "vers:intdot/<2.00",
+        "product": { "name": "Tern Marine Controls TMC-750 before V2.00", "product_id": "CSAFPID-0001" } }
+    ] }
+  ] }] },
+  "vulnerabilities": [{
+    "cve": "CVE-2026-00001",
+    "product_status": { "known_affected": ["CSAFPID-0001"] },
+    "scores": [{ "products": ["CSAFPID-0001"], "cvss_v3": { "version": "3.1", "baseScore": 9.8, "baseSeverity": "CRITICAL",
+      "vectorString": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H" } }],
+    "remediations": [{ "category": "vendor_fix", "details": "Update to V2.00 or later.", "product_ids": ["CSAFPID-0001"] }]
+  }]
+}
+"#;
+
+/// advisory: the alarm system asks for the identification, twice with the ship's own answer, then four times with that of the spare.
+fn advisory(scene: &Scene<'_>) -> Result<Play, SimError> {
+    let (client, server) = (scene.roster.host("alarm-server")?, scene.roster.host("me-gateway")?);
+    let mut link = Link::new(client, 48_040, server, Rng::stream(scene.seed, "advisory", "link"));
+    let own = scene.controller("me-gateway")?.identification;
+    let mut count = 0;
+    let ask = Repeated::boxed(scene.from, 10 * SECOND, 6, move |_, net, at| {
+        count += 1;
+        let told = if count <= 2 { own } else { ["Tern Marine Controls", "TMC-750", "V1.30"] };
+        link.ask(net, at, 1, &modbus::read_identification(), &modbus::identification(told));
+    });
+    let from = dogwatch_model::CaptureTime(scene.from + 20 * SECOND);
+    let mut listed = scene.required(&["DW-1007"], "asset", Severity::Info, 45);
+    let mut changed = scene.required(&["DW-1004"], "asset", Severity::Medium, 45).optional();
+    (listed.window.from, changed.window.from) = (from, from);
+    Ok(Play { talkers: vec![ask], expect: vec![listed, changed], ..Play::default() })
 }
 
 /// new-service: the alarm server opens a secure shell on the gateway, again and again.

@@ -19,6 +19,7 @@ mod segment;
 mod sensors;
 mod sentences;
 
+pub use self::identity::ADVISORY;
 pub use self::office::{INDICATORS, SIGNATURES};
 use std::collections::BTreeMap;
 
