@@ -14,7 +14,7 @@ use super::remembered::Remembered;
 use super::zones::is_infrastructure;
 use crate::detector::{Card, Context, Detector, Raise, Threshold, Wants};
 use crate::policy::Mode;
-use crate::seen::FlowSeen;
+use crate::seen::{FlowSeen, FlowStage};
 
 /// Hosts remembered.
 const REMEMBERED: usize = 8_192;
@@ -68,7 +68,7 @@ impl Detector for Twin {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: true, ..Wants::default() }
+        Wants { flows: FlowStage::ALL, ..Wants::default() }
     }
 
     fn thresholds(&mut self) -> Vec<Threshold<'_>> {
@@ -160,7 +160,7 @@ impl Voice {
 mod tests {
     use super::*;
     use crate::detections::bench::{Bench, SHIP, flow};
-    use crate::seen::{Account, FlowStage};
+    use crate::seen::Account;
     use dogwatch_model::Flow;
 
     fn told(packets: &[(f64, u8)], change: impl Fn(Flow) -> Flow) -> Vec<String> {
