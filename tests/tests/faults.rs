@@ -59,7 +59,11 @@ impl Stage {
         await_until(
             "the findings are shown",
             PATIENCE,
-            || Ok(Some(self.ship.shown()?).filter(|all| all.len() >= least)),
+            // what the monitor says of itself does not count: the disk of the machine that runs this may be nearly full
+            || {
+                let is_of_ship = |finding: &&Finding| !finding.rule_id.starts_with("DW-9");
+                Ok(Some(self.ship.shown()?).filter(|all| all.iter().filter(is_of_ship).count() >= least))
+            },
         )
         .unwrap_or_else(|error| {
             let mut shown: BTreeMap<String, usize> = BTreeMap::new();
