@@ -280,7 +280,7 @@ impl Rules {
                 Act::Odd(_) => kinds::ODDITIES,
             };
         }
-        // whoever speaks of the ship publishes, asks in sentences, or measures
+        // whoever speaks of the ship publishes or measures
         let is_of_ship = seen & (kinds::PUBLISHED | kinds::MEASURES) != 0 && !self.detectors.is_empty();
         self.known.own_ship.heard(event.flow.source, event.at);
         let talker = if is_of_ship { self.known.own_ship.note(event, from, source) } else { None };

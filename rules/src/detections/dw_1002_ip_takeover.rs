@@ -51,12 +51,8 @@ impl Detector for IpTakeover {
         Wants { flows: &[FlowStage::Started, FlowStage::Progress], facts: true, ..Wants::default() }
     }
 
-    fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
+    fn flow(&mut self, seen: &FlowSeen<'_>, _cx: &mut Context<'_>) {
         // packets prove that a known holder is alive; whose card first carries an address may be a router's, so they bind nothing
-        if !matches!(seen.stage, FlowStage::Started | FlowStage::Progress) {
-            return;
-        }
-        let _ = cx;
         for party in [seen.from, seen.to] {
             if let Some(holder) = party.end.ip.and_then(|ip| self.holders.touch(ip, seen.at))
                 && holder.mac == party.end.mac

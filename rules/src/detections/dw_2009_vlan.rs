@@ -55,9 +55,6 @@ impl Detector for VlanAnomaly {
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
         let (Some(policy), Some(outer)) = (cx.policy, seen.flow.vlans.outer) else { return };
-        if !matches!(seen.stage, FlowStage::Started | FlowStage::Progress) {
-            return;
-        }
         let inner = seen.flow.vlans.inner.unwrap_or(0);
         let own = if inner == 0 { outer } else { inner };
         if cx.is_learning(seen.at, &seen.from, &seen.to) {

@@ -131,7 +131,7 @@ impl Detector for Conversation {
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
-        let Some(spoken) = seen.protocol.filter(|_| seen.stage == FlowStage::Recognised) else { return };
+        let Some(spoken) = seen.protocol else { return };
         let Some(expected) = AppName::of_industrial_port(seen.flow.transport, seen.flow.dst_port) else { return };
         if cx.app == Some(expected)
             || cx.policy.is_some() && !is_ot(cx.policy, &seen.to)

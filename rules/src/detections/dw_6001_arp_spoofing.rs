@@ -65,9 +65,6 @@ impl Detector for ArpSpoofing {
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, _cx: &mut Context<'_>) {
-        if !matches!(seen.stage, FlowStage::Started | FlowStage::Progress) {
-            return;
-        }
         if let Some(holder) = seen.from.end.ip.and_then(|ip| self.holders.touch(ip, seen.at))
             && holder.mac == seen.from.end.mac
         {

@@ -54,7 +54,7 @@ impl Detector for Lateral {
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
-        if seen.stage != FlowStage::Recognised || cx.app != Some(AppName::Smb) || seen.flow.is_to_group() {
+        if cx.app != Some(AppName::Smb) || seen.flow.is_to_group() {
             return;
         }
         let pair = (seen.from.identity(), seen.to.identity());

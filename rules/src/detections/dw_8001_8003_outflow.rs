@@ -67,7 +67,7 @@ impl Detector for Outflow {
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
-        if seen.stage != FlowStage::Progress || !is_ashore(cx.policy, &seen.to) || is_allowed(seen, cx) {
+        if !is_ashore(cx.policy, &seen.to) || is_allowed(seen, cx) {
             return;
         }
         if is_ot(cx.policy, &seen.from) {

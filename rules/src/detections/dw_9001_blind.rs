@@ -114,9 +114,6 @@ impl Detector for Blind {
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, _cx: &mut Context<'_>) {
-        if !matches!(seen.stage, FlowStage::Started | FlowStage::Progress) {
-            return;
-        }
         self.looks(seen.at);
         let Some(zone) = seen.from.end.zone else { return };
         let index = zone.index();

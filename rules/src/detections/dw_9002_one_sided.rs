@@ -62,7 +62,7 @@ impl Detector for OneSided {
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
         let account = seen.account;
-        if seen.stage != FlowStage::Progress || seen.flow.transport != Transport::Tcp {
+        if seen.flow.transport != Transport::Tcp {
             return;
         }
         let connection = (seen.from.identity(), seen.to.identity(), seen.flow.src_port, seen.flow.dst_port);

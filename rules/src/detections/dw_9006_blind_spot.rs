@@ -84,7 +84,7 @@ impl Detector for BlindSpot {
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
-        if seen.stage != FlowStage::Progress || !is_ot(cx.policy, &seen.from) {
+        if !is_ot(cx.policy, &seen.from) {
             return;
         }
         // the first packets of a flow say little about it

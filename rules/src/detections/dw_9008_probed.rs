@@ -52,7 +52,7 @@ impl Detector for Probed {
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
-        if seen.stage != FlowStage::Started || !self.is_to_us(seen.flow) || !is_a_try(seen, cx) {
+        if !self.is_to_us(seen.flow) || !is_a_try(seen, cx) {
             return;
         }
         let who = seen.from.identity();
