@@ -45,11 +45,18 @@ struct Claims(Vec<(IpAddr, CaptureTime, u32)>);
 pub(super) struct ArpSpoofing {
     holders: Remembered<IpAddr, Holder>,
     claims: Remembered<Mac, Claims>,
+    /// Packets that the answering end of a conversation had sent when it was last told of, by its address and when the conversation began. A
+    /// controller opens nothing itself: that this grows is all that shows it alive between two claims of its own.
+    answers: Remembered<(IpAddr, CaptureTime), u64>,
 }
 
 impl Default for ArpSpoofing {
     fn default() -> Self {
-        Self { holders: Remembered::new(REMEMBERED), claims: Remembered::new(REMEMBERED) }
+        Self {
+            holders: Remembered::new(REMEMBERED),
+            claims: Remembered::new(REMEMBERED),
+            answers: Remembered::new(REMEMBERED),
+        }
     }
 }
 
@@ -69,6 +76,18 @@ impl Detector for ArpSpoofing {
             && holder.mac == seen.from.end.mac
         {
             holder.last = holder.last.max(seen.at);
+        }
+        let received = seen.account.received.packets;
+        if received > 0
+            && let Some(ip) = seen.to.end.ip
+            && let Some(holder) = self.holders.touch(ip, seen.at)
+            && holder.mac == seen.to.end.mac
+        {
+            let before = self.answers.touch_or((ip, seen.account.first), seen.at, || 0);
+            if received > *before {
+                *before = received;
+                holder.last = holder.last.max(seen.at);
+            }
         }
     }
 
@@ -123,12 +142,13 @@ impl ArpSpoofing {
         let victim = from.neighbour(cx.directory.row_of_mac(held.mac), held.mac, Some(ip));
         let is_heart = cx.policy.is_some_and(|policy| leads_to_the_heart(policy, from.end.zone));
         let key = format!("{mac}");
+        let who = with_card(&liar, mac, cx);
         cx.raise(key.as_bytes(), &CARD, event.at, || Raise {
             severity: Some(if is_heart { Severity::Critical } else { Severity::High }),
             confidence: 0.9,
             from: liar,
             to: Some(victim),
-            summary: format!("{mac} claims {} of other devices that are still there", list.join(", ")),
+            summary: format!("{who} claims {} of other devices that are still there", list.join(", ")),
             fields: vec![
                 ("mac".to_owned(), mac.to_string()),
                 ("claimed".to_owned(), list.join(", ")),
@@ -138,6 +158,12 @@ impl ArpSpoofing {
             ..Raise::of_event(&CARD, event, from)
         });
     }
+}
+
+/// What people call the device of a card, and the card, which is what a switch shows.
+pub(super) fn with_card(party: &Party, mac: Mac, cx: &Context<'_>) -> String {
+    let (name, card) = (cx.call(party), mac.to_string());
+    if name.contains(&card) { name } else { format!("{name} ({card})") }
 }
 
 /// Gateways answer for others by trade (proxy ARP), and stand-by pairs that the plan names share an address.
@@ -152,7 +178,9 @@ fn is_exempt(mac: Mac, ip: IpAddr, cx: &Context<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detections::bench::Bench;
+    use crate::detections::bench::{Bench, flow};
+    use crate::seen::{Account, Volume};
+    use dogwatch_model::{Flow, Transport};
 
     fn card(n: u8) -> Mac {
         Mac([2, 0, 0, 0, 0, n])
@@ -179,6 +207,31 @@ mod tests {
         let own = [(0.0, 1, "10.0.2.10")];
         let insists = [(20.0, 9, "10.0.2.10"), (22.0, 9, "10.0.2.10"), (24.0, 9, "10.0.2.10")];
         assert_eq!(told(&[&own[..], &insists].concat()), ["DW-6001"]);
+    }
+
+    #[test]
+    fn who_answers_polls_is_there_and_is_not_the_one_to_blame() {
+        let mut bench = Bench::new(None, Box::<ArpSpoofing>::default());
+        bench.at(0.0);
+        bench.claims(card(1), "10.0.2.21");
+        // a controller that opens nothing and asks for nobody: its answers are all it shows
+        let first = CaptureTime::from_parts(1, 0);
+        let polls = Flow { dst_mac: card(1), ..flow("10.0.2.10", "10.0.2.21", 502, Transport::Tcp) };
+        for minute in 1..6_u64 {
+            bench.at(minute as f64 * 60.0);
+            let received = Volume { packets: minute * 60, bytes: minute * 6_000 };
+            let account = Account { first, received, is_answered: true, ..Account::default() };
+            bench.told(&polls, None, FlowStage::Progress, 120, account);
+        }
+        for n in 0..3 {
+            bench.at(310.0 + f64::from(n));
+            bench.claims(card(9), "10.0.2.21");
+        }
+        assert_eq!(bench.ids(), ["DW-6001"]);
+        bench.at(320.0);
+        bench.claims(card(1), "10.0.2.21");
+        let found = bench.findings();
+        assert!(found.len() == 1 && found[0].summary.contains(&card(9).to_string()), "{found:?}");
     }
 
     #[test]
