@@ -95,7 +95,7 @@ impl IpTakeover {
             .and_then(|policy| policy.assets.iter().find(|asset| asset.ip.contains(&ip)))
             .map(|asset| asset.id.clone());
         let owner = owner.unwrap_or_else(|| call(&victim, policy, cx.directory));
-        let who = super::dw_6001_arp_spoofing::with_card(&party, mac, cx);
+        let who = super::dw_6001_arp_spoofing::with_card(&from.neighbour(party.row, mac, None), mac, cx);
         cx.raise(key.as_bytes(), &CARD, event.at, || Raise {
             card: &CARD,
             severity: None,
