@@ -159,7 +159,7 @@ impl Detector for Silent {
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
         match seen.stage {
             FlowStage::Started => self.heard(&seen.from, (seen.at, seen.frame), cx),
-            FlowStage::Progress if seen.packets > 0 => {
+            FlowStage::Progress if seen.packets() > 0 => {
                 self.heard(&seen.from, (seen.at, seen.frame), cx);
                 if seen.account.is_answered {
                     self.heard(&seen.to, (seen.at, seen.frame), cx);
