@@ -147,7 +147,8 @@ impl Detector for Silent {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: &[FlowStage::Started, FlowStage::Progress], published: true, ..Wants::default() }
+        // what a device is used to is only learned where a plan tells which devices must never fall silent
+        Wants { flows: &[FlowStage::Started, FlowStage::Progress], published: true, planned: true, ..Wants::default() }
     }
 
     fn policy(&mut self, seen: &PolicySeen<'_>, _cx: &mut Context<'_>) {
