@@ -77,7 +77,7 @@ impl Detector for NewDevice {
             return;
         }
         if let Some(waiting) = self.devices.touch(row, seen.at) {
-            waiting.frames = waiting.frames.saturating_add(seen.packets);
+            waiting.frames = waiting.frames.saturating_add(seen.packets());
             if std::mem::take(&mut waiting.is_unplaced) {
                 self.open.push(row);
             }
@@ -87,7 +87,7 @@ impl Detector for NewDevice {
             party: seen.from,
             first: seen.at,
             frame: seen.frame,
-            frames: seen.packets,
+            frames: seen.packets(),
             is_unplaced: false,
             is_below_ip: seen.flow.src.is_none(),
         };

@@ -45,18 +45,11 @@ struct Claims(Vec<(IpAddr, CaptureTime, u32)>);
 pub(super) struct ArpSpoofing {
     holders: Remembered<IpAddr, Holder>,
     claims: Remembered<Mac, Claims>,
-    /// Packets that the answering end of a conversation had sent when it was last told of, by its address and when the conversation began. A
-    /// controller opens nothing itself: that this grows is all that shows it alive between two claims of its own.
-    answers: Remembered<(IpAddr, CaptureTime), u64>,
 }
 
 impl Default for ArpSpoofing {
     fn default() -> Self {
-        Self {
-            holders: Remembered::new(REMEMBERED),
-            claims: Remembered::new(REMEMBERED),
-            answers: Remembered::new(REMEMBERED),
-        }
+        Self { holders: Remembered::new(REMEMBERED), claims: Remembered::new(REMEMBERED) }
     }
 }
 
@@ -72,20 +65,12 @@ impl Detector for ArpSpoofing {
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, _cx: &mut Context<'_>) {
-        if let Some(holder) = seen.from.end.ip.and_then(|ip| self.holders.touch(ip, seen.at))
-            && holder.mac == seen.from.end.mac
-        {
-            holder.last = holder.last.max(seen.at);
-        }
-        let received = seen.account.received.packets;
-        if received > 0
-            && let Some(ip) = seen.to.end.ip
-            && let Some(holder) = self.holders.touch(ip, seen.at)
-            && holder.mac == seen.to.end.mac
-        {
-            let before = self.answers.touch_or((ip, seen.account.first), seen.at, || 0);
-            if received > *before {
-                *before = received;
+        // a controller opens nothing itself: its answers are all that shows it alive between two claims of its own
+        let answering = (seen.received > 0).then_some(&seen.to);
+        for party in [Some(&seen.from), answering].into_iter().flatten() {
+            if let Some(holder) = party.end.ip.and_then(|ip| self.holders.touch(ip, seen.at))
+                && holder.mac == party.end.mac
+            {
                 holder.last = holder.last.max(seen.at);
             }
         }
@@ -179,7 +164,7 @@ fn is_exempt(mac: Mac, ip: IpAddr, cx: &Context<'_>) -> bool {
 mod tests {
     use super::*;
     use crate::detections::bench::{Bench, flow};
-    use crate::seen::{Account, Volume};
+    use crate::seen::Account;
     use dogwatch_model::{Flow, Transport};
 
     fn card(n: u8) -> Mac {
@@ -215,13 +200,10 @@ mod tests {
         bench.at(0.0);
         bench.claims(card(1), "10.0.2.21");
         // a controller that opens nothing and asks for nobody: its answers are all it shows
-        let first = CaptureTime::from_parts(1, 0);
         let polls = Flow { dst_mac: card(1), ..flow("10.0.2.10", "10.0.2.21", 502, Transport::Tcp) };
-        for minute in 1..6_u64 {
-            bench.at(minute as f64 * 60.0);
-            let received = Volume { packets: minute * 60, bytes: minute * 6_000 };
-            let account = Account { first, received, is_answered: true, ..Account::default() };
-            bench.told(&polls, None, FlowStage::Progress, 120, account);
+        for minute in 1..6_u32 {
+            bench.at(f64::from(minute) * 60.0);
+            bench.moved(&polls, None, FlowStage::Progress, (60, 60), Account::default());
         }
         for n in 0..3 {
             bench.at(310.0 + f64::from(n));
