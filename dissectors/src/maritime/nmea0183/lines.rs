@@ -80,9 +80,6 @@ impl Lines {
             rest = rest.get(start..).unwrap_or_default();
             if rest.first() == Some(&b'\\') {
                 let Some(after) = tags.read(rest) else {
-                    if self.is_cut_off(origin, rest) {
-                        return sentences;
-                    }
                     damaged = true;
                     out.error(origin.protocol, ParseError::Incomplete { what: "tag block" });
                     rest = rest.get(1..).unwrap_or_default();
@@ -102,7 +99,6 @@ impl Lines {
                     tags = Tags::default();
                     rest = after;
                 }
-                Err(Damage { .. }) if self.is_cut_off(origin, rest) => return sentences,
                 Err(Damage { error, skip }) => {
                     damaged = true;
                     out.error(origin.protocol, error);
