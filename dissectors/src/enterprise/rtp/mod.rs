@@ -164,7 +164,7 @@ impl Media {
         if let Some(slot) = self.streams.get_mut(self.next) {
             *slot = Some(stream);
         }
-        self.next = self.next.saturating_add(1) % self.streams.len().max(1);
+        self.next = self.next.saturating_add(1).checked_rem(self.streams.len()).unwrap_or(0);
         true
     }
 
