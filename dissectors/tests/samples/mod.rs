@@ -192,16 +192,16 @@ fn first_samples() -> Vec<Sample> {
             5683,
             &[(ToServer, "41 03 1234 71 b5 76616c7665 01 32 ff 31"), (ToClient, "61 83 1234 71")],
         ),
-        // Emerson D301180X012: the clock is read, a parameter written; checksums by CRC-16/ARC.
+        // Emerson D301180X012: the clock is read, a parameter written; checksums by CRC-16/MODBUS.
         sample(
             "roc-plus",
             Carrier::Tcp,
             4_000,
             &[
-                (ToServer, "0102f00007004921"),
-                (ToClient, "f000010207081e2d0c1b0b07ea06b55a"),
-                (ToServer, "0102f000a6050301010241b201"),
-                (ToClient, "f0000102a600cf6c"),
+                (ToServer, "0102f0000700493a"),
+                (ToClient, "f000010207081e2d0c1b0b07ea061e5b"),
+                (ToServer, "0102f000a6050301010241b4e5"),
+                (ToClient, "f0000102a600cf77"),
             ],
         ),
         sample(

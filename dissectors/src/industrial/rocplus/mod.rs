@@ -55,6 +55,7 @@ const fn operation(code: u8) -> Option<(&'static str, Option<Verb>)> {
         180 => ("read-parameters", Some(Verb::Read)),
         181 => ("write-parameters", Some(Verb::Write)),
         203 => ("file", Some(Verb::Transfer)),
+        205 => ("network-message", None),
         206 => ("read-transactions", Some(Verb::Read)),
         224 => ("report-by-exception", None),
         225 => ("acknowledge-report", None),
@@ -63,9 +64,9 @@ const fn operation(code: u8) -> Option<(&'static str, Option<Verb>)> {
     })
 }
 
-/// CRC-16 with the polynomial 0x8005 reflected, started with zeros.
+/// CRC-16 with the polynomial 0x8005 reflected, started with ones, as the one public capture has it.
 fn crc(bytes: &[u8]) -> u16 {
-    bytes.iter().fold(0_u16, |sum, byte| {
+    bytes.iter().fold(u16::MAX, |sum, byte| {
         (0..8).fold(sum ^ u16::from(*byte), |sum, _| if sum & 1 == 1 { sum >> 1 ^ 0xa001 } else { sum >> 1 })
     })
 }
@@ -166,13 +167,13 @@ mod tests {
     use crate::support::{Conversation, hex};
     use dogwatch_model::Direction::{ToClient, ToServer};
 
-    const CLOCK: &str = "0102f00007004921";
-    const WRITE: &str = "0102f000a6050301010241b201";
+    const CLOCK: &str = "0102f0000700493a";
+    const WRITE: &str = "0102f000a6050301010241b4e5";
 
     #[test]
     fn the_checksum() {
-        // The check value of CRC-16/ARC.
-        assert_eq!(crc(b"123456789"), 0xbb3d);
+        // The check value of CRC-16/MODBUS.
+        assert_eq!(crc(b"123456789"), 0x4b37);
     }
 
     #[test]
@@ -180,12 +181,12 @@ mod tests {
         let mut conversation = Conversation::new(&ROC_PLUS, Carrier::Tcp, PORT);
         for (direction, bytes, want) in [
             (ToServer, CLOCK, &["request read roc.read-clock"][..]),
-            (ToClient, "f000010207081e2d0c1b0b07ea06b55a", &["reply read roc.read-clock"]),
+            (ToClient, "f000010207081e2d0c1b0b07ea061e5b", &["reply read roc.read-clock"]),
             (ToServer, WRITE, &["request write point 3.1 parameter 2"]),
-            (ToClient, "f0000102a600cf6c", &["reply write roc.write-point"]),
-            (ToServer, "0102f000b40702030101030102d13a", &["request read point 3.1 parameter 1"]),
-            (ToServer, "0102f00011054c4f4903e87614", &["request login roc.login"]),
-            (ToClient, "f0000102ff020611252d", &["refusal login roc.login"]),
+            (ToClient, "f0000102a600cf77", &["reply write roc.write-point"]),
+            (ToServer, "0102f000b40702030101030102d2d1", &["request read point 3.1 parameter 1"]),
+            (ToServer, "0102f00011054c4f4903e870f0", &["request login roc.login"]),
+            (ToClient, "f0000102ff0206116526", &["refusal login roc.login"]),
         ] {
             conversation.send(direction, &hex(bytes));
             assert_eq!(conversation.heard.seen.last().unwrap().acts, want, "{bytes}");
