@@ -202,6 +202,8 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &maritime::signalk::SignalK,
     // Stricter than Modbus, whose header its own opening may look like.
     &enterprise::dicom::DICOM,
+    // The checksum is that of Modbus on a line, and unit and group may look like unit and function.
+    &industrial::rocplus::ROC_PLUS,
     &industrial::modbus::MODBUS,
     &industrial::modbus::MODBUS_RTU,
     &industrial::s7comm::S7COMM,
@@ -231,7 +233,6 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &industrial::melsec::MELSEC,
     &industrial::ethercat::ETHERCAT,
     &industrial::gesrtp::GE_SRTP,
-    &industrial::rocplus::ROC_PLUS,
     &industrial::codesys::CODESYS,
     &industrial::fox::FOX,
     &industrial::ethersbus::ETHER_S_BUS,

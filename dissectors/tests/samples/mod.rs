@@ -198,10 +198,10 @@ fn first_samples() -> Vec<Sample> {
             Carrier::Tcp,
             4_000,
             &[
-                (ToServer, "0102f0000700493a"),
-                (ToClient, "f000010207081e2d0c1b0b07ea061e5b"),
-                (ToServer, "0102f000a6050301010241b4e5"),
-                (ToClient, "f0000102a600cf77"),
+                (ToServer, "05c8f0000700d0ae"),
+                (ToClient, "f00005c807081e2d0c1b0b07ea06324f"),
+                (ToServer, "05c8f000a605030101024184c9"),
+                (ToClient, "f00005c8a600ee79"),
             ],
         ),
         sample(

@@ -167,8 +167,8 @@ mod tests {
     use crate::support::{Conversation, hex};
     use dogwatch_model::Direction::{ToClient, ToServer};
 
-    const CLOCK: &str = "0102f0000700493a";
-    const WRITE: &str = "0102f000a6050301010241b4e5";
+    const CLOCK: &str = "05c8f0000700d0ae";
+    const WRITE: &str = "05c8f000a605030101024184c9";
 
     #[test]
     fn the_checksum() {
@@ -181,12 +181,12 @@ mod tests {
         let mut conversation = Conversation::new(&ROC_PLUS, Carrier::Tcp, PORT);
         for (direction, bytes, want) in [
             (ToServer, CLOCK, &["request read roc.read-clock"][..]),
-            (ToClient, "f000010207081e2d0c1b0b07ea061e5b", &["reply read roc.read-clock"]),
+            (ToClient, "f00005c807081e2d0c1b0b07ea06324f", &["reply read roc.read-clock"]),
             (ToServer, WRITE, &["request write point 3.1 parameter 2"]),
-            (ToClient, "f0000102a600cf77", &["reply write roc.write-point"]),
-            (ToServer, "0102f000b40702030101030102d2d1", &["request read point 3.1 parameter 1"]),
-            (ToServer, "0102f00011054c4f4903e870f0", &["request login roc.login"]),
-            (ToClient, "f0000102ff0206116526", &["refusal login roc.login"]),
+            (ToClient, "f00005c8a600ee79", &["reply write roc.write-point"]),
+            (ToServer, "05c8f000b40702030101030102c70c", &["request read point 3.1 parameter 1"]),
+            (ToServer, "05c8f00011054c4f4903e840dc", &["request login roc.login"]),
+            (ToClient, "f00005c8ff020611fcb2", &["refusal login roc.login"]),
         ] {
             conversation.send(direction, &hex(bytes));
             assert_eq!(conversation.heard.seen.last().unwrap().acts, want, "{bytes}");
