@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
-use dogwatch_model::{Act, CaptureTime, Event, Irregularity, Mac, Severity, SourceId, Vlans};
+use dogwatch_model::{Act, CaptureTime, Event, Irregularity, Mac, Severity, SourceId, Vlans, oddity};
 
 use super::dw_3002_3003_8004_exploring as exploring;
 use super::remembered::Remembered;
-use super::zones::is_ot;
+use super::zones::{is_gateway_card, is_ot};
 use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
 use crate::policy::AppName;
 use crate::seen::{FlowSeen, FlowStage, HealthSeen, Identity, IrregularSeen, Party, service};
@@ -267,7 +267,8 @@ impl Conversation {
         }
         // within one connection the card of a partner does not change, unless a declared stand-by takes over
         let is_declared = from.end.ip.is_some_and(|ip| super::dw_1002_ip_takeover::is_declared_pair(ip, mac, cx));
-        let is_gateway = cx.policy.is_some_and(|policy| policy.is_gateway_mac(mac) || policy.is_gateway_mac(before));
+        // plans list gateways by address; with lost frames an answer may be read when its acknowledgement comes, which knows the router's card
+        let is_gateway = is_gateway_card(cx, mac) || is_gateway_card(cx, before);
         if !is_declared && !is_gateway {
             let service = service(Some(event.message.protocol), event.flow);
             let what = format!("answers of one connection from {mac} after {before}");
@@ -333,7 +334,7 @@ fn raise_misfit(
 
 /// Breaches that say that request and answer do not belong together.
 fn is_misfit(name: &str) -> bool {
-    name.ends_with(".reply-without-request") || name.ends_with(".reply-mismatch")
+    matches!(name, oddity::REPLY_WITHOUT_REQUEST | oddity::REPLY_MISMATCH)
 }
 
 #[cfg(test)]
@@ -371,7 +372,7 @@ mod tests {
             for n in 0..2 {
                 bench.at(200.0 + f64::from(n));
                 let flow = flow("10.0.2.21", "10.0.2.10", 40_000, Transport::Tcp);
-                bench.says("modbus", Speaker::Sender, &flow, &[Act::Odd("modbus.reply-without-request")]);
+                bench.says("modbus", Speaker::Sender, &flow, &[Act::Odd(oddity::REPLY_WITHOUT_REQUEST)]);
             }
             bench.ids()
         };
