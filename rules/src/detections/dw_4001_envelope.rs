@@ -1,17 +1,21 @@
-//! DW-4001: a value that a controller reports stays outside the limits that the plan declares for it.
+//! DW-4001: a value that a controller reports stays outside the limits that the plan declares for it, or, where it declares none, outside of what
+//! was learned of it in the present state of the ship.
 //!
-//! Deliberately not done yet: envelopes learned from what is seen; values that the plan does not declare are not judged. A value is judged at the
-//! times it is read, so a limit passed for less than two readings goes unseen.
+//! Learned envelopes stand in `tracks.rs`, with what DW-4002 and DW-4003 know of the same registers, and are told as low: three values or more of one
+//! answer that leave them together are a machine at another working point, and are not told. A value is judged at the times it is read, so a limit
+//! passed for less than two readings goes unseen. Deliberately absent: learned envelopes of what is not one register (32-bit and floating-point
+//! numbers, of which each half is judged as the register it is).
 
 use dogwatch_model::{Act, CaptureTime, Cells, Event, Severity, Table};
 
 use super::remembered::Remembered;
+use super::tracks::Outside;
 use crate::detector::{Card, Context, Detector, Raise, Threshold, Wants};
 use crate::policy::{AssetIx, Mode, PointPlan, Policy};
 use crate::seen::{Party, PolicySeen};
 
 /// Seconds a value must stay outside (catalogue: `hold_s`).
-const HOLD_S: f64 = 10.0;
+pub(super) const HOLD_S: f64 = 10.0;
 /// A value unread for this long begins anew.
 const STALE_S: f64 = 120.0;
 /// Values outside their limits that are remembered.
@@ -123,6 +127,45 @@ impl Envelope {
             ..Raise::of_event(&OUTSIDE, event, from)
         });
     }
+}
+
+/// Whether the plan declares limits for a register: they are judged, and not what was learned.
+pub(super) fn has_limits(from: &Party, (unit, table, address): (u8, Table, u16), cx: &Context<'_>) -> bool {
+    let Some((policy, asset)) = cx.policy.zip(from.end.asset) else { return false };
+    // the register may be the second of a point
+    let mut near = policy.points_within((asset, unit, table), address.saturating_sub(1), 2);
+    near.any(|(_, point)| {
+        let is_of_it = point.addr == address || (point.kind.registers() == 2 && point.addr < address);
+        is_of_it && (point.low.is_some() || point.high.is_some())
+    })
+}
+
+/// Raises for a register that stays outside of what was learned; `what` is its name.
+pub(super) fn beyond_learned(
+    event: &Event<'_>,
+    (from, to): (&Party, &Party),
+    (what, (unit, table, address)): (&str, (u8, Table, u16)),
+    outside: &Outside,
+    cx: &mut Context<'_>,
+) {
+    let (whose, state) = (cx.call(from), cx.state.for_people());
+    let (value, (low, high)) = (outside.value, outside.envelope);
+    let key = format!("learned|{:?}|{unit}|{}|{address}", from.identity(), table.as_str());
+    cx.raise(key.as_bytes(), &OUTSIDE, event.at, || Raise {
+        severity: Some(Severity::Low),
+        confidence: 0.6,
+        to: Some(*to),
+        summary: format!("{what} of {whose} is {value} as read, never seen while {state} ({low} to {high})"),
+        fields: vec![
+            ("value as read".to_owned(), value.to_string()),
+            ("object".to_owned(), format!("{} {address} unit {unit}", table.as_str())),
+            ("state".to_owned(), state.to_owned()),
+        ],
+        expected: format!(
+            "{low} to {high} as read, learned while {state}; limits in the plan ([[point]]) replace this"
+        ),
+        ..Raise::of_event(&OUTSIDE, event, from)
+    });
 }
 
 #[cfg(test)]
