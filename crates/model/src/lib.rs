@@ -17,6 +17,7 @@ mod flow;
 mod ids;
 mod irregular;
 mod object;
+mod reading;
 mod records;
 mod time;
 mod vessel;
@@ -38,6 +39,7 @@ pub use flow::{Direction, Flow, Initiator, SourceId, Transport, Vlans};
 pub use ids::{IdKind, fingerprint, stable_id};
 pub use irregular::Irregularity;
 pub use object::{Cells, Object, Table};
+pub use reading::{Memory, ReadingVisitor, Readings};
 pub use records::{
     AuditRecord, Change, CoverageInterval, Permit, RegisterEntry, RemoteSession, Snapshot, TestSession, TimeQuality,
     TimeSource, UploadBatch,
