@@ -79,11 +79,11 @@ impl Detector for Lost {
             ShipState::Unknown => self.under_way.is_some_and(|when| is_near(at, when, BELIEVED)),
         };
         let compass = ship
-            .telling(&[What::Heading], false)
+            .telling(&[What::Heading])
             .max_by_key(|(ix, talker)| (talker.told(What::Heading), *ix))
             .map(|(ix, _)| ix);
         let mut lost = Vec::new();
-        for (ix, talker) in ship.telling(&[What::Heading], true) {
+        for (ix, talker) in ship.telling_or_position(&[What::Heading]) {
             let is_heard = ship.is_alive(talker.flow.source, at, ALIVE);
             let no_fix = talker.fixes >= ESTABLISHED && !has_position(talker, at);
             let no_heading = Some(ix) == compass

@@ -86,10 +86,14 @@ impl OwnShip {
         self.talkers.recent(now, seconds)
     }
 
+    /// Talkers that ever told one of these quantities.
+    pub(crate) fn telling(&self, what: &[What]) -> impl Iterator<Item = (TalkerIx, &Talker)> {
+        self.talkers.telling(what.iter().fold(0, |set, what| set | what.bit()))
+    }
+
     /// Talkers that ever told one of these quantities, or a position.
-    pub(crate) fn telling(&self, what: &[What], or_position: bool) -> impl Iterator<Item = (TalkerIx, &Talker)> {
-        let position = if or_position { FIX } else { 0 };
-        self.talkers.telling(what.iter().fold(position, |set, what| set | what.bit()))
+    pub(crate) fn telling_or_position(&self, what: &[What]) -> impl Iterator<Item = (TalkerIx, &Talker)> {
+        self.talkers.telling(what.iter().fold(FIX, |set, what| set | what.bit()))
     }
 
     /// One talker, unless it was forgotten meanwhile.
