@@ -59,6 +59,8 @@ pub struct Wants {
     pub irregular: bool,
     /// Payload that an imported signature describes.
     pub signatures: bool,
+    /// Requests and answers only the first time within a moment ([`crate::repeats`]): for whoever compares who asks what, and counts nothing.
+    pub once: bool,
     /// Of whose events.
     pub of: Speaking,
     /// Flows and events only while there is a policy: without one there is nothing to hold them against.

@@ -13,6 +13,7 @@ use crate::findings::FindingTable;
 use crate::learning::{Baseline, Learning};
 use crate::own_ship::{OwnShip, TalkerIx, Troubles};
 use crate::policy::{AppName, Mode, Policy, StateTracker};
+use crate::repeats::Repeats;
 use crate::seen::{
     EnforcedSeen, FlowSeen, FlowStage, HealthSeen, IrregularSeen, Party, PolicySeen, SelfSeen, SignatureSeen, Source,
 };
@@ -52,6 +53,9 @@ pub struct Rules {
     /// Who wants which kind of act, by [`kinds`]; and whose events each application's are. Who stands in both is shown the event.
     kinds: [Wanting; kinds::COUNT],
     spoken: Spoken,
+    /// Who is shown requests and answers only once in a moment, and what was shown.
+    once: Wanting,
+    repeats: Repeats,
     healths: Vec<usize>,
     irregulars: Vec<usize>,
     signatures: Vec<usize>,
@@ -125,6 +129,8 @@ impl Rules {
             flows: Default::default(),
             kinds: [0; kinds::COUNT],
             spoken: Spoken::new(&|_| 0),
+            once: 0,
+            repeats: Repeats::new(),
             healths: Vec::new(),
             irregulars: Vec::new(),
             signatures: Vec::new(),
@@ -155,6 +161,8 @@ impl Rules {
         let spoken = Spoken::new(&|app| set(wanting(&|w| w.of.is_meant(app) && (has_plan || !w.planned))));
         (self.flows, self.healths, self.irregulars, self.signatures) = (flows, healths, irregulars, signatures);
         (self.kinds, self.spoken) = (kinds, spoken);
+        self.once = set(wanting(&|w| w.once));
+        self.repeats.forget();
     }
 
     /// Gives the detectors what people imported.
@@ -253,13 +261,13 @@ impl Rules {
         }
     }
 
-    /// Something was said by `from`, to `to`.
+    /// Something was said by `from`, to `to`, in the `line`: a number for the flow and direction that no other flow has had.
     pub fn event(
         &mut self,
         event: &Event<'_>,
         from: &Party,
         to: &Party,
-        source: Source<'_>,
+        (source, line): (Source<'_>, u64),
         directory: &dyn Directory,
     ) {
         self.known.learning.seen(event.at);
@@ -292,6 +300,9 @@ impl Rules {
             kinds &= kinds - 1;
         }
         wanting &= meant;
+        if wanting & self.once != 0 && seen & !kinds::REPEATED == 0 && self.repeats.is_repeat(line, event) {
+            wanting &= !self.once;
+        }
         self.counters.events = self.counters.events.wrapping_add(u64::from(wanting != 0));
         let mut policy_raised = false;
         let mut cx = self.known.context(directory, source, (app, talker), &mut policy_raised);
@@ -499,6 +510,8 @@ mod kinds {
     pub(super) const REFUSALS: usize = 1 << 10;
     /// How many.
     pub(super) const COUNT: usize = 11;
+    /// What may be a repeat: an event with anything else is always shown.
+    pub(super) const REPEATED: usize = READS | ORDERS | INQUIRIES | ANSWERS | VALUES;
     /// What is added up for proposals.
     pub(super) const ADDED_UP: usize = PUBLISHED | READS | ORDERS | INQUIRIES | ANSWERS | REFUSALS;
 

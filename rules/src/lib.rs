@@ -15,6 +15,7 @@ mod findings;
 mod learning;
 mod own_ship;
 pub mod policy;
+mod repeats;
 mod seen;
 mod spoken;
 mod text;

@@ -71,8 +71,9 @@ pub(crate) fn take(
     if !is_list(incoming.attribute) {
         values.sort_by_key(|value| std::cmp::Reverse((value.source, value.confidence, value.first_seen)));
     }
-    if values.len() > limits.values_per_attribute {
-        let going = values.split_off(limits.values_per_attribute);
+    let most = limits.values_of(incoming.attribute);
+    if values.len() > most {
+        let going = values.split_off(most);
         *held = going.iter().fold(*held, |held, value| held.saturating_sub(cost_of(value)));
         *dropped = dropped.saturating_add(1);
     }

@@ -1,5 +1,7 @@
 //! How much the inventory may hold, and what it had to refuse.
 
+use dogwatch_model::Attribute;
+
 /// Bounds of the inventory. Everything counted here is chosen by whoever sends the frames.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -9,6 +11,8 @@ pub struct Limits {
     pub addresses_per_asset: usize,
     /// Values kept of one attribute; the least sure goes first.
     pub values_per_attribute: usize,
+    /// Of what a device publishes: a protection relay sends some ten control blocks with a data set and an id each.
+    pub publications: usize,
     /// Protocols kept for one device.
     pub protocols_per_asset: usize,
     /// Characters kept of one value.
@@ -25,10 +29,21 @@ impl Default for Limits {
             assets: 16_384,
             addresses_per_asset: 16,
             values_per_attribute: 8,
+            publications: 32,
             protocols_per_asset: 64,
             value_chars: 512,
             value_bytes: 64 * 1024 * 1024,
             pending_changes: 65_536,
+        }
+    }
+}
+
+impl Limits {
+    /// Values kept of one attribute.
+    pub(crate) const fn values_of(&self, attribute: Attribute) -> usize {
+        match attribute {
+            Attribute::Publication => self.publications,
+            _ => self.values_per_attribute,
         }
     }
 }

@@ -700,6 +700,7 @@ impl Inventory {
             asset.device_class = gone.device_class;
         }
         for (attribute, values) in gone.attributes {
+            let most = self.limits.values_of(attribute);
             let list = asset.attributes.entry(attribute).or_default();
             for value in values {
                 if list.iter().any(|known| known.value == value.value && known.method == value.method) {
@@ -708,7 +709,7 @@ impl Inventory {
                     list.push(value);
                 }
             }
-            let going = list.split_off(self.limits.values_per_attribute.min(list.len()));
+            let going = list.split_off(most.min(list.len()));
             self.value_bytes = going.iter().fold(self.value_bytes, |sum, value| sum.saturating_sub(cost_of(value)));
         }
         let change = AssetChange::Merged { asset_id: asset.asset_id.clone(), from: gone.asset_id, at: seen.at };

@@ -43,6 +43,8 @@ pub(super) struct Watch {
     /// Changes let go because nobody took them.
     pub(super) changes_dropped: u64,
     flows: Vec<Option<FlowState>>,
+    /// Flows that ever started.
+    flows_seen: u64,
     /// Compares payload with imported signatures, while there are any.
     pub(super) scan: Option<Box<Scan>>,
     /// Cards that answer for the address of a declared gateway: what they send for others is routed.
@@ -68,6 +70,8 @@ struct FlowState {
     a: Party,
     b: Party,
     protocol: Option<&'static str>,
+    /// A number no other flow has had.
+    number: u64,
     /// When its first packet was seen.
     first: CaptureTime,
     /// Traffic already told.
@@ -100,6 +104,7 @@ impl Watch {
             changes: Vec::new(),
             changes_dropped: 0,
             flows: Vec::new(),
+            flows_seen: 0,
             scan: None,
             gateways: BTreeSet::new(),
             routed: HashMap::new(),
@@ -447,12 +452,14 @@ impl Observer for Watch {
             self.flows.resize(id.slot() + 1, None);
         }
         let is_twin = self.is_seen_elsewhere(id, flow);
+        self.flows_seen += 1;
         if let Some(slot) = self.flows.get_mut(id.slot()) {
             *slot = Some(FlowState {
                 flow: *flow,
                 a,
                 b,
                 protocol: None,
+                number: self.flows_seen,
                 count_hint: 0,
                 first: at,
                 is_answered: false,
@@ -568,7 +575,8 @@ impl Observer for Watch {
             inventory.event(event, from.row.map(AssetIx), source.label);
             learn_gateways(event, rules.policy(), gateways);
         }
-        rules.event(event, from, to, source, &Rows(inventory));
+        let line = state.number << 1 | u64::from(is_forward);
+        rules.event(event, from, to, (source, line), &Rows(inventory));
     }
 
     fn parse_error(

@@ -1,5 +1,6 @@
 //! A bench for detections: one detector, a made-up ship, and whatever the case wants to show it.
 
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 
 use dogwatch_model::{
@@ -380,7 +381,8 @@ impl Bench {
             self.party(flow.src, flow.src_mac, flow.src_port, speaker),
             self.party(flow.dst, flow.dst_mac, flow.dst_port, Speaker::Sender),
         );
-        self.rules.event(&event, &a, &b, self.source, &self.directory);
+        let line = foldhash::fast::FixedState::default().hash_one(format!("{flow:?}"));
+        self.rules.event(&event, &a, &b, (self.source, line), &self.directory);
     }
 
     /// Measurements of own ship by a device.

@@ -33,9 +33,6 @@ const BLOCK: u16 = 8;
 const KEPT: usize = 256;
 /// Kinds of request and clients remembered.
 const REMEMBERED: usize = 32_768;
-/// Kinds of request asked a moment ago, and for how long a moment is: polls need not be looked up each time.
-const MOMENTS: usize = 4_096;
-const MOMENT: i64 = 8;
 const CLIENTS: usize = 1_024;
 
 const GROWN: Card = Card {
@@ -77,11 +74,7 @@ pub(super) struct Exploring {
     clients: Remembered<Identity, Vec<New>>,
     /// Pairs and units that refused while learning.
     refusing: Remembered<(Identity, Identity, u8), ()>,
-    /// Hashes of known kinds of request and the second they were looked up in. A hit saves the walk through a table that no cache holds.
-    moments: Vec<(u64, i64)>,
     hasher: foldhash::fast::FixedState,
-    /// Seeded at random: nobody can choose two kinds that are taken for one.
-    moment_hasher: foldhash::quality::RandomState,
 }
 
 impl Default for Exploring {
@@ -91,9 +84,7 @@ impl Default for Exploring {
             pairs: Remembered::new(REMEMBERED),
             clients: Remembered::new(CLIENTS),
             refusing: Remembered::new(REMEMBERED),
-            moments: vec![(0, i64::MIN); MOMENTS],
             hasher: foldhash::fast::FixedState::default(),
-            moment_hasher: foldhash::quality::RandomState::default(),
         }
     }
 }
@@ -110,6 +101,7 @@ impl Detector for Exploring {
             inquiries: true,
             refusals: true,
             oddities: true,
+            once: true,
             of: Speaking::Industrial,
             ..Wants::default()
         }
@@ -119,20 +111,17 @@ impl Detector for Exploring {
         if event.flow.is_to_group() {
             return;
         }
-        let (mut is_request, mut pair) = (false, None);
+        let mut is_request = false;
         for act in event.message.acts {
             match act {
                 Act::Request { verb, object } => {
                     is_request = true;
-                    // one message may ask for twenty things: who asks whom is weighed once
-                    let pair = *pair.get_or_insert_with(|| self.pair(from, to));
-                    self.requested(event, (from, to, pair), (*verb, *object), cx);
+                    self.requested(event, from, to, (*verb, *object), cx);
                 }
                 Act::Reply { object, refused: true, .. } => self.refused(event, to, from, *object, cx),
                 Act::Odd(_) if !is_request && event.message.kind == "request" => {
                     // a function nobody knows is no operation, but somebody tried it
-                    let pair = self.pair(from, to);
-                    self.requested(event, (from, to, pair), (Verb::Diagnose, Object::Device { unit: None }), cx);
+                    self.requested(event, from, to, (Verb::Diagnose, Object::Device { unit: None }), cx);
                 }
                 _ => {}
             }
@@ -162,7 +151,8 @@ impl Exploring {
     fn requested(
         &mut self,
         event: &Event<'_>,
-        (from, to, pair): (&Party, &Party, u64),
+        from: &Party,
+        to: &Party,
         (verb, object): (Verb, Object<'_>),
         cx: &mut Context<'_>,
     ) {
@@ -182,7 +172,7 @@ impl Exploring {
         let block = if registers == 0 { block.wrapping_sub(u32::try_from(function).unwrap_or(0)) } else { block };
         let (client, server) = (from.identity(), to.identity());
         let asked = (client, server, unit, verb as u8, block);
-        if self.was_asked_just_now(pair, asked, event.at) || !self.asked.note(asked, event.at, || ()) {
+        if !self.asked.note(asked, event.at, || ()) {
             return;
         }
         let is_known_pair = self.pairs.touch((client, server), event.at).is_some();
@@ -207,27 +197,6 @@ impl Exploring {
         if is_known_pair && !is_enumeration && !cx.has_policy_spoken() {
             grown(event, from, to, verb, object, cx);
         }
-    }
-
-    /// Who asks whom, as one number.
-    fn pair(&self, from: &Party, to: &Party) -> u64 {
-        std::hash::BuildHasher::hash_one(&self.moment_hasher, (from.identity(), to.identity()))
-    }
-
-    /// Whether it was asked a moment ago: what is polled again and again is then not looked up every time. One number stands for it; that two
-    /// share one within a moment has a chance of one in 2^64.
-    fn was_asked_just_now(&mut self, pair: u64, asked: Asked, at: CaptureTime) -> bool {
-        let (_, _, unit, verb, block) = asked;
-        let what = u64::from(block) << 16 | u64::from(unit) << 8 | u64::from(verb);
-        let hash = std::hash::BuildHasher::hash_one(&self.moment_hasher, (pair, what));
-        let second = at.seconds();
-        let place = usize::try_from(hash % MOMENTS as u64).unwrap_or_default();
-        let Some(moment) = self.moments.get_mut(place) else { return false };
-        let is_recent = moment.0 == hash && second.abs_diff(moment.1) < MOMENT.unsigned_abs();
-        if !is_recent {
-            *moment = (hash, second);
-        }
-        is_recent
     }
 
     fn refused(&mut self, event: &Event<'_>, client: &Party, server: &Party, object: Object<'_>, cx: &mut Context<'_>) {

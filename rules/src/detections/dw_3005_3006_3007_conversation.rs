@@ -126,7 +126,7 @@ impl Detector for Conversation {
 
     fn wants(&self) -> Wants {
         let of = Speaking::Industrial;
-        let on_requests = Wants { answers: true, refusals: true, oddities: true, of, ..Wants::default() };
+        let on_requests = Wants { answers: true, refusals: true, oddities: true, once: true, of, ..Wants::default() };
         Wants { flows: &[FlowStage::Recognised], irregular: true, health: true, ..on_requests }
     }
 

@@ -42,7 +42,7 @@ impl Detector for NewWriter {
     }
 
     fn wants(&self) -> Wants {
-        Wants { orders: true, ..Wants::default() }
+        Wants { orders: true, once: true, ..Wants::default() }
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {

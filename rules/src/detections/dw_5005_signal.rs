@@ -124,7 +124,7 @@ impl Detector for Signal {
     fn tick(&mut self, at: CaptureTime, cx: &mut Context<'_>) {
         let ship = cx.ship;
         let (mut found, mut few, mut kept) = (Vec::new(), Vec::new(), 0);
-        for (ix, talker) in ship.recent(at, SET) {
+        for (ix, talker) in ship.recent_telling(&[What::SatellitesUsed, What::Satellites], at, SET) {
             let used = talker.fresh(What::SatellitesUsed, at, 10);
             if used.is_none() && self.skies.get(ix).is_none_or(|sky| sky.satellites.is_empty()) {
                 continue;

@@ -138,7 +138,8 @@ impl Detector for Values {
         let top_turn = vessel.and_then(|vessel| vessel.max_turn_deg_min).map_or(TOP_TURN, |turn| turn * 1.5);
         let is_in_port = matches!(cx.state, ShipState::InPort | ShipState::Drydock);
         let own_speed = ship.best(What::SpeedThroughWater, at, 5).or_else(|| ship.best(What::SpeedOverGround, at, 5));
-        for (ix, talker) in ship.recent(at, 3) {
+        let judged = [What::SpeedOverGround, What::RateOfTurn, What::Altitude, What::Depth];
+        for (ix, talker) in ship.recent_telling(&judged, at, 3) {
             let fresh = |what| talker.fresh(what, at, 3);
             let speed = fresh(What::SpeedOverGround).map(f64::abs);
             let turn = fresh(What::RateOfTurn).map(f64::abs);

@@ -89,7 +89,7 @@ impl Detector for Steering {
 
     fn tick(&mut self, at: CaptureTime, cx: &mut Context<'_>) {
         let ship = cx.ship;
-        for (ix, talker) in ship.recent(at, 5) {
+        for (ix, talker) in ship.recent_telling(&[What::HeadingOrder], at, 5) {
             let order = talker.fresh(What::HeadingOrder, at, 5).zip(talker.fresh(What::TrackOrder, at, 5));
             let Some((heading, track)) = order else { continue };
             let off = angle_between(track, heading);

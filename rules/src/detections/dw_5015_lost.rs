@@ -83,7 +83,7 @@ impl Detector for Lost {
             .max_by_key(|(ix, talker)| (talker.told(What::Heading), *ix))
             .map(|(ix, _)| ix);
         let mut lost = Vec::new();
-        for (ix, talker) in ship.telling_or_position(&[What::Heading]) {
+        for (ix, talker) in ship.telling(&[What::Heading, What::Position]) {
             let is_heard = ship.is_alive(talker.flow.source, at, ALIVE);
             let no_fix = talker.fixes >= ESTABLISHED && !has_position(talker, at);
             let no_heading = Some(ix) == compass

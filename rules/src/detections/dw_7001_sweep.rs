@@ -83,16 +83,21 @@ impl Detector for Sweep {
         {
             return;
         }
-        let host = self.hash(&seen.to.identity());
         let source = seen.from.identity();
         if seen.stage != FlowStage::Started {
+            // what was tried longer ago counts no more, however it went on
+            if seen.at.since(seen.account.first) > WINDOW {
+                return;
+            }
             // who speaks a protocol in a connection whose opening was not seen has been let in before
             let was_open = seen.stage == FlowStage::Recognised && seen.flow.initiator == Initiator::Unknown;
             if was_open || seen.account.is_answered && !seen.account.is_refused {
+                let host = self.hash(&seen.to.identity());
                 self.answered(source, host, seen.flow.dst_port, seen.at);
             }
             return;
         }
+        let host = self.hash(&seen.to.identity());
         let target = Target { at: seen.at, host, port: seen.flow.dst_port, is_answered: false };
         let tried = self.tried(source, seen.at);
         if let Some(known) = tried.targets.iter_mut().find(|known| (known.host, known.port) == (host, target.port)) {
@@ -289,7 +294,7 @@ mod tests {
             let flow = flow("10.0.4.66", &to, port, Transport::Tcp);
             bench.started(flow);
             if is_answered {
-                let account = Account { is_answered, ..Account::default() };
+                let account = Account { first: bench.now(), is_answered, ..Account::default() };
                 bench.told(&flow, None, FlowStage::Established, 0, account);
             }
         }

@@ -11,8 +11,8 @@ mod troubles;
 use dogwatch_model::{Act, CaptureTime, Event, Object, Of, Quantity, SourceId, Value};
 
 pub(crate) use self::geodesy::{angle_between, metres, north_east};
-use self::talkers::{FIX, Key, Talkers};
 pub(crate) use self::talkers::{Fix, PerTalker, Talker, TalkerIx, What, said};
+use self::talkers::{Key, Talkers};
 pub(crate) use self::troubles::{Trouble, Troubles, is_near};
 use crate::seen::{Party, Source, sfi_number};
 
@@ -86,14 +86,19 @@ impl OwnShip {
         self.talkers.recent(now, seconds)
     }
 
-    /// Talkers that ever told one of these quantities.
-    pub(crate) fn telling(&self, what: &[What]) -> impl Iterator<Item = (TalkerIx, &Talker)> {
-        self.talkers.telling(what.iter().fold(0, |set, what| set | what.bit()))
+    /// Talkers that ever told one of these.
+    pub(crate) fn telling<'a>(&'a self, what: &[What]) -> impl Iterator<Item = (TalkerIx, &'a Talker)> + use<'a> {
+        self.talkers.telling(what)
     }
 
-    /// Talkers that ever told one of these quantities, or a position.
-    pub(crate) fn telling_or_position(&self, what: &[What]) -> impl Iterator<Item = (TalkerIx, &Talker)> {
-        self.talkers.telling(what.iter().fold(FIX, |set, what| set | what.bit()))
+    /// Those of them that said anything in the last `seconds`.
+    pub(crate) fn recent_telling<'a>(
+        &'a self,
+        what: &[What],
+        now: CaptureTime,
+        seconds: u64,
+    ) -> impl Iterator<Item = (TalkerIx, &'a Talker)> + use<'a> {
+        self.talkers.recent_telling(what, now, seconds)
     }
 
     /// One talker, unless it was forgotten meanwhile.
@@ -101,14 +106,10 @@ impl OwnShip {
         self.talkers.get(ix)
     }
 
-    fn recent_telling(&self, what: What, now: CaptureTime, seconds: u64) -> impl Iterator<Item = (TalkerIx, &Talker)> {
-        self.talkers.recent_telling(what.bit(), now, seconds)
-    }
-
     /// Talkers that told a quantity within the last `seconds`, the most talkative first: a sensor says it more often than who repeats it.
     pub(crate) fn tellers(&self, what: What, now: CaptureTime, seconds: u64) -> Vec<(TalkerIx, &Talker)> {
         let mut tellers: Vec<_> = self
-            .recent_telling(what, now, seconds)
+            .recent_telling(&[what], now, seconds)
             .filter(|(_, talker)| talker.fresh(what, now, seconds).is_some())
             .collect();
         tellers.sort_by_key(|(ix, talker)| (std::cmp::Reverse(talker.told(what)), *ix));
@@ -117,7 +118,7 @@ impl OwnShip {
 
     /// A quantity as its most talkative teller of the last `seconds` tells it.
     pub(crate) fn best(&self, what: What, now: CaptureTime, seconds: u64) -> Option<f64> {
-        let fresh = self.recent_telling(what, now, seconds).filter_map(|(ix, talker)| {
+        let fresh = self.recent_telling(&[what], now, seconds).filter_map(|(ix, talker)| {
             let value = talker.fresh(what, now, seconds)?;
             Some((talker.told(what), std::cmp::Reverse(ix), value))
         });
@@ -127,8 +128,11 @@ impl OwnShip {
     /// Talkers with a position of the last `seconds`, in the order they were first heard.
     pub(crate) fn receivers(&self, now: CaptureTime, seconds: u64) -> Vec<(TalkerIx, &Talker)> {
         let has_fix = |talker: &Talker| talker.fix.is_some_and(|fix| is_near(now, fix.at, seconds));
-        let mut receivers: Vec<_> =
-            self.talkers.recent_telling(FIX, now, seconds).filter(|(_, talker)| has_fix(talker)).collect();
+        let mut receivers: Vec<_> = self
+            .talkers
+            .recent_telling(&[What::Position], now, seconds)
+            .filter(|(_, talker)| has_fix(talker))
+            .collect();
         receivers.sort_by_key(|(ix, talker)| (talker.first, *ix));
         receivers
     }
@@ -137,7 +141,7 @@ impl OwnShip {
     pub(crate) fn place(&self, now: CaptureTime, seconds: u64) -> Option<Fix> {
         let fixes = self
             .talkers
-            .recent_telling(FIX, now, seconds)
+            .recent_telling(&[What::Position], now, seconds)
             .filter_map(|(ix, talker)| Some((talker.first, ix, talker.fix?)));
         fixes.filter(|(.., fix)| is_near(now, fix.at, seconds)).min_by_key(|(first, ix, _)| (*first, *ix)).map(|f| f.2)
     }

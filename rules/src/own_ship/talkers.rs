@@ -28,7 +28,7 @@ pub(crate) struct TalkerIx {
     generation: u32,
 }
 
-/// Quantities of own ship of which the newest value is kept.
+/// What talkers tell of own ship. Of the first [`KINDS`] the newest value is kept; of the others it is only known that they were told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum What {
     SpeedOverGround,
@@ -45,17 +45,24 @@ pub(crate) enum What {
     HeadingOrder,
     TrackOrder,
     WindSpeed,
+    /// Kept as a [`Fix`].
+    Position,
+    /// How well single satellites are heard.
+    Satellites,
 }
 
-/// How many there are.
-const KINDS: usize = 14;
-/// The bit of who ever told a position.
-pub(super) const FIX: u32 = 1 << 31;
+/// How many values are kept.
+const KINDS: usize = What::Position as usize;
 
 impl What {
     /// Its bit in a set.
-    pub(super) const fn bit(self) -> u32 {
+    const fn bit(self) -> u32 {
         1 << self as u32
+    }
+
+    /// The set of these.
+    fn set(all: &[Self]) -> u32 {
+        all.iter().fold(0, |set, what| set | what.bit())
     }
 
     const fn of(quantity: Quantity) -> Option<Self> {
@@ -187,7 +194,7 @@ pub(super) struct Talkers {
     rows: Vec<Talker>,
     /// When each was last heard, apart from the rows: what looks at the newest every second passes over all the others.
     lasts: Vec<CaptureTime>,
-    /// What each ever told, for the same reason: one bit for each [`What`], and [`FIX`].
+    /// What each ever told, for the same reason: one bit for each [`What`].
     tells: Vec<u32>,
     by_key: HashMap<Key, u16, RandomState>,
     /// Whose turn it was last: sentences come in bursts of one talker.
@@ -257,7 +264,14 @@ impl Talkers {
         let (Some(talker), Some(tells)) = (self.rows.get_mut(slot), self.tells.get_mut(slot)) else { return };
         let (mut place, mut of_day) = (None, None);
         for act in event.message.acts {
-            let Act::Measures { of: Of::OwnShip, quantity, value } = *act else { continue };
+            let (quantity, value) = match *act {
+                Act::Measures { of: Of::OwnShip, quantity, value } => (quantity, value),
+                Act::Measures { of: Of::Satellite(_), .. } => {
+                    *tells |= What::Satellites.bit();
+                    continue;
+                }
+                _ => continue,
+            };
             match (quantity, value) {
                 (Quantity::Position, Value::Position { lat, lon }) => place = Some((lat, lon)),
                 (Quantity::UtcTime, value) => of_day = time_of_day(value),
@@ -272,7 +286,7 @@ impl Talkers {
             }
         }
         if let Some((lat, lon)) = place.filter(|(lat, lon)| lat.abs() <= 90.0 && lon.abs() <= 180.0) {
-            *tells |= FIX;
+            *tells |= What::Position.bit();
             talker.fix = Some(Fix { at: event.at, of_day, lat, lon });
             talker.fixes = talker.fixes.saturating_add(1);
         }
@@ -295,18 +309,20 @@ impl Talkers {
     }
 
     /// Those of them that ever told one of these.
-    pub(super) fn recent_telling(
-        &self,
-        what: u32,
+    pub(super) fn recent_telling<'a>(
+        &'a self,
+        what: &[What],
         now: CaptureTime,
         seconds: u64,
-    ) -> impl Iterator<Item = (TalkerIx, &Talker)> {
+    ) -> impl Iterator<Item = (TalkerIx, &'a Talker)> + use<'a> {
+        let what = What::set(what);
         let is_told = move |slot: u16| self.tells.get(usize::from(slot)).is_some_and(|tells| tells & what != 0);
         self.recent_slots(now, seconds).filter(move |slot| is_told(*slot)).filter_map(|slot| self.row(slot))
     }
 
     /// Talkers that ever told one of these.
-    pub(super) fn telling(&self, what: u32) -> impl Iterator<Item = (TalkerIx, &Talker)> {
+    pub(super) fn telling<'a>(&'a self, what: &[What]) -> impl Iterator<Item = (TalkerIx, &'a Talker)> + use<'a> {
+        let what = What::set(what);
         let told = (0..).zip(&self.tells).filter(move |(_, tells)| **tells & what != 0);
         told.filter_map(|(slot, _)| self.row(slot))
     }

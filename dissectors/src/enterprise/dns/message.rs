@@ -87,9 +87,12 @@ impl<'a> Dns<'a> {
         self.questions == 0 && self.records == 0
     }
 
-    /// Whether the bit that must be zero is, the opcode exists and the rcode is a basic one.
+    /// Whether the bit that must be zero is, the opcode exists, the rcode is a basic one, and who asks asks something (a zone in an update).
     pub(super) const fn is_plausible(&self) -> bool {
-        self.flags & 0x0040 == 0 && matches!(self.opcode(), 0 | 1 | 2 | 4 | 5) && self.rcode() <= 10 && !self.is_empty()
+        self.flags & 0x0040 == 0
+            && matches!(self.opcode(), 0 | 1 | 2 | 4 | 5)
+            && self.rcode() <= 10
+            && if self.is_response() { !self.is_empty() } else { self.questions > 0 }
     }
 
     pub(super) fn questions(&self) -> impl Iterator<Item = Question> + use<'a> {

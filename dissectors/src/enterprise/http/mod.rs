@@ -2,18 +2,20 @@
 //!
 //! Reads header blocks: method, host, server and client software. The object of a request is the server's name, which is what a policy allows.
 //! Of a body of stated length the first bytes are looked at: whether it is a program (of a form with parts, the first part).
-//! Deliberately not read: the rest of bodies, HTTP/2 and 3. Behind an answer without a length (chunked, or until the connection closes) the rest of that
+//! Deliberately not read: the rest of bodies, what comes in chunks, HTTP/2 and 3. Behind an answer that ends with its connection the rest of that
 //! direction is passed over. A server whose first bytes to a request are neither a status line nor a bare page speaks something else, which a
 //! scanner met by asking it in HTTP: the flow is given up.
 //!
 //! Specifications: RFC 9110, RFC 9112; UPnP Device Architecture 2.0 clause 1.
 
+mod chunks;
 pub(crate) mod header;
 
 use std::collections::VecDeque;
 
 use dogwatch_model::{Act, Attribute, Direction, FactValue, Object, Verb};
 
+use self::chunks::{Chunk as Part, chunk};
 use self::header::{Header, Start};
 use crate::acts::{Acts, Emit, Shown};
 use crate::datagram::DatagramProtocol;
@@ -94,11 +96,19 @@ struct Http {
     told_weak: bool,
     /// The server has answered in HTTP.
     is_answered: bool,
+    /// A header has told of a body in chunks: what looks like one is passed over.
+    has_chunks: bool,
 }
 
 impl Http {
     fn new(limits: &Limits) -> Self {
-        Self { open: VecDeque::new(), limit: limits.open_requests.max(1), told_weak: false, is_answered: false }
+        Self {
+            open: VecDeque::new(),
+            limit: limits.open_requests.max(1),
+            told_weak: false,
+            is_answered: false,
+            has_chunks: false,
+        }
     }
 
     fn request(&mut self, header: &Header<'_>, (method, target): (&str, &str), body: &[u8], emit: &mut Emit<'_>) {
@@ -191,10 +201,16 @@ fn carried(header: &Header<'_>, body: &[u8], acts: &mut Acts<'_>) {
     }
 }
 
+/// Whether the last coding of a body is that in chunks (RFC 9112 clause 6.1).
+fn is_chunked(coding: &str) -> bool {
+    coding.rsplit(',').next().is_some_and(|last| last.trim().eq_ignore_ascii_case("chunked"))
+}
+
 /// Bytes of body behind a header; `None` when only the end of the connection tells.
 fn body_length(header: &Header<'_>) -> Option<usize> {
-    if header.field("transfer-encoding").is_some() {
-        return None;
+    if let Some(coding) = header.field("transfer-encoding") {
+        // Chunks tell their lengths themselves, one by one.
+        return is_chunked(coding).then_some(0);
     }
     let stated = header.field("content-length").and_then(|text| text.parse().ok());
     match header.start {
@@ -207,6 +223,13 @@ fn body_length(header: &Header<'_>) -> Option<usize> {
 
 impl Frames for Http {
     fn frame(&self, _carrier: Carrier, bytes: &[u8]) -> Frame {
+        if self.has_chunks {
+            match chunk(bytes) {
+                Part::Whole { line, all } => return Frame::Whole { len: all, need: line },
+                Part::More => return Frame::More,
+                Part::None => {}
+            }
+        }
         match header::length(bytes) {
             Some(need) => match bytes.get(..need).and_then(header::parse) {
                 Some(header) => {
@@ -228,8 +251,13 @@ impl Frames for Http {
     }
 
     fn read(&mut self, _chunk: &Chunk<'_>, bytes: &[u8], emit: &mut Emit<'_>) -> Result<(), ParseError> {
+        // Of a chunk only the line in front is looked at; that of the last one has fields behind it.
+        if self.has_chunks && chunk(bytes) != Part::None {
+            return Ok(());
+        }
         let (block, body) = header::length(bytes).and_then(|end| bytes.split_at_checked(end)).ok_or(MALFORMED)?;
         let header = header::parse(block).ok_or(MALFORMED)?;
+        self.has_chunks |= header.field("transfer-encoding").is_some_and(is_chunked);
         match header.start {
             Start::Request { method, target } => self.request(&header, (method, target), body, emit),
             Start::Response { code } => self.response(&header, code, body, emit),
@@ -368,6 +396,27 @@ mod tests {
             let seen = &conversation.heard.seen;
             assert_eq!(seen.len(), 1);
             assert_eq!(seen[0].acts.contains(&"odd program.elf".to_owned()), want, "{:?}", seen[0].acts);
+        }
+    }
+
+    #[test]
+    fn answers_behind_one_in_chunks() {
+        let answers = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
+            5\r\nHTTP/\r\n11;a=b\r\n0123456789abcdef\n\r\n0\r\nExpires: 0\r\n\r\n\
+            HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n";
+        for cut in 0..answers.len() {
+            let mut conversation = Conversation::new(&HTTP, Carrier::Tcp, 80);
+            conversation.send(ToServer, b"GET /a HTTP/1.1\r\n\r\nDELETE /b HTTP/1.1\r\n\r\n");
+            let (front, rest) = answers.split_at(cut);
+            conversation.send(ToClient, front);
+            conversation.send(ToClient, rest);
+            let codes: Vec<_> =
+                conversation.heard.seen[2..].iter().map(|seen| seen.field("response_code").to_owned()).collect();
+            assert_eq!(
+                (codes, conversation.heard.errors.len()),
+                (vec!["200".to_owned(), "404".to_owned()], 0),
+                "{cut}"
+            );
         }
     }
 

@@ -42,8 +42,9 @@ fn begins(bytes: &[u8]) -> Probe {
                 Probe::No
             }
         }
-        // A session request of NetBIOS names comes first on port 139, and its answer.
+        // A session request of NetBIOS names comes first on port 139, and its answer, which a message follows.
         [0x81, 0, 0, 68, 32, ..] => Probe::Yes,
+        [0x82, 0, 0, 0, message @ ..] if message.first() == Some(&0) => begins(message),
         [0 | 0x81 | 0x82, ..] | [] if bytes.len() < 8 => Probe::NeedMore,
         _ => Probe::No,
     }
@@ -79,11 +80,7 @@ impl Frames for Smb {
     fn read(&mut self, _chunk: &Chunk<'_>, bytes: &[u8], emit: &mut Emit<'_>) -> Result<(), ParseError> {
         let Some((session, message)) = bytes.split_first_chunk::<4>() else { return Ok(()) };
         match (session.first(), message.first_chunk()) {
-            (Some(0), Some(&SMB1)) => {
-                let read = smb1::read(message)?;
-                self.tell(message, &read, emit);
-                Ok(())
-            }
+            (Some(0), Some(&SMB1)) => smb1::read(message, |told| self.tell(message, told, emit)),
             (Some(0), Some(&SMB2)) => self.chained(message, emit),
             _ => Ok(()),
         }
@@ -94,7 +91,8 @@ impl Frames for Smb {
     }
 }
 
-/// What one message holds, of either version.
+/// What one command of a message holds, of either version.
+#[derive(Clone)]
 struct Told {
     /// Name of the field that shows the command.
     command_field: &'static str,
@@ -323,5 +321,10 @@ mod tests {
         assert_eq!(SMB.probe(Carrier::Tcp, ToServer, &bytes), Probe::Yes);
         assert_eq!(SMB.probe(Carrier::Tcp, ToServer, &bytes[..5]), Probe::NeedMore);
         assert_eq!(SMB.probe(Carrier::Tcp, ToServer, &[0, 1, 0, 0, 0, 6, 1, 3, 0, 0, 0, 1]), Probe::No);
+        // RFC 1002 clause 4.3.3: the answer to a session request has no data; the server's first message follows it.
+        let answer = [&[0x82, 0, 0, 0], bytes.as_slice()].concat();
+        assert_eq!(SMB.probe(Carrier::Tcp, ToServer, &answer), Probe::Yes);
+        assert_eq!(SMB.probe(Carrier::Tcp, ToServer, &answer[..4]), Probe::NeedMore);
+        assert_eq!(SMB.probe(Carrier::Tcp, ToServer, &[0x82, 0, 0, 0, 0x82, 0, 0, 0, 0x82, 0, 0, 0]), Probe::No);
     }
 }

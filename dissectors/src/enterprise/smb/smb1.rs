@@ -78,39 +78,70 @@ fn le32(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..at.checked_add(4)?)?.try_into().ok().map(u32::from_le_bytes)
 }
 
-pub(super) fn read(message: &[u8]) -> Result<Told, ParseError> {
+/// Commands chained in one message that are read.
+const MOST_CHAINED: usize = 8;
+
+/// Tells of every command of a message: those of the "AndX" family say which command follows, and where in the message (MS-CIFS 2.2.3.4).
+pub(super) fn read(message: &[u8], mut tell: impl FnMut(&Told)) -> Result<(), ParseError> {
     let mut reader = Reader::new("smb header", message);
     let _id = reader.be32()?;
-    let code = reader.u8()?;
+    let mut code = reader.u8()?;
     let status = reader.le32()?;
     let flags = reader.u8()?;
     let flags2 = reader.le16()?;
     let _rest_of_header = reader.take(20)?;
-    let is_reply = flags & 0x80 != 0;
-    let mut told = Told::new("smb_cmd", code.into(), status, is_reply);
+    let (is_reply, unicode) = (flags & 0x80 != 0, flags2 & 0x8000 != 0);
+    for _ in 0..MOST_CHAINED {
+        let mut told = Told::new("smb_cmd", code.into(), status, is_reply);
+        let parameters = block(&mut told, code, message, &mut reader, unicode)?;
+        tell(&told);
+        let at = message.len().saturating_sub(reader.rest().len());
+        // What follows stands behind the words just read: a chain never turns back.
+        let next = le16(parameters, 2).map(usize::from).filter(|next| has_next(code) && *next >= at);
+        match (parameters.first(), next.and_then(|next| message.get(next..))) {
+            (Some(0xff) | None, _) | (_, None | Some([])) => break,
+            (Some(following), Some(rest)) => (code, reader) = (*following, Reader::new("smb chained command", rest)),
+        }
+    }
+    Ok(())
+}
+
+/// Whether the parameters of a command begin with the command that follows (MS-CIFS 2.2.3.4).
+const fn has_next(code: u8) -> bool {
+    matches!(code, 0x24 | 0x2d..=0x2f | 0x73..=0x75 | 0xa2)
+}
+
+/// Reads the words of one command and its texts; returns the words.
+fn block<'a>(
+    told: &mut Told,
+    code: u8,
+    message: &'a [u8],
+    reader: &mut Reader<'a>,
+    unicode: bool,
+) -> Result<&'a [u8], ParseError> {
     told.verb = verb(code);
     let words = usize::from(reader.u8()?);
     let parameters = reader.take(words.saturating_mul(2))?;
     let count = reader.le16()?;
     let at = message.len().saturating_sub(reader.rest().len());
     let data = reader.rest().get(..usize::from(count)).unwrap_or(reader.rest());
-    let mut texts = Texts { data, at, unicode: flags2 & 0x8000 != 0 };
-    if code == command::NEGOTIATE && is_reply && status == 0 {
+    let mut texts = Texts { data, at, unicode };
+    if code == command::NEGOTIATE && told.is_reply && told.status == 0 {
         told.odd = Some("weak.smb1");
     }
-    match (code, is_reply) {
-        (command::SESSION_SETUP, _) => login(&mut told, parameters, &mut texts),
+    match (code, told.is_reply) {
+        (command::SESSION_SETUP, _) => login(told, parameters, &mut texts),
         (command::WRITE_ANDX, false) if le32(parameters, 6) == Some(0) => {
-            carried(&mut told, message, (le16(parameters, 22), le16(parameters, 20)));
+            carried(told, message, (le16(parameters, 22), le16(parameters, 20)));
         }
         // an answer does not say from where in the file it was read: only what begins like a program counts
-        (command::READ_ANDX, true) if status == 0 => {
-            carried(&mut told, message, (le16(parameters, 12), le16(parameters, 10)));
+        (command::READ_ANDX, true) if told.status == 0 => {
+            carried(told, message, (le16(parameters, 12), le16(parameters, 10)));
         }
-        (_, false) => name(&mut told, code, parameters, &mut texts),
+        (_, false) => name(told, code, parameters, &mut texts),
         _ => {}
     }
-    Ok(told)
+    Ok(parameters)
 }
 
 /// Notes that a program begins at an offset of the message (MS-CIFS 2.2.4.42 and 2.2.4.43).
@@ -189,13 +220,46 @@ mod tests {
         bytes
     }
 
+    /// The single command of a message.
+    fn only(message: &[u8]) -> Told {
+        let mut all = Vec::new();
+        read(message, |told| all.push((told.command, told.verb, told.odd))).unwrap();
+        assert_eq!(all.len(), 1, "{all:?}");
+        let mut kept = None;
+        read(message, |told| kept = Some(told.clone())).unwrap();
+        kept.unwrap()
+    }
+
+    #[test]
+    fn commands_in_a_chain() {
+        // MS-CIFS 2.2.3.4: login, and behind it the share. 13 words: next command, a zero, its offset from the header.
+        let mut login = vec![0; 26];
+        (login[0], login[2]) = (0x75, 32 + 1 + 26 + 2 + 2);
+        let mut bytes = message(0x73, false, false, &login, b"\0\0");
+        // 4 words: no further command, flags, length of the password; then password, path, service
+        bytes.extend([4, 0xff, 0, 0, 0, 0, 0, 1, 0]);
+        let data = b"\0\\\\SRV\\C$\0?????\0";
+        bytes.extend(u16::try_from(data.len()).unwrap().to_le_bytes());
+        bytes.extend(data);
+        let mut seen = Vec::new();
+        read(&bytes, |told| seen.push((told.command, told.named.map(|name| name.as_str().to_owned())))).unwrap();
+        assert_eq!(seen, [(0x73, None), (0x75, Some("\\\\SRV\\C$".to_owned()))]);
+        // An offset that points back, or at itself, ends the chain.
+        for offset in [0, 32, 40] {
+            bytes[35] = offset;
+            let mut count = 0;
+            read(&bytes, |_| count += 1).unwrap();
+            assert_eq!(count, 1, "{offset}");
+        }
+    }
+
     #[test]
     fn a_login_with_passwords() {
         // MS-CIFS 2.2.4.53.1: two passwords, then account, domain, system and software, each ended by a zero.
         let mut words = vec![0; 26];
         (words[14], words[16]) = (3, 2);
         let data = b"\x01\x02\x03\x04\x05PILOT\0BRIDGE\0Windows 4.0\0Samba 4.7\0";
-        let told = read(&message(0x73, false, false, &words, data)).unwrap();
+        let told = only(&message(0x73, false, false, &words, data));
         let text = |text: &Option<Text<256>>| text.unwrap().as_str().to_owned();
         assert_eq!((text(&told.account), text(&told.domain)), ("PILOT".into(), "BRIDGE".into()));
         assert_eq!((text(&told.natives[0]), text(&told.natives[1])), ("Windows 4.0".into(), "Samba 4.7".into()));
@@ -211,18 +275,18 @@ mod tests {
         name.extend(wide("\\update.exe"));
         for (access, want) in [(1, Verb::Transfer), (2, Verb::Write)] {
             words[15] = access;
-            let told = read(&message(0xa2, false, true, &words, &name)).unwrap();
+            let told = only(&message(0xa2, false, true, &words, &name));
             assert_eq!((told.named.unwrap().as_str(), told.verb), ("\\update.exe", Some(want)));
         }
         let mut words = vec![0; 8];
         words[6] = 1;
-        let told = read(&message(0x75, false, false, &words, b"\0\\\\SRV\\IPC$\0?????\0")).unwrap();
+        let told = only(&message(0x75, false, false, &words, b"\0\\\\SRV\\IPC$\0?????\0"));
         assert_eq!(told.named.unwrap().as_str(), "\\\\SRV\\IPC$");
     }
 
     #[test]
     fn the_old_version_is_weak_once_agreed() {
-        assert_eq!(read(&message(0x72, true, true, &[0; 34], &[])).unwrap().odd, Some("weak.smb1"));
-        assert_eq!(read(&message(0x72, false, true, &[], b"\x02NT LM 0.12\0")).unwrap().odd, None);
+        assert_eq!(only(&message(0x72, true, true, &[0; 34], &[])).odd, Some("weak.smb1"));
+        assert_eq!(only(&message(0x72, false, true, &[], b"\x02NT LM 0.12\0")).odd, None);
     }
 }

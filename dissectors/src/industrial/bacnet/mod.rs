@@ -9,6 +9,9 @@
 mod names;
 mod present;
 
+use std::fmt::Write;
+
+use arrayvec::ArrayVec;
 use dogwatch_model::{Act, Attribute, FactValue, Object, Verb};
 
 use self::names::{is_write_like, object_type, service_verb, unconfirmed_verb};
@@ -319,15 +322,31 @@ fn subject<'a>(apdu: &Apdu<'a>) -> (Option<ObjectId>, Option<u32>, Reader<'a>) {
     (id, property, content)
 }
 
-/// The text of a character string in brackets of context tag `bracket`: UTF-8 only.
-fn text_value<'a>(mut content: Reader<'a>, bracket: u8) -> Option<&'a str> {
+/// The text of a character string in brackets of context tag `bracket`, in the sets that are still in use (clause 20.2.9): UTF-8, UCS-2, ISO 8859-1.
+fn text_value(mut content: Reader<'_>, bracket: u8) -> Option<Text<256>> {
     let (found, true, 0) = tag(&mut content).ok()? else { return None };
     if found != bracket {
         return None;
     }
     let (7, false, length) = tag(&mut content).ok()? else { return None };
-    let (0, text) = content.take(length).ok()?.split_first().map(|(set, text)| (*set, text))? else { return None };
-    printable(text)
+    match content.take(length).ok()?.split_first()? {
+        (0, text) => printable(text).map(|text| text![text]),
+        (4, text) => {
+            letters(char::decode_utf16(text.as_chunks().0.iter().map(|unit| u16::from_be_bytes(*unit))).map(Result::ok))
+        }
+        (5, text) => letters(text.iter().map(|byte| Some(char::from(*byte)))),
+        _ => None,
+    }
+}
+
+/// A text of such letters; none when one of them is none.
+fn letters(each: impl Iterator<Item = Option<char>>) -> Option<Text<256>> {
+    let mut text = Text::new();
+    for letter in each {
+        let letter = letter.filter(|letter| !letter.is_control())?;
+        let _ = text.write_char(letter);
+    }
+    (!text.is_empty()).then_some(text)
 }
 
 /// Properties of one object in an answer to ReadPropertyMultiple that are gone through.
@@ -393,10 +412,50 @@ const fn attribute(property: u32) -> Option<Attribute> {
     })
 }
 
+/// Texts of the device object that an answer states.
+type Texts = ArrayVec<(Attribute, Text<256>), 8>;
+
+/// What an answer to ReadProperty or ReadPropertyMultiple states of the device object.
+fn identity(apdu: &Apdu<'_>, id: Option<ObjectId>, property: Option<u32>, rest: Reader<'_>, texts: &mut Texts) {
+    match (apdu.kind, apdu.service, id.map(ObjectId::kind)) {
+        (3, Some(12), Some(DEVICE)) => {
+            let told = property.and_then(attribute).and_then(|of| text_value(rest, 3).map(|text| (of, text)));
+            texts.extend(told);
+        }
+        (3, Some(14), _) if !apdu.is_later_part => {
+            // Ends where the bytes do; what was read until then is said.
+            let _ = multiple(apdu.content, |id, property, value| {
+                if let (DEVICE, Some(attribute)) = (id.kind(), attribute(property))
+                    && let Some(text) = text_value(value, 4)
+                {
+                    // A device has one text of each kind; of more than there is room for the first are kept.
+                    let _ = texts.try_push((attribute, text));
+                }
+            });
+        }
+        _ => {}
+    }
+}
+
+/// Whose service a private transfer is for, and its number there (clause 16.2 and 16.3); what it does only its maker knows.
+fn private_transfer(apdu: &Apdu<'_>) -> Option<(u32, Option<u32>)> {
+    let mut content = apdu.content;
+    match (apdu.kind, apdu.service) {
+        (0 | 3, Some(18)) | (1, Some(4)) if !apdu.is_later_part => {
+            let vendor = context(&mut content, 0)?;
+            Some((vendor, context(&mut content, 1)))
+        }
+        _ => None,
+    }
+}
+
 fn message(function: Option<u8>, carried: &Carried<'_>, apdu: &Apdu<'_>, emit: &mut Emit<'_>) {
     let (id, property, rest) = subject(apdu);
     let name = id.map(ObjectId::name);
     let object = name.as_ref().map_or(Object::Device { unit: None }, |name| Object::Named(name.as_str()));
+    let private = private_transfer(apdu);
+    let mut texts = ArrayVec::new();
+    identity(apdu, id, property, rest, &mut texts);
     let mut acts = Acts::new();
     let confirmed = apdu.service.and_then(service_verb);
     let kind = match apdu.kind {
@@ -421,18 +480,10 @@ fn message(function: Option<u8>, carried: &Carried<'_>, apdu: &Apdu<'_>, emit: &
             if let Some(verb) = confirmed {
                 acts.reply(verb, object, apdu.kind == 5);
             }
-            if let (3, Some(12), Some(DEVICE)) = (apdu.kind, apdu.service, id.map(ObjectId::kind))
-                && let Some(attribute) = property.and_then(attribute)
-            {
-                acts.says_text(attribute, text_value(rest, 3), 90, "bacnet.read-property");
-            }
-            if let (3, Some(14), false) = (apdu.kind, apdu.service, apdu.is_later_part) {
-                // Ends where the bytes do; what was read until then is said.
-                let _ = multiple(apdu.content, |id, property, value| {
-                    if let (DEVICE, Some(attribute)) = (id.kind(), attribute(property)) {
-                        acts.says_text(attribute, text_value(value, 4), 90, "bacnet.read-property-multiple");
-                    }
-                });
+            let method =
+                if apdu.service == Some(12) { "bacnet.read-property" } else { "bacnet.read-property-multiple" };
+            for (attribute, text) in &texts {
+                acts.says_text(*attribute, Some(text.as_str()), 90, method);
             }
             if apdu.kind == 5 { "error" } else { "reply" }
         }
@@ -451,6 +502,8 @@ fn message(function: Option<u8>, carried: &Carried<'_>, apdu: &Apdu<'_>, emit: &
             visit.number("instance_number", id.instance());
         }
         visit.maybe("property_identifier", property);
+        visit.maybe("vendor_identifier", private.map(|(vendor, _)| vendor));
+        visit.maybe("service_number", private.and_then(|(_, service)| service));
     });
     emit.function(apdu.service.unwrap_or_default()).message(kind, &mut acts, &fields);
 }
@@ -539,6 +592,30 @@ mod tests {
             datagram(&BACNET, Carrier::Udp, 47_808, &bytes).seen[0].acts,
             ["reply read device:2401", "says model=VA01 (bacnet.read-property)"]
         );
+    }
+
+    #[test]
+    fn texts_in_other_sets() {
+        // Set 4, UCS-2: "HVAC"; set 5, ISO 8859-1: "K\u{fc}che"; set 1 is of a code page nobody can know.
+        for (value, want) in [
+            ("75 09 04 0048 0056 0041 0043", Some("HVAC")),
+            ("75 06 05 4bfc636865", Some("K\u{fc}che")),
+            ("75 03 01 4142", None),
+            ("75 05 04 d800 0041", None),
+        ] {
+            let bytes = packet(0x0a, &format!("0100 30 01 0c 0c 02000961 19 4d 3e {value} 3f"));
+            let mut expected = vec!["reply read device:2401".to_owned()];
+            expected.extend(want.map(|want| format!("says name={want} (bacnet.read-property)")));
+            assert_eq!(datagram(&BACNET, Carrier::Udp, 47_808, &bytes).seen[0].acts, expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn private_transfers_say_whose() {
+        // Clause 16.3: vendor 24, service 3.
+        let heard = datagram(&BACNET, Carrier::Udp, 47_808, &packet(0x0b, "0100 10 04 09 18 19 03"));
+        assert_eq!(heard.seen[0].field("vendor_identifier"), "24");
+        assert_eq!(heard.seen[0].field("service_number"), "3");
     }
 
     #[test]

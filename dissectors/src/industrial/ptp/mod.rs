@@ -80,15 +80,36 @@ impl Header {
     }
 }
 
+/// A length that fits is no rare thing: editions 2.0 and 2.1 only, a domain that is not reserved (clause 7.1), a port that counts from 1 (only
+/// management may mean every port), and behind the fixed part nothing but parts that say how long they are.
 fn probe(head: &[u8]) -> Probe {
-    match Header::parse(head) {
-        // The port number counts from 1; all ones is for management that means every port. Behind the message may be padding, never much.
-        Ok((header, body)) if header.port != 0 || header.kind == MANAGEMENT => {
-            let length = body.rest().len().saturating_add(HEADER.into());
-            if head.len().saturating_sub(length) <= 64 { Probe::Yes } else { Probe::No }
-        }
-        _ => Probe::No,
+    let Ok((header, body)) = Header::parse(head) else { return Probe::No };
+    let is_edition = head.get(1).is_some_and(|version| version >> 4 <= 1);
+    let is_numbered = header.domain < 128 && (header.port != 0 || header.kind == MANAGEMENT);
+    // Behind the message may be padding, never much.
+    let padding = head.len().saturating_sub(body.rest().len().saturating_add(HEADER.into()));
+    if is_edition && is_numbered && padding <= 64 && has_whole_parts(&header, body) { Probe::Yes } else { Probe::No }
+}
+
+/// Parts (TLVs) behind a message that are gone over.
+const MOST_PARTS: usize = 32;
+
+/// Whether the fixed part is followed by whole parts of type, length and value (clause 14.1), if by anything.
+fn has_whole_parts(header: &Header, mut body: Reader<'_>) -> bool {
+    let fixed = message(header.kind).map_or(0, |(_, shortest)| shortest.saturating_sub(HEADER));
+    if body.take(fixed.into()).is_err() {
+        return false;
     }
+    for _ in 0..MOST_PARTS {
+        if body.rest().is_empty() {
+            return true;
+        }
+        let length = body.be16().and_then(|_type| body.be16());
+        if length.and_then(|length| body.take(length.into())).is_err() {
+            return false;
+        }
+    }
+    false
 }
 
 /// What a master tells of the clock everybody follows (clause 13.5).

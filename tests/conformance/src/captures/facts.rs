@@ -66,6 +66,8 @@ enum Form {
     /// The first, second part of ours at full stops.
     Major,
     Minor,
+    /// Both of them as one number, the first in the high byte.
+    MajorMinor,
     /// One entry of ours at commas or blanks.
     Entry,
     /// Ours is what follows the second dash: the software of a version line of SSH (RFC 4253, 4.2).
@@ -113,6 +115,10 @@ impl Form {
             Self::Netbios => is_text(truth.rsplit_once('<').map_or(truth, |(name, _)| name), ours),
             Self::Major => number(truth).is_some_and(|want| part(0) == Some(want)),
             Self::Minor => number(truth).is_some_and(|want| part(1) == Some(want)),
+            Self::MajorMinor => {
+                let both = part(0).zip(part(1)).filter(|(_, minor)| *minor < 256);
+                both.is_some_and(|(major, minor)| number(truth) == Some(major * 256 + minor))
+            }
             Self::Software => truth.splitn(3, '-').nth(2).is_some_and(|software| is_text(software, ours)),
             Self::Entry => ours.split([',', ' ']).any(|entry| is_text(truth, entry)),
         }
@@ -256,6 +262,12 @@ fn asked(tables: &Facts, assets: &[&Value], fact: &Fact, place: &Place<'_>) -> C
     if is_at_quic_hello(fact, place.rows) {
         flags.push("in-quic");
     }
+    if fact.attr == "ja3s" && speaks(fact, "quic", place.rows) {
+        flags.push("answer-in-quic");
+    }
+    if fact.proto == "tls" && speaks(fact, "openvpn", place.rows) {
+        flags.push("in-openvpn");
+    }
     // such frames have no address of the network layer of their own: one that is there is a tunnel's
     let is_tunneled = matches!(fact.proto.as_str(), "cdp" | "lldp" | "stp") && fact.host.is_some();
     if is_tunneled && flags.contains(&"elsewhere") {
@@ -298,6 +310,17 @@ fn told_in_message(mapping: Option<&Mapping>, fact: &Fact, want: &str, rows: &[R
         fact.address().is_some_and(|address| address == source || address == host)
     };
     rows.iter().filter(is_from).filter_map(|row| row.field(name)).any(|value| is_text(want, &plain(value)))
+}
+
+/// Whether the device is one end of a conversation in this protocol that was opened before the frame, or in it.
+fn speaks(fact: &Fact, protocol: &str, rows: &[Row]) -> bool {
+    let Some(address) = fact.address() else { return false };
+    let is_end = |row: &Row, side: &str| {
+        let end = row.value[side].as_str().unwrap_or_default();
+        end.rsplit_once(':').is_some_and(|(host, _)| host.trim_matches(['[', ']']) == address)
+    };
+    let before = |row: &&Row| row.protocol == protocol && fact.frame.as_u64().is_some_and(|at| row.frame <= at);
+    rows.iter().filter(before).any(|row| is_end(row, "src") || is_end(row, "dst"))
 }
 
 /// Whether the frame is told as a hello inside QUIC, with its fingerprint.

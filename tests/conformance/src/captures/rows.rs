@@ -262,6 +262,7 @@ pub(super) fn compare(
     let mut others: BTreeMap<u64, &str> = BTreeMap::new();
     let mut spoken: BTreeMap<Ends, BTreeMap<&str, u64>> = BTreeMap::new();
     let mut other_form: BTreeSet<u64> = BTreeSet::new();
+    let mut carried: BTreeMap<Ends, BTreeMap<u64, u64>> = BTreeMap::new();
     for row in rows {
         let side = |name: &str| row.value[name].as_str().unwrap_or_default().to_owned();
         for ends in [(side("src"), side("dst")), (side("dst"), side("src"))] {
@@ -269,6 +270,7 @@ pub(super) fn compare(
         }
         if mapping.is_some_and(|mapping| mapping.carries.contains(&row.protocol)) {
             said.insert(row.frame, vec![CARRIED.to_owned()]);
+            *carried.entry((side("src"), side("dst"))).or_default().entry(row.frame).or_default() += 1;
         } else if row.protocol == protocol {
             if mapping.and_then(|mapping| mapping.other_form.as_ref()).is_some_and(|name| row.field(name).is_some()) {
                 other_form.insert(row.frame);
@@ -304,6 +306,9 @@ pub(super) fn compare(
             }
             // a flow that is recognised late tells all its messages at that frame
             None if !said.contains_key(&frame) && take_within(&mut said, frame, &want) => case.equal(),
+            None if ends.get(&frame).is_some_and(|of| take_carried(&mut carried, &ends, frame, of)) => case.equal(),
+            // a long message is told where it begins, and is shown by the reference where it ends
+            None if said.contains_key(&frame) && take_begun(&mut said, frame, &want) => case.equal(),
             None => match said.remove(&frame) {
                 Some(have) => differ(&mut case, &want, &have, other_form.contains(&frame).then_some("other-form")),
                 // of a frame with none of the compared fields (what is encrypted, say) nothing can be asked
@@ -376,6 +381,41 @@ fn take_within(said: &mut BTreeMap<u64, Vec<String>>, frame: u64, want: &[String
         }
     }
     !want.is_empty()
+}
+
+/// Takes a message of what is carried that was told when its conversation was recognised, a few frames later: more of them stand there, sent by the
+/// same side, than that frame can hold of its own.
+fn take_carried(
+    carried: &mut BTreeMap<Ends, BTreeMap<u64, u64>>,
+    ends: &BTreeMap<u64, Ends>,
+    frame: u64,
+    of: &Ends,
+) -> bool {
+    let turned = (of.1.clone(), of.0.clone());
+    let first = |of: &Ends| carried.get(of).and_then(|by_frame| by_frame.keys().next()).copied();
+    let Some(at) = first(of).into_iter().chain(first(&turned)).min().filter(|at| (frame..=frame + LATE).contains(at))
+    else {
+        return false;
+    };
+    let own = u64::from(ends.get(&at) == Some(of));
+    match carried.get_mut(of).and_then(|by_frame| by_frame.get_mut(&at)) {
+        Some(count) if *count > own => {
+            *count -= 1;
+            true
+        }
+        _ => false,
+    }
+}
+
+/// Takes the values of a frame together with those of one shortly before, if the two are just what is wanted.
+fn take_begun(said: &mut BTreeMap<u64, Vec<String>>, frame: u64, want: &[String]) -> bool {
+    let Some(have) = said.get(&frame).filter(|have| only_in(have, want).is_empty()) else { return false };
+    let rest = only_in(want, have);
+    let begun = said.range(frame.saturating_sub(LATE)..frame).find(|(_, earlier)| **earlier == rest);
+    let Some(at) = begun.map(|(at, _)| *at).filter(|_| !rest.is_empty()) else { return false };
+    said.remove(&at);
+    said.remove(&frame);
+    true
 }
 
 /// Notes, field by field, what one side says and the other does not.
