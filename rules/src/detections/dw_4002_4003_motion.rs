@@ -133,7 +133,7 @@ impl Motion {
             return;
         }
         known.last = at;
-        known.watch(cx.state, if since <= STALE { since } else { Duration::ZERO }, at);
+        let is_new_day = known.watch(cx.state, if since <= STALE { since } else { Duration::ZERO }, at);
         let zone = from.end.zone;
         let is_learning =
             cx.is_learning(at, from, to) || cx.policy.is_some_and(|policy| policy.mode_of(zone) == Mode::Learn);
@@ -167,7 +167,7 @@ impl Motion {
         let frozen = if is_judged { frozen(known, at, longer) } else { Vec::new() };
         let judging = Judging { state: cx.state, margin: self.margin, hold_s: self.hold_s, together: TOGETHER };
         let outside = if is_judged { known.outside(at, judging) } else { None };
-        known.learn(cx.state, is_learning);
+        known.learn(cx.state, is_new_day, is_learning);
         for (place, ..) in again {
             faster_than_possible(event, (from, to), &block, place, cx);
         }
@@ -281,12 +281,20 @@ mod tests {
 
     /// Eight days on which the same five values are read for ten minutes each, then what `later` makes of them.
     fn after_days(later: impl Fn(u32, usize, u16) -> u16) -> Vec<(String, Severity, String)> {
+        after_days_of(|_, second, place| wave(second, place), later)
+    }
+
+    /// As [`after_days`], with the values of each day.
+    fn after_days_of(
+        daily: impl Fn(u32, u32, usize) -> u16,
+        later: impl Fn(u32, usize, u16) -> u16,
+    ) -> Vec<(String, Severity, String)> {
         let mut bench = Bench::new(Some(SHIP), Box::<Motion>::default());
         for day in 0..9_u32 {
             for second in (0..600_u32).step_by(2) {
                 bench.at(f64::from(day * 86_400 + second));
                 let value =
-                    |place| if day < 8 { wave(second, place) } else { later(second, place, wave(second, place)) };
+                    |place| if day < 8 { daily(day, second, place) } else { later(second, place, wave(second, place)) };
                 let bytes: Vec<u8> = (0..5).flat_map(|place| value(place).to_be_bytes()).collect();
                 let reply = Act::Reply { verb: Verb::Read, object: Object::Device { unit: Some(1) }, refused: false };
                 let cells = Cells::Registers(&bytes);
@@ -310,6 +318,17 @@ mod tests {
         let learned = (learned.clone().min().unwrap(), learned.max().unwrap());
         let words = format!("({} to {})", learned.0, learned.1);
         assert!(told[0].2.contains("holding 2 unit 1") && told[0].2.contains(&words), "{told:?}");
+    }
+
+    #[test]
+    fn a_level_that_is_another_one_every_day_has_no_envelope() {
+        let told = after_days_of(
+            |day, second, place| {
+                wave(second, place) + if place == 2 { u16::try_from(day).unwrap() * 97 % 400 } else { 0 }
+            },
+            |second, place, value| value + if place == 2 { 600 + u16::try_from(second / 60).unwrap() } else { 0 },
+        );
+        assert!(told.iter().all(|told| told.0 != "DW-4001"), "{told:?}");
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //! from one end to the other, what switches and what hardly moves is no measured value and is never judged.
 //!
 //! The envelope of a state is what was read in it until enough was seen, and grows no more after that but in learn mode: whoever pulls a value
-//! away slowly would otherwise take the envelope along. Deliberately absent: what a value means, and numbers of more than one register.
+//! away slowly would otherwise take the envelope along. What differs more from one day to the next than within any of them (the level of a tank, the
+//! temperature of the sea) has shown no envelope and is not judged. Deliberately absent: what a value means, and numbers of more than one register.
 
 use std::time::Duration;
 
@@ -60,7 +61,7 @@ pub(super) struct Track {
     pub(super) changed: CaptureTime,
     /// Between which numbers it stayed, by state of the ship.
     #[serde(default)]
-    envelopes: [Option<(i16, i16)>; STATES],
+    envelopes: [Option<Envelope>; STATES],
     /// The last step that was too fast.
     #[serde(skip)]
     pub(super) leapt: Option<CaptureTime>,
@@ -74,6 +75,28 @@ pub(super) struct Track {
     was_outside: Option<CaptureTime>,
     #[serde(skip)]
     is_told_outside: bool,
+}
+
+/// Between which numbers a register stayed in one state of the ship.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Envelope {
+    low: i16,
+    high: i16,
+    /// The same of the present day.
+    day: (i16, i16),
+    /// Counts that the day of the widest range had.
+    widest: u16,
+}
+
+impl Envelope {
+    fn span(&self) -> i32 {
+        i32::from(self.high) - i32::from(self.low)
+    }
+
+    /// Whether one day showed most of what all of them did.
+    fn is_settled(&self) -> bool {
+        i32::from(self.widest) * 2 >= self.span()
+    }
 }
 
 /// What a reading means.
@@ -161,21 +184,28 @@ impl Track {
     }
 
     /// Takes the last reading into the envelope of a state.
-    fn widen(&mut self, state: ShipState) {
-        if let Some(envelope) = self.envelopes.get_mut(state as usize) {
-            let (low, high) = envelope.unwrap_or((self.last, self.last));
-            *envelope = Some((low.min(self.last), high.max(self.last)));
+    fn widen(&mut self, state: ShipState, is_new_day: bool) {
+        let now = self.last;
+        let Some(slot) = self.envelopes.get_mut(state as usize) else { return };
+        let envelope = slot.get_or_insert(Envelope { low: now, high: now, day: (now, now), widest: 0 });
+        if is_new_day {
+            envelope.day = (now, now);
         }
+        (envelope.low, envelope.high) = (envelope.low.min(now), envelope.high.max(now));
+        envelope.day = (envelope.day.0.min(now), envelope.day.1.max(now));
+        envelope.widest = envelope.widest.max(envelope.day.1.abs_diff(envelope.day.0));
     }
 
     /// Between which numbers it stayed in the states that `is_learned` names; in a state that is not known, in any of them.
     fn envelope(&self, state: ShipState, is_learned: [bool; STATES]) -> Option<(i16, i16)> {
         let mut all = (0_usize..).zip(self.envelopes).zip(is_learned);
-        let of = |((index, envelope), is_learned): ((usize, Option<(i16, i16)>), bool)| {
+        let of = |((index, envelope), is_learned): ((usize, Option<Envelope>), bool)| {
             envelope.filter(|_| is_learned && (state == ShipState::Unknown || index == state as usize))
         };
         let first = all.by_ref().find_map(of)?;
-        Some(all.filter_map(of).fold(first, |(low, high), (l, h)| (low.min(l), high.max(h))))
+        all.filter_map(of).chain([first]).try_fold((first.low, first.high), |(low, high), one| {
+            one.is_settled().then(|| (low.min(one.low), high.max(one.high)))
+        })
     }
 
     /// Whether the last reading lies outside by more than `margin` of what was learned.
@@ -205,11 +235,14 @@ struct Days {
 }
 
 impl Days {
-    fn see(&mut self, at: CaptureTime) {
+    /// Says whether this is another day.
+    fn see(&mut self, at: CaptureTime) -> bool {
         let day = at.seconds().div_euclid(SECONDS_A_DAY);
-        if self.count == 0 || day > self.last {
+        let is_new = self.count == 0 || day > self.last;
+        if is_new {
             (self.last, self.count) = (day, self.count.saturating_add(1));
         }
+        is_new
     }
 }
 
@@ -250,13 +283,13 @@ impl Tracks {
         Self { first: at, last: at, ..Self::default() }
     }
 
-    /// A reading of the whole block, `since` after the one before.
-    pub(super) fn watch(&mut self, state: ShipState, since: Duration, at: CaptureTime) {
+    /// A reading of the whole block, `since` after the one before; says whether it is the first of a day in this state.
+    pub(super) fn watch(&mut self, state: ShipState, since: Duration, at: CaptureTime) -> bool {
         self.days.see(at);
-        if let Some(watched) = self.watched.get_mut(state as usize) {
-            watched.days.see(at);
+        self.watched.get_mut(state as usize).is_some_and(|watched| {
             watched.seconds += since.as_secs_f32();
-        }
+            watched.days.see(at)
+        })
     }
 
     /// The states of which enough was seen.
@@ -266,9 +299,9 @@ impl Tracks {
     }
 
     /// Takes the last readings into the envelopes: all of them in learn mode, else of a state that is not learned yet.
-    pub(super) fn learn(&mut self, state: ShipState, is_learning: bool) {
+    pub(super) fn learn(&mut self, state: ShipState, is_new_day: bool, is_learning: bool) {
         if is_learning || !self.learned().get(state as usize).copied().unwrap_or_default() {
-            self.tracks.iter_mut().for_each(|track| track.widen(state));
+            self.tracks.iter_mut().for_each(|track| track.widen(state, is_new_day));
         }
     }
 
@@ -295,7 +328,7 @@ impl Tracks {
         if count >= together {
             // the machine is at another working point; when it stays there, that is learned
             let is_new = |track: &&mut Track| track.outside.is_some_and(|since| at.since(since) >= WORKING_POINT);
-            self.tracks.iter_mut().filter(is_new).for_each(|track| track.widen(state));
+            self.tracks.iter_mut().filter(is_new).for_each(|track| track.widen(state, false));
             return None;
         }
         let is_due = |track: &Track| {
