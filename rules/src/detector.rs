@@ -37,12 +37,18 @@ pub struct Wants {
     pub orders: bool,
     /// Events with any other request: diagnose, discover, transfer, login.
     pub inquiries: bool,
+    /// Of those only the ones that open a session as somebody.
+    pub logins: bool,
     /// Events with an answer that gives what was asked for.
     pub answers: bool,
     /// Events with an answer that is "no".
     pub refusals: bool,
     /// Events with published data.
     pub published: bool,
+    /// Of those only sentences.
+    pub sentences: bool,
+    /// Of those only parameter groups.
+    pub groups: bool,
     /// Events with facts.
     pub facts: bool,
     /// Events with measurements, of other ships too.

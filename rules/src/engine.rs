@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dogwatch_intel::Intel;
-use dogwatch_model::{Act, CaptureTime, Event, Finding, Of, Position, Quantity, ShipState, Value};
+use dogwatch_model::{Act, CaptureTime, Event, Finding, Object, Of, Position, Quantity, ShipState, Value};
 
 use crate::aggregates::Aggregates;
 use crate::detections;
@@ -277,6 +277,8 @@ impl Rules {
                 Act::Request { verb, .. } => kinds::asked(*verb),
                 Act::Reply { refused: false, .. } => kinds::ANSWERS,
                 Act::Reply { refused: true, .. } => kinds::REFUSALS,
+                Act::Publishes { object: Object::Sentence { .. } } => kinds::SENTENCES,
+                Act::Publishes { object: Object::Pgn { .. } } => kinds::GROUPS,
                 Act::Publishes { .. } => kinds::PUBLISHED,
                 Act::Says(_) => kinds::FACTS,
                 Act::Measures { of: Of::Target(_), .. } => kinds::MEASURES,
@@ -288,8 +290,8 @@ impl Rules {
                 Act::Odd(_) => kinds::ODDITIES,
             };
         }
-        // whoever speaks of the ship publishes or measures
-        let is_of_ship = seen & (kinds::PUBLISHED | kinds::MEASURES) != 0 && !self.detectors.is_empty();
+        // whoever speaks of the ship does it in one of these
+        let is_of_ship = seen & (kinds::SENTENCES | kinds::GROUPS | kinds::MEASURES) != 0 && !self.detectors.is_empty();
         self.known.own_ship.heard(event.flow.source, event.at);
         let talker = if is_of_ship { self.known.own_ship.note(event, from, source) } else { None };
         let (app, meant) = self.spoken.of(event.message.protocol);
@@ -497,6 +499,7 @@ mod kinds {
 
     use crate::detector::Wants;
 
+    /// Anything published that is neither a sentence nor a parameter group.
     pub(super) const PUBLISHED: usize = 1;
     pub(super) const FACTS: usize = 1 << 1;
     pub(super) const MEASURES: usize = 1 << 2;
@@ -508,19 +511,25 @@ mod kinds {
     const INQUIRIES: usize = 1 << 8;
     pub(super) const ANSWERS: usize = 1 << 9;
     pub(super) const REFUSALS: usize = 1 << 10;
+    pub(super) const SENTENCES: usize = 1 << 11;
+    pub(super) const GROUPS: usize = 1 << 12;
+    /// Requests to open a session; the other ones that neither read nor change are [`INQUIRIES`].
+    const LOGINS: usize = 1 << 13;
     /// How many.
-    pub(super) const COUNT: usize = 11;
+    pub(super) const COUNT: usize = 14;
     /// What may be a repeat: an event with anything else is always shown.
-    pub(super) const REPEATED: usize = READS | ORDERS | INQUIRIES | ANSWERS | VALUES;
+    pub(super) const REPEATED: usize = READS | ORDERS | INQUIRIES | LOGINS | ANSWERS | VALUES;
     /// What is added up for proposals.
-    pub(super) const ADDED_UP: usize = PUBLISHED | READS | ORDERS | INQUIRIES | ANSWERS | REFUSALS;
+    pub(super) const ADDED_UP: usize =
+        PUBLISHED | SENTENCES | GROUPS | READS | ORDERS | INQUIRIES | LOGINS | ANSWERS | REFUSALS;
 
     /// The bit of a request.
     pub(super) const fn asked(verb: Verb) -> usize {
         match verb {
             Verb::Read => READS,
             Verb::Write | Verb::Control | Verb::Program => ORDERS,
-            Verb::Diagnose | Verb::Discover | Verb::Transfer | Verb::Login => INQUIRIES,
+            Verb::Diagnose | Verb::Discover | Verb::Transfer => INQUIRIES,
+            Verb::Login => LOGINS,
         }
     }
 
@@ -528,10 +537,13 @@ mod kinds {
     pub(super) const fn wanted(wants: Wants) -> usize {
         (if wants.reads { READS } else { 0 })
             | (if wants.orders { ORDERS } else { 0 })
-            | (if wants.inquiries { INQUIRIES } else { 0 })
+            | (if wants.inquiries { INQUIRIES | LOGINS } else { 0 })
+            | (if wants.logins { LOGINS } else { 0 })
             | (if wants.answers { ANSWERS } else { 0 })
             | (if wants.refusals { REFUSALS } else { 0 })
-            | (if wants.published { PUBLISHED } else { 0 })
+            | (if wants.published { PUBLISHED | SENTENCES | GROUPS } else { 0 })
+            | (if wants.sentences { SENTENCES } else { 0 })
+            | (if wants.groups { GROUPS } else { 0 })
             | (if wants.facts { FACTS } else { 0 })
             | (if wants.measures { MEASURES } else { 0 })
             | (if wants.own_ship { OWN_SHIP } else { 0 })

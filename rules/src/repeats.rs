@@ -8,10 +8,10 @@ use std::hash::{BuildHasher, Hasher};
 use dogwatch_model::{Act, Event, Object, Speaker};
 use foldhash::quality::RandomState;
 
-/// Messages remembered: those of a moment, so that the cache holds them.
-const REMEMBERED: usize = 4_096;
+/// Messages remembered, two to the power of this: those of a moment, so that the cache holds them.
+const REMEMBERED: u32 = 13;
 /// How long a moment is, in seconds. Nothing that detectors measure between two messages is as short.
-const MOMENT: u64 = 8;
+const MOMENT: u64 = 15;
 
 /// See the file's head.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(crate) struct Repeats {
 
 impl Repeats {
     pub(crate) fn new() -> Self {
-        Self { heard: vec![(0, i64::MIN); REMEMBERED], hasher: RandomState::default() }
+        Self { heard: vec![(0, i64::MIN); 1 << REMEMBERED], hasher: RandomState::default() }
     }
 
     /// Whether `event` repeats what was said in the `line` (a flow and direction) a moment ago; from now on it is what was said.
@@ -52,8 +52,9 @@ impl Repeats {
             place = place.wrapping_mul(31).wrapping_add(write(object, &mut hasher));
         }
         let (said, second) = (hasher.finish(), event.at.seconds());
-        let place = usize::try_from(place ^ place >> 12).unwrap_or_default() % REMEMBERED;
-        let Some(heard) = self.heard.get_mut(place) else { return false };
+        // the high bits of a product with an odd number depend on every bit (2^64 by the golden ratio: Knuth, TAOCP vol. 3, 6.4)
+        let place = place.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - REMEMBERED);
+        let Some(heard) = self.heard.get_mut(place as usize) else { return false };
         let is_repeat = heard.0 == said && second.abs_diff(heard.1) < MOMENT;
         if !is_repeat {
             *heard = (said, second);
@@ -80,7 +81,7 @@ fn write(object: Object<'_>, hasher: &mut impl Hasher) -> u64 {
                 2 << 60 | u64::from(unit) << 40 | (table as u64) << 32 | u64::from(first) << 16 | u64::from(count);
             hasher.write_u64(word);
             hasher.write_u64(written.map_or(u64::MAX, |(low, high)| u64::from(low) << 16 | u64::from(high)));
-            word ^ word >> 16
+            word
         }
         Object::Sentence { talker, formatter } => {
             hasher.write(talker.as_bytes());
@@ -131,18 +132,18 @@ mod tests {
         let mut repeats = Repeats::new();
         let poll = asks(Verb::Read, 100, None);
         assert!(!said(&mut repeats, 0, 2, 1, &poll));
-        assert!(said(&mut repeats, 1, 2, 1, &poll) && said(&mut repeats, 7, 2, 1, &poll));
-        assert!(!said(&mut repeats, 8, 2, 1, &poll), "a moment is over, however often it was said meanwhile");
-        assert!(!said(&mut repeats, 8, 3, 1, &poll), "the other direction");
-        assert!(!said(&mut repeats, 8, 2, 2, &poll), "another card");
-        assert!(!said(&mut repeats, 8, 2, 1, &asks(Verb::Read, 102, None)), "other registers");
-        assert!(!said(&mut repeats, 8, 2, 1, &asks(Verb::Write, 100, Some((1, 1)))), "another verb");
-        assert!(!said(&mut repeats, 8, 2, 1, &asks(Verb::Write, 100, Some((1, 2)))), "other values written");
+        assert!(said(&mut repeats, 1, 2, 1, &poll) && said(&mut repeats, 14, 2, 1, &poll));
+        assert!(!said(&mut repeats, 15, 2, 1, &poll), "a moment is over, however often it was said meanwhile");
+        assert!(!said(&mut repeats, 15, 3, 1, &poll), "the other direction");
+        assert!(!said(&mut repeats, 15, 2, 2, &poll), "another card");
+        assert!(!said(&mut repeats, 15, 2, 1, &asks(Verb::Read, 102, None)), "other registers");
+        assert!(!said(&mut repeats, 15, 2, 1, &asks(Verb::Write, 100, Some((1, 1)))), "another verb");
+        assert!(!said(&mut repeats, 15, 2, 1, &asks(Verb::Write, 100, Some((1, 2)))), "other values written");
         let named = |name| [Act::Request { verb: Verb::Write, object: Object::Named(name) }];
-        assert!(!said(&mut repeats, 8, 2, 1, &named("pump-1.run")));
-        assert!(!said(&mut repeats, 8, 2, 1, &named("pump-2.run")), "another name with the same end");
-        assert!(said(&mut repeats, 9, 2, 1, &named("pump-2.run")));
+        assert!(!said(&mut repeats, 15, 2, 1, &named("pump-1.run")));
+        assert!(!said(&mut repeats, 15, 2, 1, &named("pump-2.run")), "another name with the same end");
+        assert!(said(&mut repeats, 16, 2, 1, &named("pump-2.run")));
         repeats.forget();
-        assert!(!said(&mut repeats, 9, 2, 1, &named("pump-2.run")));
+        assert!(!said(&mut repeats, 16, 2, 1, &named("pump-2.run")));
     }
 }

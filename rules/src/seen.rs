@@ -140,8 +140,10 @@ pub struct FlowSeen<'a> {
     pub protocol: Option<&'static str>,
     /// How far it got.
     pub stage: FlowStage,
-    /// Packets since the flow was last told of.
-    pub packets: u64,
+    /// Packets from the opening side since the flow was last told of.
+    pub sent: u64,
+    /// Packets from the other side since then.
+    pub received: u64,
     /// What it has come to so far.
     pub account: Account,
 }
@@ -173,6 +175,12 @@ pub struct Volume {
 }
 
 impl FlowSeen<'_> {
+    /// Packets either way since the flow was last told of.
+    #[must_use]
+    pub const fn packets(&self) -> u64 {
+        self.sent.saturating_add(self.received)
+    }
+
     /// The service for people: protocol and port.
     #[must_use]
     pub(crate) fn service(&self) -> String {

@@ -241,19 +241,19 @@ impl Watch {
     }
 
     /// Tells the rules that a flow reached a stage that is not its account.
-    fn tell(&mut self, id: FlowId, at: CaptureTime, frame: u64, stage: FlowStage, packets: u64) {
+    fn tell(&mut self, id: FlowId, at: CaptureTime, frame: u64, stage: FlowStage, sent: u64) {
         let Some(state) = self.flows.get(id.slot()).and_then(Option::as_ref) else { return };
         let account = Account {
             first: state.first,
-            sent: Volume { packets, bytes: 0 },
+            sent: Volume { packets: sent, bytes: 0 },
             is_answered: state.is_answered,
             ..Account::default()
         };
-        self.tell_account(id, (at, frame), stage, packets, account);
+        self.tell_account(id, (at, frame), stage, (sent, 0), account);
     }
 
-    /// Tells the rules what a flow has come to.
-    fn tell_progress(&mut self, id: FlowId, summary: &FlowSummary, packets: u64) {
+    /// Tells the rules what a flow has come to, with the packets of either side since it was last told of.
+    fn tell_progress(&mut self, id: FlowId, summary: &FlowSummary, moved: (u64, u64)) {
         let volume = |traffic: Traffic| Volume { packets: traffic.packets, bytes: traffic.bytes };
         let tcp = summary.tcp;
         let account = Account {
@@ -264,7 +264,7 @@ impl Watch {
             is_refused: tcp.reset && !tcp.established,
             is_over: summary.ending.is_some(),
         };
-        self.tell_account(id, (summary.last, summary.last_frame), FlowStage::Progress, packets, account);
+        self.tell_account(id, (summary.last, summary.last_frame), FlowStage::Progress, moved, account);
     }
 
     fn tell_account(
@@ -272,7 +272,7 @@ impl Watch {
         id: FlowId,
         (at, frame): (CaptureTime, u64),
         stage: FlowStage,
-        packets: u64,
+        (sent, received): (u64, u64),
         account: Account,
     ) {
         let Some(state) = self.flows.get(id.slot()).and_then(Option::as_ref).filter(|state| !state.is_twin) else {
@@ -287,7 +287,8 @@ impl Watch {
             to: state.b,
             protocol: state.protocol,
             stage,
-            packets,
+            sent,
+            received,
             account,
         };
         self.rules.flow(&seen, &Rows(&self.inventory));
@@ -335,9 +336,10 @@ impl Watch {
         }
     }
 
-    /// Adds what a flow moved since it was last told to the totals of its ends and its connection; gives the packets.
-    fn add_traffic(&mut self, id: FlowId, summary: &FlowSummary, is_over: bool) -> u64 {
-        let Some(state) = self.flows.get_mut(id.slot()).and_then(Option::as_mut) else { return 0 };
+    /// Adds what a flow moved since it was last told to the totals of its ends and its connection; gives the packets of
+    /// either side.
+    fn add_traffic(&mut self, id: FlowId, summary: &FlowSummary, is_over: bool) -> (u64, u64) {
+        let Some(state) = self.flows.get_mut(id.slot()).and_then(Option::as_mut) else { return (0, 0) };
         let moved = Moved::since(&state.told, summary);
         state.told = Moved::all(summary);
         // a long conversation counts once it has shown both its sides, or has had time to
@@ -348,7 +350,7 @@ impl Watch {
             }
         }
         if state.is_twin {
-            return 0;
+            return (0, 0);
         }
         for (row, traffic) in [(state.a.row, moved.forward), (state.b.row, moved.backward)] {
             if let Some(row) = row.filter(|_| traffic.packets > 0) {
@@ -356,7 +358,7 @@ impl Watch {
             }
         }
         self.connections.add(summary, &moved);
-        moved.packets()
+        (moved.forward.packets, moved.backward.packets)
     }
 }
 
@@ -523,14 +525,14 @@ impl Observer for Watch {
 
     fn flow_progress(&mut self, id: FlowId, summary: &FlowSummary) {
         self.reorient(id, &summary.flow);
-        let packets = self.add_traffic(id, summary, false);
-        self.tell_progress(id, summary, packets);
+        let moved = self.add_traffic(id, summary, false);
+        self.tell_progress(id, summary, moved);
     }
 
     fn flow_ended(&mut self, id: FlowId, summary: &FlowSummary) {
         self.reorient(id, &summary.flow);
-        let packets = self.add_traffic(id, summary, true);
-        self.tell_progress(id, summary, packets);
+        let moved = self.add_traffic(id, summary, true);
+        self.tell_progress(id, summary, moved);
         if let Some(slot) = self.flows.get_mut(id.slot()) {
             *slot = None;
         }

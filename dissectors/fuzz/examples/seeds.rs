@@ -94,7 +94,8 @@ fn main() -> Result<(), Error> {
 }
 
 /// Inputs the captures do not hold, from the public descriptions of each format.
-const BY_HAND: [(&str, &[u8]); 12] = [
+const BY_HAND: [(&str, &[u8]); 13] = [
+    ("frame", b"\x12\0\x0a\x55\xff\x05\x04\x01\0\0\0\0\0\0\x12\x55\xff\x06\xff\x01\0\x08\0\x01\x20\xff\xff\0\xff\x10\x08\0\0"),
     ("ais", b"\0\0\0\0\0\x05\x05\x10\x20\x30\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10"),
     ("nmea0183", b"\x04\0\0\0\0$PCDIN,01F119,00000000,0F,2AAF00D1067414FF*59\r\n$MXPGN,01F201,2838,630D670F50001AA0*17\r\n"),
     ("n2k_gateway", b"\0\0\0\0\x022020-08-22T13:52:36.949Z,2,130306,33,255,8,b7,3a,04,28,9e,fa,ff,ff\n"),
@@ -137,7 +138,8 @@ fn pcap(bytes: &[u8]) -> Option<(u32, Vec<&[u8]>)> {
     Some((link, frames))
 }
 
-/// The IPv4 packet of an Ethernet frame behind another link layer (tcpdump.org/linktypes.html); `None` for what carries no IP.
+/// The IPv4 packet of an Ethernet frame behind another link layer (tcpdump.org/linktypes.html), as IPv6 where that carries no other; `None` for
+/// what carries no IP.
 fn behind(link: u32, frame: &[u8]) -> Option<Vec<u8>> {
     const SNAP: [u8; 8] = [0xaa, 0xaa, 3, 0, 0, 0, 8, 0];
     let packet = frame.get(12..).filter(|rest| rest.starts_with(&[8, 0]))?.get(2..)?;
@@ -145,6 +147,13 @@ fn behind(link: u32, frame: &[u8]) -> Option<Vec<u8>> {
     let wireless = [&[8, 2, 0, 0][..], frame.get(..6)?, frame.get(6..12)?, frame.get(6..12)?, &[0, 0], &SNAP].concat();
     let header = match link {
         101 | 228 => Vec::new(),
+        229 => {
+            let carried = packet.get(usize::from(packet.first()? & 15) * 4..)?;
+            let [high, low] = u16::try_from(carried.len()).ok()?.to_be_bytes();
+            let mapped = |at: usize| Some([&[0; 10][..], &[0xff, 0xff], packet.get(at..at + 4)?].concat());
+            let header = [&[0x60, 0, 0, 0, high, low, *packet.get(9)?, 64][..], &mapped(12)?, &mapped(16)?].concat();
+            return Some([&header[..], carried].concat());
+        }
         0 => vec![2, 0, 0, 0],
         108 => vec![0, 0, 0, 2],
         113 => [&[0, 0, 0, 1, 0, 6][..], frame.get(6..12)?, &[0, 0, 8, 0]].concat(),

@@ -11,7 +11,7 @@ use dogwatch_model::{
 };
 
 /// Link types a frame may have.
-pub const LINK_TYPES: [u32; 18] = [1, 227, 113, 276, 101, 228, 229, 0, 108, 6, 7, 129, 9, 104, 105, 127, 163, 192];
+pub const LINK_TYPES: [u32; 19] = [1, 227, 113, 276, 101, 228, 229, 0, 108, 6, 7, 129, 9, 104, 105, 127, 163, 192, 165];
 
 /// Length of what precedes the bytes of a protocol's input.
 pub const HEADER: usize = 5;

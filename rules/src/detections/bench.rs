@@ -285,7 +285,8 @@ impl Bench {
             to: b,
             protocol,
             stage,
-            packets: 1,
+            sent: 1,
+            received: 0,
             account: Account { first: self.now, is_answered: stage != FlowStage::Started, ..Account::default() },
         };
         self.rules.flow(&seen, &self.directory);
@@ -316,6 +317,18 @@ impl Bench {
         packets: u64,
         account: Account,
     ) {
+        self.moved(flow, protocol, stage, (packets, 0), account);
+    }
+
+    /// A flow at any stage with the packets of either side since it was last told of.
+    pub(crate) fn moved(
+        &mut self,
+        flow: &Flow,
+        protocol: Option<&'static str>,
+        stage: FlowStage,
+        (sent, received): (u64, u64),
+        account: Account,
+    ) {
         self.frame += 1;
         let ends = self.rules.policy().map_or_else(
             || crate::policy::Ends {
@@ -336,7 +349,8 @@ impl Bench {
             to,
             protocol,
             stage,
-            packets,
+            sent,
+            received,
             account,
         };
         self.rules.flow(&seen, &self.directory);
@@ -359,7 +373,8 @@ impl Bench {
             to,
             protocol: None,
             stage,
-            packets: 1,
+            sent: 1,
+            received: 0,
             account: Account { first: self.now, is_answered: stage != FlowStage::Started, ..Account::default() },
         };
         self.rules.flow(&seen, &self.directory);

@@ -72,14 +72,14 @@ impl Detector for NewDevice {
             return;
         }
         if let Some(waiting) = self.devices.touch(row, seen.at) {
-            waiting.frames = waiting.frames.saturating_add(seen.packets);
+            waiting.frames = waiting.frames.saturating_add(seen.packets());
             if std::mem::take(&mut waiting.is_unplaced) {
                 self.open.push(row);
             }
             return;
         }
         let waiting =
-            Waiting { party: seen.from, first: seen.at, frame: seen.frame, frames: seen.packets, is_unplaced: false };
+            Waiting { party: seen.from, first: seen.at, frame: seen.frame, frames: seen.packets(), is_unplaced: false };
         self.devices.put(row, seen.at, waiting);
         self.open.push(row);
     }

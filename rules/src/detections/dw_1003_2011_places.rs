@@ -72,10 +72,10 @@ impl Detector for Places {
                 self.reaches(seen, 1, cx);
             }
             FlowStage::Progress => {
-                self.reaches(seen, seen.packets, cx);
-                self.sends(seen, &seen.from, seen.packets, cx);
+                self.reaches(seen, seen.packets(), cx);
+                self.sends(seen, &seen.from, seen.packets(), cx);
                 if seen.account.is_answered {
-                    self.sends(seen, &seen.to, seen.packets, cx);
+                    self.sends(seen, &seen.to, seen.packets(), cx);
                 }
             }
             FlowStage::Established | FlowStage::Recognised => {}

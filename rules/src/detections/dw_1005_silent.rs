@@ -147,7 +147,8 @@ impl Detector for Silent {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: &[FlowStage::Started, FlowStage::Progress], published: true, ..Wants::default() }
+        // what a device is used to is only learned where a plan tells which devices must never fall silent
+        Wants { flows: &[FlowStage::Started, FlowStage::Progress], published: true, planned: true, ..Wants::default() }
     }
 
     fn policy(&mut self, seen: &PolicySeen<'_>, _cx: &mut Context<'_>) {
@@ -159,7 +160,7 @@ impl Detector for Silent {
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
         match seen.stage {
             FlowStage::Started => self.heard(&seen.from, (seen.at, seen.frame), cx),
-            FlowStage::Progress if seen.packets > 0 => {
+            FlowStage::Progress if seen.packets() > 0 => {
                 self.heard(&seen.from, (seen.at, seen.frame), cx);
                 if seen.account.is_answered {
                     self.heard(&seen.to, (seen.at, seen.frame), cx);

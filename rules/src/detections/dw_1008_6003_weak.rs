@@ -44,7 +44,7 @@ impl Detector for Weak {
     }
 
     fn wants(&self) -> Wants {
-        Wants { inquiries: true, oddities: true, ..Wants::default() }
+        Wants { logins: true, oddities: true, ..Wants::default() }
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {

@@ -54,7 +54,7 @@ impl Detector for BusNewcomer {
     }
 
     fn wants(&self) -> Wants {
-        Wants { published: true, ..Wants::default() }
+        Wants { groups: true, ..Wants::default() }
     }
 
     fn thresholds(&mut self) -> Vec<Threshold<'_>> {

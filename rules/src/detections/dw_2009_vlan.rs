@@ -99,7 +99,7 @@ impl VlanAnomaly {
         let mac = if wrong == Wrong::Unowned { Mac::NONE } else { seen.from.end.mac };
         let case = (wrong, mac, outer, inner);
         let before = self.cases.get(&case).copied().unwrap_or(0);
-        let packets = before.saturating_add(seen.packets);
+        let packets = before.saturating_add(seen.packets());
         self.cases.put(case, seen.at, packets);
         if packets < PACKETS {
             return;

@@ -6,7 +6,7 @@
 use dogwatch_model::{Act, Event, Mac, Object, Severity, ShipState, Verb};
 
 use super::zones::{asked, leads_to_the_heart};
-use crate::detector::{Card, Context, Detector, Raise, Wants};
+use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
 use crate::findings::Cause;
 use crate::policy::AppName;
 use crate::seen::Party;
@@ -32,7 +32,7 @@ impl Detector for Commands {
     }
 
     fn wants(&self) -> Wants {
-        Wants { orders: true, inquiries: true, ..Wants::default() }
+        Wants { orders: true, logins: true, of: Speaking::Industrial, ..Wants::default() }
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {

@@ -7,7 +7,7 @@
 use dogwatch_model::{Act, CaptureTime, Event, Object};
 
 use super::remembered::Remembered;
-use crate::detector::{Card, Context, Detector, Raise, Threshold, Wants};
+use crate::detector::{Card, Context, Detector, Raise, Speaking, Threshold, Wants};
 use crate::findings::call;
 use crate::seen::{Identity, Party, service, sfi_number};
 
@@ -62,7 +62,7 @@ impl Detector for Form {
     }
 
     fn wants(&self) -> Wants {
-        Wants { published: true, oddities: true, ..Wants::default() }
+        Wants { sentences: true, oddities: true, of: Speaking::Navigation, ..Wants::default() }
     }
 
     fn thresholds(&mut self) -> Vec<Threshold<'_>> {

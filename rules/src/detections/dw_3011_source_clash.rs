@@ -11,7 +11,7 @@ use dogwatch_model::{CaptureTime, Event, Mac, Sfi, Speaker};
 use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
 use crate::findings::{Cause, call};
-use crate::policy::{NmeaAllowance, Policy};
+use crate::policy::{AppName, NmeaAllowance, Policy};
 use crate::seen::{Identity, Party, service, sfi_number};
 
 /// Both senders must have spoken within this time.
@@ -52,7 +52,7 @@ impl Detector for SourceClash {
     }
 
     fn wants(&self) -> Wants {
-        Wants { published: true, of: Speaking::Navigation, ..Wants::default() }
+        Wants { published: true, of: Speaking::Only(&[AppName::Nmea450, AppName::NmeaUdp]), ..Wants::default() }
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, _to: &Party, cx: &mut Context<'_>) {

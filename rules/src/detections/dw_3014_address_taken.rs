@@ -10,7 +10,7 @@ use std::time::Duration;
 use dogwatch_model::{Act, Attribute, CaptureTime, Event, FactValue, SourceId, Speaker};
 
 use super::remembered::Remembered;
-use crate::detector::{Card, Context, Detector, Raise, Wants};
+use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
 use crate::findings::call;
 use crate::seen::{Party, service};
 
@@ -85,7 +85,7 @@ impl Detector for AddressTaken {
     }
 
     fn wants(&self) -> Wants {
-        Wants { published: true, facts: true, ..Wants::default() }
+        Wants { groups: true, facts: true, of: Speaking::Navigation, ..Wants::default() }
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, _to: &Party, cx: &mut Context<'_>) {

@@ -44,7 +44,7 @@ impl Detector for BusCommand {
     }
 
     fn wants(&self) -> Wants {
-        Wants { published: true, orders: true, of: Speaking::Navigation, ..Wants::default() }
+        Wants { groups: true, orders: true, of: Speaking::Navigation, ..Wants::default() }
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, _to: &Party, cx: &mut Context<'_>) {

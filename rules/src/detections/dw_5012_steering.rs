@@ -54,7 +54,7 @@ impl Detector for Steering {
     }
 
     fn wants(&self) -> Wants {
-        Wants { published: true, orders: true, of: Speaking::Navigation, ..Wants::default() }
+        Wants { sentences: true, groups: true, orders: true, of: Speaking::Navigation, ..Wants::default() }
     }
 
     fn thresholds(&mut self) -> Vec<Threshold<'_>> {

@@ -68,7 +68,7 @@ impl Detector for Twin {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: FlowStage::ALL, ..Wants::default() }
+        Wants { flows: &[FlowStage::Started, FlowStage::Progress], ..Wants::default() }
     }
 
     fn thresholds(&mut self) -> Vec<Threshold<'_>> {
@@ -77,12 +77,12 @@ impl Detector for Twin {
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
         let (ttl, mac) = (seen.flow.ttl, seen.flow.src_mac);
-        let Some(ip) = seen.flow.src.filter(|_| seen.packets > 0 && !mac.is_none()) else { return };
+        let Some(ip) = seen.flow.src.filter(|_| seen.packets() > 0 && !mac.is_none()) else { return };
         if seen.flow.transport != Transport::Tcp || !STARTS.contains(&ttl) || seen.flow.is_to_group() {
             return;
         }
         let voice = self.voices.touch_or((mac, ip), seen.at, || Voice::new(ttl, seen.at));
-        if !voice.heard(ttl, seen.packets, seen.at) || !voice.is_twofold(self.min) || voice.is_natural {
+        if !voice.heard(ttl, seen.packets(), seen.at) || !voice.is_twofold(self.min) || voice.is_natural {
             return;
         }
         if cx.is_learning(seen.at, &seen.from, &seen.to) {

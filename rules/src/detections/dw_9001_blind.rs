@@ -129,7 +129,7 @@ impl Detector for Blind {
             told: false,
         });
         talk.heard(seen.at);
-        talk.packets = talk.packets.saturating_add(seen.packets);
+        talk.packets = talk.packets.saturating_add(seen.packets());
         talk.told = false;
     }
 

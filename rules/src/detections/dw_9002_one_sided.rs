@@ -4,9 +4,8 @@
 
 use dogwatch_model::{CaptureTime, Transport};
 
-use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
-use crate::seen::{FlowSeen, FlowStage, Identity, Party};
+use crate::seen::{FlowSeen, FlowStage, Party};
 
 /// Share of looks (catalogue: `ratio`), over how many minutes, and how many looks are needed.
 const SHARE: f64 = 0.8;
@@ -14,8 +13,6 @@ const MINUTES: usize = 10;
 const LOOKS: u32 = 20;
 /// Packets of one side alone that may be nothing but an attempt: a SYN and its six repeats (Linux, `tcp_syn_retries`).
 const ATTEMPT: u64 = 7;
-/// Connections remembered.
-const REMEMBERED: usize = 8_192;
 /// Capture sources told apart; no ship has more mirror ports.
 const SOURCES: usize = 64;
 
@@ -35,20 +32,10 @@ struct Source {
     minutes: [(u32, u32); MINUTES],
 }
 
-/// A connection: both ends and their ports.
-type Connection = (Identity, Identity, u16, u16);
-
 /// See the file's head.
+#[derive(Default)]
 pub(super) struct OneSided {
     sources: Vec<Source>,
-    /// Packets either way at the last look.
-    seen: Remembered<Connection, (u64, u64)>,
-}
-
-impl Default for OneSided {
-    fn default() -> Self {
-        Self { sources: Vec::new(), seen: Remembered::new(REMEMBERED) }
-    }
 }
 
 impl Detector for OneSided {
@@ -61,17 +48,13 @@ impl Detector for OneSided {
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
-        let account = seen.account;
         if seen.flow.transport != Transport::Tcp {
             return;
         }
-        let connection = (seen.from.identity(), seen.to.identity(), seen.flow.src_port, seen.flow.dst_port);
-        let now = (account.sent.packets, account.received.packets);
-        let before = std::mem::replace(self.seen.touch_or(connection, seen.at, || (0, 0)), now);
-        let (sent, received) = (now.0.saturating_sub(before.0), now.1.saturating_sub(before.1));
+        let (sent, received) = (seen.account.sent.packets, seen.account.received.packets);
         // a connection that was tried and never opened is one-sided by nature
-        let is_attempt = now.0.min(now.1) == 0 && now.0.max(now.1) <= ATTEMPT;
-        if is_attempt || sent.saturating_add(received) < 4 {
+        let is_attempt = sent.min(received) == 0 && sent.max(received) <= ATTEMPT;
+        if is_attempt || seen.packets() < 4 {
             return;
         }
         let Some(source) = self.source(cx.source.label, seen.at) else { return };
@@ -84,7 +67,7 @@ impl Detector for OneSided {
             }
         }
         if let Some((one_sided, all)) = source.minutes.last_mut() {
-            *one_sided = one_sided.saturating_add(u32::from(sent == 0 || received == 0));
+            *one_sided = one_sided.saturating_add(u32::from(seen.sent == 0 || seen.received == 0));
             *all = all.saturating_add(1);
         }
         let sum =
@@ -127,9 +110,9 @@ mod tests {
         for step in 0..130_u32 {
             bench.at(f64::from(step) * 5.0);
             let total = |each: u64| Volume { packets: each * u64::from(step + 1), bytes: 0 };
-            let (sent, received) = (total(9), total(received));
-            let account = Account { sent, received, ..Account::default() };
-            bench.told(&flow("10.0.2.10", "10.0.2.21", 502, Transport::Tcp), None, FlowStage::Progress, 9, account);
+            let account = Account { sent: total(9), received: total(received), ..Account::default() };
+            let flow = flow("10.0.2.10", "10.0.2.21", 502, Transport::Tcp);
+            bench.moved(&flow, None, FlowStage::Progress, (9, received), account);
         }
         bench.findings().len()
     }

@@ -89,8 +89,8 @@ impl Detector for BlindSpot {
         }
         // the first packets of a flow say little about it
         let is_unknown = seen.protocol.is_none() && seen.account.sent.packets > 8;
-        let unreadable = if is_unknown { seen.packets } else { 0 };
-        self.count((seen.at, seen.frame), &seen.from, seen.packets, unreadable, cx);
+        let unreadable = if is_unknown { seen.packets() } else { 0 };
+        self.count((seen.at, seen.frame), &seen.from, seen.packets(), unreadable, cx);
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, _to: &Party, cx: &mut Context<'_>) {
