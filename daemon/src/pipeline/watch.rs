@@ -206,14 +206,34 @@ impl Watch {
         self.selectors = self.sources.iter().map(|info| Selectors::of(info, self.rules.policy())).collect();
         self.place(|_| true);
         for slot in 0..self.flows.len() {
+            self.place_flow(slot);
+        }
+    }
+
+    /// Gives the two ends of a live flow their places anew.
+    fn place_flow(&mut self, slot: usize) {
+        let Some(state) = self.flows.get(slot).copied().flatten() else { return };
+        let (a, b) = (state.a.row.map(AssetIx), state.b.row.map(AssetIx));
+        let (new_a, new_b) = self.parties(&state.flow, a, b);
+        // what was learned of the far card by its answers stays
+        let mac = |old: &Party, new: Party| Party { end: End { mac: old.end.mac, ..new.end }, ..new };
+        let (new_a, new_b) = (mac(&state.a, new_a), mac(&state.b, new_b));
+        if let Some(Some(state)) = self.flows.get_mut(slot) {
+            (state.a, state.b) = (new_a, new_b);
+        }
+    }
+
+    /// A card turned out to be a gateway's after flows through it began (a capture begins in the middle of conversations that last for months):
+    /// they are placed anew, and what a trunk shows on both sides of it counts once from here on.
+    fn gateway_found(&mut self, gateway: Mac) {
+        for slot in 0..self.flows.len() {
             let Some(state) = self.flows.get(slot).copied().flatten() else { continue };
-            let (a, b) = (state.a.row.map(AssetIx), state.b.row.map(AssetIx));
-            let (new_a, new_b) = self.parties(&state.flow, a, b);
-            // what was learned of the far card by its answers stays
-            let mac = |old: &Party, new: Party| Party { end: End { mac: old.end.mac, ..new.end }, ..new };
-            let (new_a, new_b) = (mac(&state.a, new_a), mac(&state.b, new_b));
-            if let Some(Some(state)) = self.flows.get_mut(slot) {
-                (state.a, state.b) = (new_a, new_b);
+            if [state.flow.src_mac, state.flow.dst_mac, state.a.end.mac, state.b.end.mac].contains(&gateway) {
+                self.place_flow(slot);
+                let is_twin = state.is_twin || self.is_seen_elsewhere(slot, &state.flow);
+                if let Some(Some(state)) = self.flows.get_mut(slot) {
+                    state.is_twin = is_twin;
+                }
             }
         }
     }
@@ -296,7 +316,7 @@ impl Watch {
 
     /// Whether a trunk mirror shows this flow a second time, on the other side of a router: the same ends in another VLAN, through a card that is known
     /// to be a gateway's. (A stranger who borrows the ends of a flow has another card, and is heard.)
-    fn is_seen_elsewhere(&mut self, id: FlowId, flow: &Flow) -> bool {
+    fn is_seen_elsewhere(&mut self, slot: usize, flow: &Flow) -> bool {
         let is_gateway = |mac: Mac| {
             self.gateways.contains(&mac) || self.rules.policy().is_some_and(|policy| policy.is_gateway_mac(mac))
         };
@@ -309,7 +329,7 @@ impl Watch {
         if first.is_some_and(|first| first.flow.vlans != flow.vlans) {
             return true;
         }
-        self.routed.insert(key, id.slot());
+        self.routed.insert(key, slot);
         false
     }
 
@@ -399,18 +419,22 @@ fn routed(flow: &Flow) -> Routed {
 }
 
 /// A card that answers ARP or neighbour discovery for the address of a declared gateway is that gateway's. Policies list gateways by address.
-fn learn_gateways(event: &Event<'_>, policy: Option<&Policy>, gateways: &mut BTreeSet<Mac>) {
-    let Some(policy) = policy else { return };
+/// Gives the card that was not known before.
+fn learn_gateways(event: &Event<'_>, policy: Option<&Policy>, gateways: &mut BTreeSet<Mac>) -> Option<Mac> {
+    let policy = policy?;
+    let mut found = None;
     for act in event.message.acts {
         if let Act::Says(fact) = act
             && let (Attribute::IpAddress, FactValue::Ip(ip), Subject::Mac(mac)) =
                 (fact.attribute, fact.value, fact.about)
             && gateways.len() < MOST_GATEWAYS
             && policy.is_gateway_ip(ip)
+            && gateways.insert(mac)
         {
-            gateways.insert(mac);
+            found = Some(mac);
         }
     }
+    found
 }
 
 impl Observer for Watch {
@@ -453,7 +477,7 @@ impl Observer for Watch {
         if self.flows.len() <= id.slot() {
             self.flows.resize(id.slot() + 1, None);
         }
-        let is_twin = self.is_seen_elsewhere(id, flow);
+        let is_twin = self.is_seen_elsewhere(id.slot(), flow);
         self.flows_seen += 1;
         if let Some(slot) = self.flows.get_mut(id.slot()) {
             *slot = Some(FlowState {
@@ -573,12 +597,16 @@ impl Observer for Watch {
                 &named
             }
         };
+        let mut gateway = None;
         if event.message.acts.iter().any(|act| matches!(act, Act::Says(_))) {
             inventory.event(event, from.row.map(AssetIx), source.label);
-            learn_gateways(event, rules.policy(), gateways);
+            gateway = learn_gateways(event, rules.policy(), gateways);
         }
         let line = state.number << 1 | u64::from(is_forward);
         rules.event(event, from, to, (source, line), &Rows(inventory));
+        if let Some(gateway) = gateway {
+            self.gateway_found(gateway);
+        }
     }
 
     fn parse_error(

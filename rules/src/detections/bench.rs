@@ -4,8 +4,8 @@ use std::hash::BuildHasher;
 use std::net::IpAddr;
 
 use dogwatch_model::{
-    Act, Asset, CaptureTime, Event, Fact, FactValue, Finding, Flow, Initiator, Interface, Irregularity, Mac, Message,
-    NoFields, Object, Of, Quantity, SourceId, Speaker, Subject, Transport, Value, Vlans,
+    Act, Asset, CaptureTime, Event, Fact, FactValue, Fields, Finding, Flow, Initiator, Interface, Irregularity, Mac,
+    Message, NoFields, Object, Of, Quantity, SourceId, Speaker, Subject, Transport, Value, Vlans,
 };
 
 use crate::detector::{Detector, Directory};
@@ -389,8 +389,20 @@ impl Bench {
 
     /// A message with acts.
     pub(crate) fn says(&mut self, protocol: &'static str, speaker: Speaker, flow: &Flow, acts: &[Act<'_>]) {
+        self.says_with(protocol, speaker, flow, acts, &NoFields);
+    }
+
+    /// A message with acts and decoded fields.
+    pub(crate) fn says_with(
+        &mut self,
+        protocol: &'static str,
+        speaker: Speaker,
+        flow: &Flow,
+        acts: &[Act<'_>],
+        fields: &dyn Fields,
+    ) {
         self.frame += 1;
-        let message = Message { protocol, kind: "test", function: 0, speaker, acts, fields: &NoFields };
+        let message = Message { protocol, kind: "test", function: 0, speaker, acts, fields };
         let event = Event { at: self.now, frame: self.frame, flow, message: &message };
         let (a, b) = (
             self.party(flow.src, flow.src_mac, flow.src_port, speaker),

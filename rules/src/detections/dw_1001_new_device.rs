@@ -2,7 +2,8 @@
 //!
 //! One finding per device, not per address: what is learned later (name, vendor, services) is in the inventory. A device is judged once it has
 //! sent three frames or is five seconds old, so that its addresses are known and a single stray frame does not count. One that has shown no address by
-//! which it could be placed (it asks for one by DHCP) is judged again whenever it speaks anew.
+//! which it could be placed (it asks for one by DHCP) is judged again whenever it speaks anew. One that speaks below IP alone (a switch that tells
+//! its neighbours of itself) has two minutes to show the address by which the plan declares it: plans list devices by address.
 
 use std::net::IpAddr;
 
@@ -18,6 +19,8 @@ use crate::seen::{FlowSeen, FlowStage, Party, PolicySeen};
 const MIN_FRAMES: u64 = 3;
 /// Age after which it is judged anyway, if it sent anything more.
 const JUDGED_AFTER_SECONDS: u64 = 5;
+/// Age after which one that spoke below IP alone is judged: a monitoring system asks every switch for its counters once a minute.
+const SPEECHLESS_SECONDS: u64 = 120;
 /// Devices waiting to be judged, and devices already judged.
 const REMEMBERED: usize = 16_384;
 
@@ -36,6 +39,8 @@ struct Waiting {
     frames: u64,
     /// Judged, but nothing it had shown said in which zone it is.
     is_unplaced: bool,
+    /// First heard by a frame without any address but the card's.
+    is_below_ip: bool,
 }
 
 /// See the file's head.
@@ -78,8 +83,14 @@ impl Detector for NewDevice {
             }
             return;
         }
-        let waiting =
-            Waiting { party: seen.from, first: seen.at, frame: seen.frame, frames: seen.packets(), is_unplaced: false };
+        let waiting = Waiting {
+            party: seen.from,
+            first: seen.at,
+            frame: seen.frame,
+            frames: seen.packets(),
+            is_unplaced: false,
+            is_below_ip: seen.flow.src.is_none(),
+        };
         self.devices.put(row, seen.at, waiting);
         self.open.push(row);
     }
@@ -88,9 +99,13 @@ impl Detector for NewDevice {
         let open = std::mem::take(&mut self.open);
         for row in open {
             let Some(waiting) = self.devices.get(&row).copied() else { continue };
-            let frames = waiting.frames.max(cx.directory.asset(row).map_or(0, |asset| asset.frames));
-            let is_old = at.since(waiting.first).as_secs() >= JUDGED_AFTER_SECONDS;
-            if frames < MIN_FRAMES && !is_old {
+            let asset = cx.directory.asset(row);
+            let frames = waiting.frames.max(asset.map_or(0, |asset| asset.frames));
+            let age = at.since(waiting.first).as_secs();
+            let has_address =
+                asset.is_none_or(|asset| asset.interfaces.iter().any(|interface| !interface.ips.is_empty()));
+            let is_speechless = waiting.is_below_ip && !has_address && age < SPEECHLESS_SECONDS;
+            if (frames < MIN_FRAMES && age < JUDGED_AFTER_SECONDS) || is_speechless {
                 self.open.push(row);
                 continue;
             }
@@ -244,5 +259,29 @@ ip = ["10.0.2.21"]
         bench.frame_of(mac);
         bench.at(7.0);
         assert_eq!(bench.ids(), ["DW-1001"]);
+    }
+
+    #[test]
+    fn a_switch_that_tells_its_neighbours_of_itself_before_it_shows_its_address() {
+        let policy = POLICY.replace("subnet = [\"10.0.2.0/24\"]", "vlan = [20]\nsubnet = [\"10.0.2.0/24\"]");
+        for (address, told) in [("10.0.2.21", 0), ("10.0.2.99", 1), ("", 1)] {
+            let mut bench = Bench::new(Some(&policy), Box::<NewDevice>::default());
+            let mut asset = device("10.0.2.98");
+            asset.interfaces[0].ips.clear();
+            asset.interfaces[0].vlan = Some(20);
+            let mac = asset.interfaces[0].mac.unwrap();
+            bench.knows(asset);
+            for second in 0..30 {
+                bench.at(f64::from(second));
+                bench.frame_of(mac);
+            }
+            assert!(bench.ids().is_empty(), "the plan tells it by an address it has not shown yet");
+            if !address.is_empty() {
+                bench.learns(mac, address);
+            }
+            bench.at(130.0);
+            bench.at(131.0);
+            assert_eq!(bench.ids().len(), told, "{address}");
+        }
     }
 }

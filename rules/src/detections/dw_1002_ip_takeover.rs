@@ -96,6 +96,7 @@ impl IpTakeover {
             .and_then(|policy| policy.assets.iter().find(|asset| asset.ip.contains(&ip)))
             .map(|asset| asset.id.clone());
         let owner = owner.unwrap_or_else(|| call(&victim, policy, cx.directory));
+        let who = super::dw_6001_arp_spoofing::with_card(&from.neighbour(party.row, mac, None), mac, cx);
         cx.raise(key.as_bytes(), &CARD, event.at, || Raise {
             card: &CARD,
             severity: None,
@@ -105,7 +106,7 @@ impl IpTakeover {
             from: party,
             to: Some(victim),
             service: service(Some(event.message.protocol), event.flow),
-            summary: format!("{mac} answers for {ip} ({owner}) while {} still uses it", before.mac),
+            summary: format!("{who} answers for {ip} ({owner}) while {} still uses it", before.mac),
             fields: vec![
                 ("ip".to_owned(), ip.to_string()),
                 ("new_mac".to_owned(), mac.to_string()),

@@ -1,13 +1,15 @@
 //! DW-1006: a device of an OT zone offers a service it never offered.
 //!
 //! A service is a TCP or UDP port on which it answers. Ports above 49151 are given out for single transfers (FTP data, RPC) and count as one. A
-//! service that a line of the policy names is known. Two answers at different seconds are needed.
+//! service that a line of the policy names is known. Two answers at different seconds are needed. Without a plan every private address may be the
+//! ship's equipment; public ones are hosts ashore, and there is always another one of those.
 
 use dogwatch_model::{CaptureTime, Severity, Transport};
 
 use super::remembered::Remembered;
 use super::zones::{is_allowed, is_ot};
 use crate::detector::{Card, Context, Detector, Raise, Wants};
+use crate::policy::is_public;
 use crate::seen::{FlowSeen, FlowStage, Identity};
 
 /// Ports by which a computer is worked on from elsewhere: SSH, Telnet, RPC, SMB, RDP, VNC.
@@ -65,6 +67,7 @@ impl Detector for NewService {
             || seen.flow.initiator == dogwatch_model::Initiator::Unknown && seen.flow.transport == Transport::Tcp
             || seen.flow.transport == Transport::Udp && seen.flow.src_port < seen.flow.dst_port
             || cx.policy.is_some() && !is_ot(cx.policy, &seen.to)
+            || cx.policy.is_none() && seen.to.end.ip.is_some_and(is_public)
         {
             return;
         }
@@ -116,6 +119,21 @@ mod tests {
             bench.flow("10.0.2.10", to, *port, None, FlowStage::Established);
         }
         bench.findings().into_iter().map(|finding| finding.severity).collect()
+    }
+
+    #[test]
+    fn without_a_plan_hosts_ashore_are_no_equipment() {
+        let told = |to: &str| {
+            let mut bench = Bench::new(None, Box::<NewService>::default());
+            bench.at(0.0);
+            for hour in [30.0, 30.1] {
+                bench.at(hour * 3_600.0);
+                bench.flow("10.0.2.10", to, 443, None, FlowStage::Established);
+            }
+            bench.ids()
+        };
+        assert_eq!(told("10.0.2.21"), ["DW-1006"]);
+        assert!(told("104.18.3.9").is_empty());
     }
 
     #[test]

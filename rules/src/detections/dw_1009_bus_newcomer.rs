@@ -140,9 +140,15 @@ impl BusNewcomer {
             _ => None,
         });
         let key = format!("{}|{:?}", cx.source.label, from.identity());
-        let (policy, directory, bus) = (cx.policy, cx.directory, cx.source.label);
+        let (policy, directory) = (cx.policy, cx.directory);
+        // what the plan calls the bus; a file of a capture is called something else
+        let bus = if cx.source.selector.is_empty() { cx.source.label } else { cx.source.selector };
         cx.raise(key.as_bytes(), &CARD, event.at, || {
             let who = call(from, policy, directory);
+            let who = match name.map(|name| format!("{name:016x}")) {
+                Some(name) if !who.contains(&name) => format!("{who} (NAME {name})"),
+                _ => who,
+            };
             Raise {
                 card: &CARD,
                 severity: is_set_up_anew.then_some(Severity::Low),
@@ -153,8 +159,8 @@ impl BusNewcomer {
                 to: None,
                 service: service(Some(event.message.protocol), event.flow),
                 summary: match (name, is_set_up_anew) {
-                    (Some(name), true) => format!("{who} (NAME {name:016x}) was set up anew on {bus}"),
-                    (Some(name), false) => format!("{who} (NAME {name:016x}) is new on {bus}"),
+                    (Some(_), true) => format!("{who} was set up anew on {bus}"),
+                    (Some(_), false) => format!("{who} is new on {bus}"),
                     (None, _) => format!("Address {address} speaks on {bus} without having claimed it"),
                 },
                 fields: vec![

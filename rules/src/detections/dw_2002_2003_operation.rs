@@ -7,9 +7,9 @@ use dogwatch_model::{Act, CaptureTime, Event, FieldValue, FieldVisitor, Mac, Obj
 use super::dw_3004_3008_commands as commands;
 use super::remembered::Remembered;
 use super::zones::asked;
-use crate::detector::{Card, Context, Detector, Raise, Wants};
+use crate::detector::{Card, Context, Detector, Raise, Threshold, Wants};
 use crate::findings::{Cause, call};
-use crate::policy::{Ask, Counted, Denial, LineIx, Mode, Policy, RateMeter, Verdict};
+use crate::policy::{Ask, Counted, Denial, LineIx, Mode, Policy, RateMeter, Reason, Verdict};
 use crate::seen::{Identity, Party, service};
 
 const WHY_OPERATION: &str = "Reading shows how the machinery runs; writing, controlling and programming change it. A station that was only given \
@@ -46,6 +46,8 @@ const VALUE: Card = Card {
 /// How many periods' worth of operations may come at once, and for how many periods running a rate must be overrun (catalogue: `burst`).
 const BURST: f64 = 2.0;
 const PERIODS: u64 = 2;
+/// Seconds after the end of a window or an exception that are nobody's fault: the engineer logs off, the display is closed (catalogue: `grace_s`).
+const GRACE_S: f64 = 300.0;
 /// Pairs whose rate is watched.
 const REMEMBERED: usize = 8_192;
 
@@ -59,11 +61,12 @@ struct Watched {
 /// See the file's head. What was told is known by the table of findings; only rates need counting.
 pub(super) struct Operation {
     rates: Remembered<(LineIx, Identity, Identity), Watched>,
+    grace_s: f64,
 }
 
 impl Default for Operation {
     fn default() -> Self {
-        Self { rates: Remembered::new(REMEMBERED) }
+        Self { rates: Remembered::new(REMEMBERED), grace_s: GRACE_S }
     }
 }
 
@@ -74,6 +77,10 @@ impl Detector for Operation {
 
     fn wants(&self) -> Wants {
         Wants { reads: true, orders: true, inquiries: true, planned: true, ..Wants::default() }
+    }
+
+    fn thresholds(&mut self) -> Vec<Threshold<'_>> {
+        vec![Threshold::new(EXPIRED.id, "grace_s", &mut self.grace_s, 0.0..=3_600.0)]
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {
@@ -96,6 +103,7 @@ impl Detector for Operation {
                     cx.policy_spoke();
                     self.count(event, from, to, line, policy, cx);
                 }
+                Verdict::Denied(denial) if self.has_just_ended(&denial) => cx.policy_spoke(),
                 Verdict::Denied(denial) => deny(event, from, to, (verb, object), policy, &ask, denial, cx),
             }
         }
@@ -103,6 +111,15 @@ impl Detector for Operation {
 }
 
 impl Operation {
+    fn has_just_ended(&self, denial: &Denial) -> bool {
+        match denial.reason {
+            Reason::WindowClosed { since: Some(since), .. } | Reason::Expired { since } => {
+                since.as_secs_f64() < self.grace_s
+            }
+            _ => false,
+        }
+    }
+
     /// Counts an allowed operation against the rate of its line.
     fn count(
         &mut self,
@@ -227,7 +244,7 @@ fn deny(
             from: *from,
             to: Some(*to),
             service: service(Some(event.message.protocol), event.flow),
-            summary: format!("{who} {} {object} of {whom}; {}", past(verb), in_words(denial.failed_field)),
+            summary: format!("{who} {} {object} of {whom}; {}", past(verb), in_words(&denial)),
             fields: fields.0,
             expected: if nearest.is_empty() {
                 "nothing that allows it".to_owned()
@@ -245,8 +262,12 @@ fn base_severity(id: &str) -> Severity {
 }
 
 /// What the zone plan does not allow about it.
-fn in_words(failed_field: &str) -> &'static str {
-    match failed_field {
+fn in_words(denial: &Denial) -> &'static str {
+    match denial.failed_field {
+        "when" if matches!(denial.reason, Reason::WindowClosed { since: Some(_), .. }) => {
+            "the service window for it is over"
+        }
+        "when" if matches!(denial.reason, Reason::WindowClosed { .. }) => "the service window for it is not open yet",
         "op" => "the zone plan does not allow this operation",
         "unit" => "this unit is not on the zone plan's list",
         "table" | "addr" => "these registers are not on the zone plan's list",
@@ -356,6 +377,24 @@ reason = "conning"
         };
         assert_eq!(told(5), ["DW-2008"], "the plan allows two a second");
         assert!(told(2).is_empty());
+    }
+
+    #[test]
+    fn leave_that_ended_a_moment_ago_and_long_ago() {
+        // 1,800,000,000 s after 1970 is 2027-01-15T08:00:00Z
+        let window = "when = { window = \"W\" }\n[[window]]\nid = \"W\"\nkind = \"service\"\nfrom = 2027-01-15T08:00:00Z\n\
+                      to = 2027-01-15T09:00:00Z\nzones = [\"engine\"]\nwho = \"maker\"\napproved_by = \"chief\"\n";
+        let told = |second: f64| {
+            let mut bench = Bench::new(Some(&format!("{POLICY}{window}")), Box::<Operation>::default());
+            bench.at(second);
+            let object = Object::Registers { unit: 1, table: Table::Holding, first: 100, count: 2, written: None };
+            let flow = flow("10.0.1.5", "10.0.2.5", 502, Transport::Tcp);
+            bench.says("modbus", Speaker::Sender, &flow, &[Act::Request { verb: Verb::Read, object }]);
+            bench.findings().into_iter().map(|finding| finding.summary).collect::<Vec<_>>()
+        };
+        assert!(told(3_000.0).is_empty() && told(3_800.0).is_empty());
+        let late = told(3_950.0);
+        assert!(late.len() == 1 && late[0].ends_with("the service window for it is over"), "{late:?}");
     }
 
     fn told(verb: Verb, first: u16, count: u16) -> Vec<(String, Severity)> {

@@ -2,6 +2,8 @@
 //!
 //! Three things: a second tag on a link that showed none while learning (a way to hop from one VLAN into another); a VLAN no zone owns; a device
 //! whose address belongs to one zone and whose frames come in another zone's VLAN. Routers' cards carry foreign addresses by trade and are exempt.
+//! An outer tag that no zone owns and that wrapped others while learning is the mirror's own (a remote mirror, a provider's tag): what it wraps is
+//! judged by the inner tag alone, also where a VLAN speaks for the first time.
 
 use dogwatch_model::{CaptureTime, Mac, Severity};
 
@@ -13,6 +15,8 @@ use crate::seen::{FlowSeen, FlowStage};
 
 /// Packets before anything is said (catalogue: `min_frames`).
 const PACKETS: u64 = 3;
+/// Stands for every inner tag: no VLAN has this number (IEEE 802.1Q reserves 0xFFF, and there are twelve bits).
+const ANY: u16 = u16::MAX;
 /// Cases and learned tags remembered.
 const REMEMBERED: usize = 4_096;
 
@@ -59,6 +63,9 @@ impl Detector for VlanAnomaly {
         let own = if inner == 0 { outer } else { inner };
         if cx.is_learning(seen.at, &seen.from, &seen.to) {
             self.known.put((outer, inner), seen.at, ());
+            if inner != 0 && !is_owned(policy, outer) {
+                self.known.put((outer, ANY), seen.at, ());
+            }
             return;
         }
         if policy.mode_between(seen.from.end.zone, seen.from.end.zone) == Mode::Learn {
@@ -68,15 +75,12 @@ impl Detector for VlanAnomaly {
         let is_misplaced = seen.from.end.how == Some(How::AddressOnly)
             && !policy.is_gateway_mac(seen.from.end.mac)
             && !is_infrastructure(cx, &seen.from);
-        let wrong = if inner != 0 && !is_known {
+        let is_wrapped = || inner != 0 && !is_owned(policy, outer);
+        let wrong = if inner != 0 && !is_known && !(is_wrapped() && self.known.touch((outer, ANY), seen.at).is_some()) {
             Wrong::DoubleTag
         } else if is_misplaced {
             Wrong::Misplaced
-        } else if !is_known
-            && own != 0
-            && has_vlans(policy)
-            && !policy.zones.iter().any(|zone| zone.vlan.contains(&own))
-        {
+        } else if !is_known && own != 0 && has_vlans(policy) && !is_owned(policy, own) {
             Wrong::Unowned
         } else {
             return;
@@ -133,6 +137,10 @@ fn has_vlans(policy: &Policy) -> bool {
     policy.zones.iter().any(|zone| !zone.vlan.is_empty())
 }
 
+fn is_owned(policy: &Policy, vlan: u16) -> bool {
+    policy.zones.iter().any(|zone| zone.vlan.contains(&vlan))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,5 +179,27 @@ mod tests {
             bench.tagged("10.0.2.10", "10.0.2.21", 900, Some(20));
         }
         assert!(bench.ids().is_empty());
+    }
+
+    #[test]
+    fn what_the_mirrors_own_tag_wraps_for_the_first_time() {
+        let told = |from: &str, outer: u16, inner: u16| {
+            let mut bench = Bench::new(Some(SHIP), Box::<VlanAnomaly>::default());
+            for second in 0..100 {
+                bench.at(f64::from(second));
+                bench.tagged("10.0.2.10", "10.0.2.21", 900, Some(20));
+            }
+            for second in 200..210 {
+                bench.at(f64::from(second));
+                bench.tagged(from, "10.0.1.6", outer, Some(inner));
+            }
+            bench.findings().into_iter().map(|finding| (finding.severity, finding.summary)).collect::<Vec<_>>()
+        };
+        assert!(told("10.0.1.5", 900, 10).is_empty(), "the bridge's VLAN speaks late");
+        assert!(
+            matches!(&told("10.7.7.7", 900, 77)[..], [(Severity::Low, what)] if what.contains("belongs to no zone"))
+        );
+        assert!(matches!(&told("10.0.1.5", 20, 10)[..], [(Severity::High, what)] if what.contains("two VLAN tags")));
+        assert!(matches!(&told("10.0.1.5", 901, 10)[..], [(Severity::High, _)]), "a tag that wrapped nothing before");
     }
 }

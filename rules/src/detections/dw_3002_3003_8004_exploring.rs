@@ -22,6 +22,8 @@ const FUNCTIONS: usize = 6;
 const REFUSALS: usize = 10;
 /// Modbus exceptions that say "there is no such thing": function, address, unit behind a gateway (MODBUS V1.1b3, clause 7).
 const TRIED_OUT: [u64; 3] = [1, 2, 11];
+/// The one of them that a gateway answers for a unit that says nothing ("gateway target device failed to respond").
+const SWITCHED_OFF: u64 = 11;
 /// Hosts asked for their identity within the window.
 const IDENTIFIED: usize = 2;
 /// Registers taken within ten minutes by a new client that are a copy of the controller (catalogue: `regs`).
@@ -201,11 +203,17 @@ impl Exploring {
 
     fn refused(&mut self, event: &Event<'_>, client: &Party, server: &Party, object: Object<'_>, cx: &mut Context<'_>) {
         // a controller that is busy or still works on it (Modbus exceptions 5 and 6) was asked for something it has
-        if matches!(number_of(event, &["exception_code"]), code if code != 0 && !TRIED_OUT.contains(&code)) {
+        let code = number_of(event, &["exception_code"]);
+        if code != 0 && !TRIED_OUT.contains(&code) {
             return;
         }
         let unit = unit_of(object);
         let known = (client.identity(), server.identity(), unit);
+        // A machine behind a gateway that is switched off refuses every poll; whoever goes on polling tries nothing out.
+        let is_repeated = code == SWITCHED_OFF && self.has_refused(known, event.at);
+        if is_repeated {
+            return;
+        }
         if cx.is_learning(event.at, client, server) {
             self.refusing.put(known, event.at, ());
         } else if self.refusing.touch(known, event.at).is_none() {
@@ -215,6 +223,14 @@ impl Exploring {
             self.count(client.identity(), new);
             self.enumerates(event, client, server, cx);
         }
+    }
+
+    /// Whether the client was refused by this unit of the server already within the window.
+    fn has_refused(&self, (client, server, unit): (Identity, Identity, u8), at: CaptureTime) -> bool {
+        self.clients.get(&client).is_some_and(|list| {
+            let recent = |new: &&New| new.is_refusal && at.since(new.at) <= WINDOW;
+            list.iter().filter(recent).any(|new| new.server == server && new.unit == unit)
+        })
     }
 
     fn count(&mut self, client: Identity, new: New) {
@@ -447,5 +463,30 @@ mod tests {
             bench.says("modbus", Speaker::Sender, &flow, &[reply]);
         }
         assert_eq!(bench.ids(), ["DW-3003"]);
+    }
+
+    #[test]
+    fn a_unit_that_is_switched_off_refuses_every_poll() {
+        struct Code(u64);
+        impl dogwatch_model::Fields for Code {
+            fn visit(&self, visitor: &mut dyn FieldVisitor) {
+                visitor.field("exception_code", FieldValue::Unsigned(self.0));
+            }
+        }
+        let told = |code: u64, units: u8| {
+            let mut bench = bench();
+            for n in 0..60_u8 {
+                bench.at(200.0 + f64::from(n) * 1.5);
+                let object = Object::Device { unit: Some(n % units) };
+                let reply = Act::Reply { verb: Verb::Read, object, refused: true };
+                let flow = flow("10.0.2.22", "10.0.2.66", 40_000, Transport::Tcp);
+                bench.says_with("modbus", Speaker::Sender, &flow, &[reply], &Code(code));
+            }
+            bench.ids()
+        };
+        // 11: gateway target device failed to respond; 2: illegal data address (MODBUS V1.1b3, clause 7)
+        assert!(told(11, 1).is_empty() && told(11, 3).is_empty());
+        assert_eq!(told(11, 12), ["DW-3003"], "one unit after the other");
+        assert_eq!(told(2, 1), ["DW-3003"]);
     }
 }

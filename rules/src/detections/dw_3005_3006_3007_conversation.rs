@@ -9,7 +9,7 @@ use dogwatch_model::{Act, CaptureTime, Event, Irregularity, Mac, Severity, Sourc
 
 use super::dw_3002_3003_8004_exploring as exploring;
 use super::remembered::Remembered;
-use super::zones::is_ot;
+use super::zones::{is_gateway_card, is_ot};
 use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
 use crate::policy::AppName;
 use crate::seen::{FlowSeen, FlowStage, HealthSeen, Identity, IrregularSeen, Party, service};
@@ -267,7 +267,8 @@ impl Conversation {
         }
         // within one connection the card of a partner does not change, unless a declared stand-by takes over
         let is_declared = from.end.ip.is_some_and(|ip| super::dw_1002_ip_takeover::is_declared_pair(ip, mac, cx));
-        let is_gateway = cx.policy.is_some_and(|policy| policy.is_gateway_mac(mac) || policy.is_gateway_mac(before));
+        // plans list gateways by address; with lost frames an answer may be read when its acknowledgement comes, which knows the router's card
+        let is_gateway = is_gateway_card(cx, mac) || is_gateway_card(cx, before);
         if !is_declared && !is_gateway {
             let service = service(Some(event.message.protocol), event.flow);
             let what = format!("answers of one connection from {mac} after {before}");

@@ -33,6 +33,8 @@ const TOGETHER: usize = 3;
 const AT_ONCE: Duration = Duration::from_secs(30);
 /// Two masters may read the same block one after the other: readings closer than this are one.
 const CLOSEST: Duration = Duration::from_millis(500);
+/// Polls missed in a row after which the time between is nobody's standstill.
+const POLLS_MISSED: u32 = 4;
 /// A block that nobody read for this long begins anew with its next reading.
 const STALE: Duration = Duration::from_secs(120);
 /// Blocks of registers followed.
@@ -132,6 +134,8 @@ impl Motion {
         if since < CLOSEST && known.tracks.first().is_some_and(|track| track.readings > 0) {
             return;
         }
+        let readings = known.tracks.first().map_or(0, |track| track.readings);
+        let usual = known.last.since(known.first).checked_div(readings).unwrap_or(STALE).max(CLOSEST);
         known.last = at;
         let is_new_day = known.watch(cx.state, if since <= STALE { since } else { Duration::ZERO }, at);
         let zone = from.end.zone;
@@ -146,6 +150,9 @@ impl Motion {
         if since > STALE {
             // nobody looked meanwhile: neither a leap nor a standstill
             known.tracks.iter_mut().for_each(|track| track.changed = at);
+        } else if since > usual.saturating_mul(POLLS_MISSED) {
+            // a controller that was away for a minute did not stand still for that minute
+            known.tracks.iter_mut().for_each(|track| track.changed = track.changed.plus(since).min(at));
         }
         let mut again = Vec::new();
         for ((place, track), value) in (0_u16..).zip(&mut known.tracks).zip(cells.registers()) {
@@ -374,6 +381,24 @@ mod tests {
         assert!(stopped.is_empty(), "a machine at rest: {stopped:?}");
         let dead = told(|_, place, _| 803 + 100 * u16::try_from(place).unwrap());
         assert!(dead.is_empty(), "nothing moves at all: no neighbour says that time goes on: {dead:?}");
+    }
+
+    #[test]
+    fn a_controller_that_was_away_did_not_stand_still() {
+        let mut bench = Bench::new(Some(SHIP), Box::<Motion>::default());
+        for second in (0..1_600_u32).step_by(2).filter(|second| !(1_200..1_300).contains(second)) {
+            bench.at(f64::from(second));
+            let swing = |place: u32| 800 + 100 * place + (second / 2 * 7_919 + place * 104_729) % 9;
+            // the third value is the same before and after it was away
+            let values =
+                (0..5).map(|place| if (1_190..1_310).contains(&second) && place == 2 { 1_004 } else { swing(place) });
+            let bytes: Vec<u8> = values.flat_map(|value| u16::try_from(value).unwrap().to_be_bytes()).collect();
+            let reply = Act::Reply { verb: Verb::Read, object: Object::Device { unit: Some(1) }, refused: false };
+            let values = Act::Values { unit: 1, table: Table::Holding, first: 0, cells: Cells::Registers(&bytes) };
+            let flow = flow("10.0.2.21", "10.0.2.10", 40_000, Transport::Tcp);
+            bench.says("modbus", Speaker::Sender, &flow, &[reply, values]);
+        }
+        assert!(bench.findings().is_empty(), "{:?}", bench.findings());
     }
 
     #[test]

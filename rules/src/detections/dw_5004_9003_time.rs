@@ -318,7 +318,11 @@ impl Clock {
         let days = sample.days.zip(self.days).map_or(0, |(now, before)| now - before);
         if (sample.offset - base).abs() < SPREAD.min(jump_s) && days == 0 {
             self.base = Some(base + (sample.offset - base) * 0.1);
-            self.new = None;
+            // a sentence without a date is no word against a new date: most receivers send GGA before RMC
+            let is_date_in_doubt = self.new.is_some_and(|(first, _)| first.days.is_some() && first.days != self.days);
+            if sample.days.is_some() || !is_date_in_doubt {
+                self.new = None;
+            }
             return self.is_old(sample);
         }
         if (sample.offset - base).abs() < jump_s && days == 0 {
@@ -372,6 +376,24 @@ mod tests {
 
     fn run(from: u32, to: u32) -> Vec<f64> {
         (from..to).map(f64::from).collect()
+    }
+
+    #[test]
+    fn a_date_that_moves_behind_sentences_without_one() {
+        // GGA tells the time of day before RMC tells it with the date, every second
+        let mut bench = Bench::new(None, Box::<SatelliteTime>::default());
+        for second in 0..60 {
+            let weeks = if second < 30 { 0.0 } else { -1_024.0 * 7.0 * DAY };
+            let told = START as f64 + f64::from(second);
+            let of_day = Value::TimeOfDay(Duration::from_secs_f64(told.rem_euclid(DAY)));
+            bench.at(f64::from(second) + 0.1);
+            bench.measures("10.0.0.1", &[(Quantity::UtcTime, of_day)]);
+            bench.at(f64::from(second) + 0.11);
+            let dated = Value::Time(CaptureTime(((told + weeks) * 1e9) as i64));
+            bench.measures("10.0.0.1", &[(Quantity::UtcTime, dated)]);
+        }
+        let found = bench.findings();
+        assert!(found.len() == 1 && found[0].summary.contains("1,024 weeks"), "{found:?}");
     }
 
     #[test]

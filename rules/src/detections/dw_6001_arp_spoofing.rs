@@ -65,10 +65,14 @@ impl Detector for ArpSpoofing {
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, _cx: &mut Context<'_>) {
-        if let Some(holder) = seen.from.end.ip.and_then(|ip| self.holders.touch(ip, seen.at))
-            && holder.mac == seen.from.end.mac
-        {
-            holder.last = holder.last.max(seen.at);
+        // a controller opens nothing itself: its answers are all that shows it alive between two claims of its own
+        let answering = (seen.received > 0).then_some(&seen.to);
+        for party in [Some(&seen.from), answering].into_iter().flatten() {
+            if let Some(holder) = party.end.ip.and_then(|ip| self.holders.touch(ip, seen.at))
+                && holder.mac == party.end.mac
+            {
+                holder.last = holder.last.max(seen.at);
+            }
         }
     }
 
@@ -123,12 +127,13 @@ impl ArpSpoofing {
         let victim = from.neighbour(cx.directory.row_of_mac(held.mac), held.mac, Some(ip));
         let is_heart = cx.policy.is_some_and(|policy| leads_to_the_heart(policy, from.end.zone));
         let key = format!("{mac}");
+        let who = with_card(&liar, mac, cx);
         cx.raise(key.as_bytes(), &CARD, event.at, || Raise {
             severity: Some(if is_heart { Severity::Critical } else { Severity::High }),
             confidence: 0.9,
             from: liar,
             to: Some(victim),
-            summary: format!("{mac} claims {} of other devices that are still there", list.join(", ")),
+            summary: format!("{who} claims {} of other devices that are still there", list.join(", ")),
             fields: vec![
                 ("mac".to_owned(), mac.to_string()),
                 ("claimed".to_owned(), list.join(", ")),
@@ -138,6 +143,12 @@ impl ArpSpoofing {
             ..Raise::of_event(&CARD, event, from)
         });
     }
+}
+
+/// What people call the device of a card, and the card, which is what a switch shows.
+pub(super) fn with_card(party: &Party, mac: Mac, cx: &Context<'_>) -> String {
+    let (name, card) = (cx.call(party), mac.to_string());
+    if name.contains(&card) { name } else { format!("{name} ({card})") }
 }
 
 /// Gateways answer for others by trade (proxy ARP), and stand-by pairs that the plan names share an address.
@@ -152,7 +163,9 @@ fn is_exempt(mac: Mac, ip: IpAddr, cx: &Context<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detections::bench::Bench;
+    use crate::detections::bench::{Bench, flow};
+    use crate::seen::Account;
+    use dogwatch_model::{Flow, Transport};
 
     fn card(n: u8) -> Mac {
         Mac([2, 0, 0, 0, 0, n])
@@ -179,6 +192,28 @@ mod tests {
         let own = [(0.0, 1, "10.0.2.10")];
         let insists = [(20.0, 9, "10.0.2.10"), (22.0, 9, "10.0.2.10"), (24.0, 9, "10.0.2.10")];
         assert_eq!(told(&[&own[..], &insists].concat()), ["DW-6001"]);
+    }
+
+    #[test]
+    fn who_answers_polls_is_there_and_is_not_the_one_to_blame() {
+        let mut bench = Bench::new(None, Box::<ArpSpoofing>::default());
+        bench.at(0.0);
+        bench.claims(card(1), "10.0.2.21");
+        // a controller that opens nothing and asks for nobody: its answers are all it shows
+        let polls = Flow { dst_mac: card(1), ..flow("10.0.2.10", "10.0.2.21", 502, Transport::Tcp) };
+        for minute in 1..6_u32 {
+            bench.at(f64::from(minute) * 60.0);
+            bench.moved(&polls, None, FlowStage::Progress, (60, 60), Account::default());
+        }
+        for n in 0..3 {
+            bench.at(310.0 + f64::from(n));
+            bench.claims(card(9), "10.0.2.21");
+        }
+        assert_eq!(bench.ids(), ["DW-6001"]);
+        bench.at(320.0);
+        bench.claims(card(1), "10.0.2.21");
+        let found = bench.findings();
+        assert!(found.len() == 1 && found[0].summary.contains(&card(9).to_string()), "{found:?}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Questions that several detections ask of the zone plan. Without a plan every answer is "no".
 
-use dogwatch_model::{Event, Object, Verb};
+use dogwatch_model::{Event, Mac, Object, Verb};
 
 use crate::policy::{Ask, AssetRole, Class, Function, Importance, Policy, ZoneIx, ZonePlan, is_public};
 use crate::seen::{FlowSeen, Party};
@@ -87,6 +87,15 @@ pub(super) fn is_conversation(seen: &FlowSeen<'_>) -> bool {
         FlowStage::Established => true,
         FlowStage::Started | FlowStage::Recognised | FlowStage::Progress => seen.account.is_answered,
     }
+}
+
+/// Whether a card is that of a gateway: by its address in the plan, or by the device it belongs to.
+pub(super) fn is_gateway_card(cx: &Context<'_>, mac: Mac) -> bool {
+    let Some(policy) = cx.policy else { return false };
+    let asset = cx.directory.row_of_mac(mac).and_then(|row| cx.directory.asset(row));
+    let declared = asset.and_then(|asset| asset.policy_id.as_deref());
+    policy.is_gateway_mac(mac)
+        || declared.is_some_and(|id| policy.assets.iter().any(|asset| asset.id == id && asset.is(AssetRole::Gateway)))
 }
 
 /// Whether an end is equipment of the network itself: gateway, switch, firewall.

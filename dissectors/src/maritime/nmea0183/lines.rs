@@ -43,6 +43,8 @@ pub(crate) struct Lines {
     multi: Multi,
     ais: ais::Assembly,
     wrapped: Wrapped,
+    /// Whether a checksum was right: who sends checksums always does.
+    has_sums: bool,
 }
 
 impl Lines {
@@ -56,6 +58,7 @@ impl Lines {
             multi: Multi::new(limits),
             ais: ais::Assembly::new(limits),
             wrapped: Wrapped::new(limits),
+            has_sums: false,
         }
     }
 
@@ -77,6 +80,9 @@ impl Lines {
             rest = rest.get(start..).unwrap_or_default();
             if rest.first() == Some(&b'\\') {
                 let Some(after) = tags.read(rest) else {
+                    if self.is_cut_off(origin, rest) {
+                        return sentences;
+                    }
                     damaged = true;
                     out.error(origin.protocol, ParseError::Incomplete { what: "tag block" });
                     rest = rest.get(1..).unwrap_or_default();
@@ -86,12 +92,17 @@ impl Lines {
                 continue;
             }
             match Sentence::parse(rest) {
+                Ok((sentence, _)) if sentence.checksum != Checksum::Ok && self.is_cut_off(origin, sentence.raw) => {
+                    return sentences;
+                }
                 Ok((sentence, after)) => {
+                    self.has_sums |= sentence.checksum == Checksum::Ok;
                     self.sentence(origin, &tags, &sentence, out);
                     sentences = sentences.saturating_add(1);
                     tags = Tags::default();
                     rest = after;
                 }
+                Err(Damage { .. }) if self.is_cut_off(origin, rest) => return sentences,
                 Err(Damage { error, skip }) => {
                     damaged = true;
                     out.error(origin.protocol, error);
@@ -105,6 +116,15 @@ impl Lines {
             out.error(origin.protocol, ParseError::Malformed { what: "line", at: 0, why: "holds no sentence" });
         }
         sentences
+    }
+
+    /// Whether what is left of a line without a right checksum is the end of a datagram that a capture cut short (snap length): a number in it may
+    /// lack its last digits. Only where checksums and line ends are kept otherwise; IEC 61162-450 demands both.
+    fn is_cut_off(&self, origin: Origin<'_>, rest: &[u8]) -> bool {
+        (self.has_sums || origin.wants_tags)
+            && !origin.chunk.carrier.is_stream()
+            && !rest.is_empty()
+            && origin.chunk.bytes.ends_with(rest)
     }
 
     /// Reads one sentence with its TAG blocks.
