@@ -21,13 +21,9 @@ impl<K: PartialEq, V> Asked<K, V> {
         Self { queue: VecDeque::new(), limit: limits.open_requests.clamp(1, MOST) }
     }
 
-    /// Remembers a request; one with the same key is replaced, for it was sent again.
+    /// Remembers a request; one with the same key is replaced: it was sent again, and is the youngest again.
     pub(crate) fn ask(&mut self, key: K, value: V) {
-        if let Some((_, known)) = self.queue.iter_mut().find(|(known, _)| *known == key) {
-            *known = value;
-            return;
-        }
-        if self.queue.len() >= self.limit {
+        if self.answer(&key).is_none() && self.queue.len() >= self.limit {
             self.queue.pop_front();
         }
         self.queue.push_back((key, value));
@@ -60,7 +56,11 @@ mod tests {
         assert_eq!((asked.answer(&98), asked.answer(&98)), (Some(980), None), "answered once");
         asked.ask(99, 1);
         assert_eq!(asked.answer(&99), Some(1), "asked again");
+        // 96 is asked again and outlives 97, which came after it at first.
+        asked.ask(96, 2);
+        (200..203).for_each(|key| asked.ask(key, key));
+        assert_eq!((asked.answer(&97), asked.answer(&96)), (None, Some(2)));
         asked.clear();
-        assert_eq!(asked.answer(&97), None);
+        assert_eq!(asked.answer(&200), None);
     }
 }

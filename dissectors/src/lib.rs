@@ -32,7 +32,6 @@ mod lines;
 pub mod maritime;
 mod md5;
 mod once;
-mod pending;
 mod program;
 mod reader;
 mod sides;
@@ -57,9 +56,20 @@ pub trait Protocol: Sync {
     }
     /// Looks at the first bytes.
     fn probe(&self, carrier: Carrier, direction: Direction, head: &[u8]) -> Probe;
+    /// How datagrams follow each other, for a protocol of which a single one tells nothing: a flow is its own after some in a row.
+    fn run(&self) -> Option<Run> {
+        None
+    }
     /// Starts per-flow state within `limits`.
     fn open(&self, limits: &Limits) -> Box<dyn Dissector>;
 }
+
+/// Whether the second datagram follows the first, which the same side sent just before and of which at least the first [`RUN_HEAD`] bytes are
+/// given; with nothing as the first, whether a run may begin with the second. Asked of unknown flows often: cheap, and strict.
+pub type Run = fn(&[u8], &[u8]) -> bool;
+
+/// Bytes of a datagram that are kept for the next one.
+pub const RUN_HEAD: usize = 12;
 
 /// One protocol on one flow.
 pub trait Dissector: Send {
@@ -192,6 +202,8 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &maritime::signalk::SignalK,
     // Stricter than Modbus, whose header its own opening may look like.
     &enterprise::dicom::DICOM,
+    // The checksum is that of Modbus on a line, and unit and group may look like unit and function.
+    &industrial::rocplus::ROC_PLUS,
     &industrial::modbus::MODBUS,
     &industrial::modbus::MODBUS_RTU,
     &industrial::s7comm::S7COMM,
@@ -264,6 +276,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &enterprise::pptp::PPTP,
     &enterprise::stratum::STRATUM,
     &enterprise::stun::STUN,
+    &enterprise::rtp::Rtp,
     &enterprise::tds::TDS,
     &enterprise::wireguard::WIREGUARD,
     &enterprise::doip::DOIP,

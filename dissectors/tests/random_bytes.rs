@@ -33,6 +33,8 @@ const HELD: &[&str] = &[
     "quic",
     "radius",
     "rip",
+    "roc-plus",
+    "rtp",
     "rtsp",
     "sip",
     "smtp",

@@ -1,7 +1,7 @@
 //! The protocols in the order in which they are asked whether a flow is theirs: those whose usual port or EtherType it uses first, then all
 //! others that its carrier can carry at all.
 
-use dogwatch_dissectors::{Carrier, Hint, Probe, Protocol};
+use dogwatch_dissectors::{Carrier, Hint, Probe, Protocol, Run};
 use dogwatch_model::{Direction, Flow, Transport};
 
 /// A protocol's place in the list.
@@ -13,6 +13,8 @@ pub(crate) struct Catalogue {
     /// Where each is usually found, sorted by place.
     hints: Vec<(Place, Index)>,
     by_carrier: [Vec<Index>; 7],
+    /// Those known by several datagrams in a row.
+    runs: Vec<(Index, Run)>,
 }
 
 /// A hint as a number: kind and value.
@@ -81,11 +83,17 @@ impl Catalogue {
         }
         hints.sort_unstable();
         hints.dedup();
-        Self { protocols, hints, by_carrier }
+        let runs = (0..Index::MAX).zip(protocols).filter_map(|(index, protocol)| Some((index, protocol.run()?)));
+        Self { protocols, hints, by_carrier, runs: runs.collect() }
     }
 
     pub(crate) fn protocol(&self, index: Index) -> Option<&'static dyn Protocol> {
         self.protocols.get(usize::from(index)).copied()
+    }
+
+    /// The protocols known by several datagrams in a row, with how these follow each other.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = (Index, Run)> {
+        self.runs.iter().copied()
     }
 
     pub(crate) fn name(&self, index: Index) -> Option<&'static str> {

@@ -32,6 +32,7 @@ mod sight;
 mod stream;
 mod table;
 mod tcp;
+mod trail;
 mod tunnel;
 
 pub use counters::Counters;

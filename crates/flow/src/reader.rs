@@ -3,7 +3,7 @@
 //! A stream that a dissector does not use up is copied into a rest and offered again with more behind it; as long as nothing is left over,
 //! bytes go from the frame to the dissector without a copy.
 
-use dogwatch_dissectors::{Chunk, Dissector, Progress};
+use dogwatch_dissectors::{Carrier, Chunk, Dissector, Progress};
 use dogwatch_model::{Direction, Flow, Initiator, Irregularity};
 
 use crate::catalogue::{Index, Look, Verdict};
@@ -12,6 +12,7 @@ use crate::observer::{Carried, Payload};
 use crate::rest::Rest;
 use crate::side::{Pair, Side};
 use crate::stream::Piece;
+use crate::trail::{Step, Trail};
 use crate::{Counters, Observer};
 
 /// A rest up to here is kept even when all streams together hold too much, so that flows that hoard do not blind us to those that do not.
@@ -28,6 +29,8 @@ pub(crate) struct Reader {
     pub(crate) lost_bytes: u64,
     state: State,
     gave_up: Option<Index>,
+    /// A side that may be speaking a protocol known by several datagrams in a row.
+    trail: Option<Box<Trail>>,
 }
 
 enum State {
@@ -50,6 +53,7 @@ impl Reader {
             lost_bytes: 0,
             state: State::Probing(Pair { a: 0, b: 0 }),
             gave_up: None,
+            trail: None,
         }
     }
 
@@ -131,7 +135,7 @@ impl Reader {
                     let tries = tries.of_mut(Side::A);
                     *tries = tries.saturating_add(1);
                     let is_last = *tries >= cx.limits.probe_packets;
-                    if self.look(side, bytes, false, cx) == Found::Yes {
+                    if self.look(side, bytes, false, cx) == Found::Yes || self.follow(side, bytes, true, cx) {
                         self.open(counters, cx);
                     } else {
                         if is_last {
@@ -141,7 +145,9 @@ impl Reader {
                     }
                 }
                 State::Unclassified { .. } => {
-                    if !self.look_again(side, bytes, counters, cx) {
+                    if self.trail.is_some() && self.follow(side, bytes, false, cx) {
+                        self.open(counters, cx);
+                    } else if !self.look_again(side, bytes, counters, cx) {
                         return;
                     }
                 }
@@ -163,7 +169,9 @@ impl Reader {
         *packets = packets.wrapping_add(1);
         let every = cx.limits.probe_again_every;
         let is_time = every > 0 && (packets.is_power_of_two() || packets.checked_rem(every) == Some(0));
-        let is_found = is_time && self.look(side, bytes, false, cx) == Found::Yes;
+        let is_found = is_time
+            && (self.look(side, bytes, false, cx) == Found::Yes
+                || (cx.carrier == Carrier::Udp && self.trail.is_none() && self.follow(side, bytes, true, cx)));
         if is_found {
             self.open(counters, cx);
         }
@@ -370,9 +378,32 @@ impl Reader {
         Found::Yes
     }
 
+    /// Follows one side's datagrams, for protocols known by several in a row; on a match the state holds the dissector.
+    fn follow<O: Observer>(&mut self, side: Side, bytes: &[u8], may_begin: bool, cx: &Context<'_, O>) -> bool {
+        if cx.carrier != Carrier::Udp {
+            return false;
+        }
+        let step = match &mut self.trail {
+            Some(trail) => trail.next(cx.catalogue, side, bytes),
+            None if may_begin => {
+                self.trail = Trail::begin(cx.catalogue, side, bytes, self.gave_up);
+                return false;
+            }
+            None => return false,
+        };
+        if step != Step::On {
+            self.trail = None;
+        }
+        let Step::Found(protocol) = step else { return false };
+        let Some(found) = cx.catalogue.protocol(protocol) else { return false };
+        self.state = State::Reading(protocol, found.open(&cx.limits.dissector));
+        true
+    }
+
     /// Tells of a match.
     fn open<O: Observer>(&mut self, counters: &mut Counters, cx: &mut Context<'_, O>) {
         counters.flows_recognised = counters.flows_recognised.wrapping_add(1);
+        self.trail = None;
         let name = self.protocol().and_then(|index| cx.catalogue.name(index));
         let flow = self.flow_from(self.client, cx);
         cx.observer.recognised(cx.id, cx.at, cx.frame, &flow, name);

@@ -17,6 +17,7 @@ mod flow;
 mod ids;
 mod irregular;
 mod object;
+pub mod oddity;
 mod reading;
 mod records;
 mod time;

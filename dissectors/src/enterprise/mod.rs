@@ -44,6 +44,7 @@ pub(crate) mod radius;
 pub(crate) mod rdp;
 pub(crate) mod rip;
 pub(crate) mod rlogin;
+pub(crate) mod rtp;
 pub(crate) mod rtps;
 pub(crate) mod rtsp;
 pub(crate) mod rustdesk;

@@ -24,6 +24,7 @@ pub(crate) mod opcua;
 pub(crate) mod powerlink;
 pub(crate) mod profinet;
 pub(crate) mod ptp;
+pub(crate) mod rocplus;
 pub(crate) mod routed;
 pub(crate) mod s7comm;
 pub(crate) mod s7plus;

@@ -171,6 +171,77 @@ fn tunnels() -> Vec<Sample> {
                 &format!("009c 0001 1a2b3c4d 0001 0000 {} 0010 0001 1a2b3c4d 0005 0000 00000001", "00".repeat(144)),
             )],
         ),
+        // RFC 1282: an empty text, the accounts here and there, terminal and speed; the server's zero byte.
+        sample(
+            "rlogin",
+            Carrier::Tcp,
+            513,
+            &[(ToServer, "00 70696c6f7400 726f6f7400 787465726d2f333834303000"), (ToClient, "00")],
+        ),
+        // 4.2BSD rcmd: a port for errors, the accounts here and there, the command.
+        sample(
+            "rsh",
+            Carrier::Tcp,
+            514,
+            &[(ToServer, "3130323100 70696c6f7400 726f6f7400 757074696d6500"), (ToClient, "00")],
+        ),
+        // rendezvous.proto: register_peer (field 6) with an id (field 1) and a number (field 2).
+        sample("rustdesk", Carrier::Udp, 21_116, &[(ToServer, "32 0d 0a 09 313233343536373839 10 01")]),
+        sample(
+            "teamviewer",
+            Carrier::Tcp,
+            5_938,
+            &[
+                (ToServer, "17240a2000 0000000000000000000000000000000000000000000000000000000000000000"),
+                (ToClient, "17240a2000 0000000000000000000000000000000000000000000000000000000000000000"),
+            ],
+        ),
+        text(
+            "winrm",
+            Carrier::Tcp,
+            5_985,
+            &[
+                (ToServer, "POST /wsman HTTP/1.1\r\nHost: server7:5985\r\nContent-Length: 0\r\n\r\n"),
+                (ToClient, "HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n"),
+            ],
+        ),
+        // RFC 5246 clause 7.4.1.2, RFC 6066 clause 3: a hello that calls relay-a1.net.anydesk.com.
+        sample(
+            "anydesk",
+            Carrier::Tcp,
+            443,
+            &[(
+                ToServer,
+                "16030100500100004c03030707070707070707070707070707070707070707070707070707070707070707000002c02f010000210000001d001b00001872656c61792d61312e6e65742e616e796465736b2e636f6d",
+            )],
+        ),
+        // MS-CIFS 2.2.4.52: NT LM 0.12 is offered and taken.
+        sample(
+            "smb",
+            Carrier::Tcp,
+            445,
+            &[
+                (
+                    ToServer,
+                    "0000002f ff534d42 72 00000000 18 01c8 000000000000000000000000 0000 0000 0000 0000 00 0c00 024e54204c4d20302e313200",
+                ),
+                (
+                    ToClient,
+                    "00000045 ff534d42 72 00000000 98 01c8 000000000000000000000000 0000 0000 0000 0000 11 00000000000000000000000000000000000000000000000000000000000000000000 0000",
+                ),
+            ],
+        ),
+        // RFC 3550: a report with the sender's name, then packets of G.711.
+        sample(
+            "rtp",
+            Carrier::Udp,
+            5_004,
+            &[
+                (ToServer, "80 c9 0001 00000001 81 ca 0005 00000001 01 05 63616d4031 06 03 566964 00 000000"),
+                (ToServer, "80 08 0001 00000050 00000001 d5d5d5d5"),
+                (ToClient, "90 00 0001 00000050 00000002 bede 0001 00000000 ffffffff"),
+            ],
+        ),
         sample(
             "stun",
             Carrier::Udp,

@@ -192,6 +192,18 @@ fn first_samples() -> Vec<Sample> {
             5683,
             &[(ToServer, "41 03 1234 71 b5 76616c7665 01 32 ff 31"), (ToClient, "61 83 1234 71")],
         ),
+        // Emerson D301180X012: the clock is read, a parameter written; checksums by CRC-16/MODBUS.
+        sample(
+            "roc-plus",
+            Carrier::Tcp,
+            4_000,
+            &[
+                (ToServer, "05c8f0000700d0ae"),
+                (ToClient, "f00005c807081e2d0c1b0b07ea06324f"),
+                (ToServer, "05c8f000a605030101024184c9"),
+                (ToClient, "f00005c8a600ee79"),
+            ],
+        ),
         sample(
             "bsap",
             Carrier::Udp,

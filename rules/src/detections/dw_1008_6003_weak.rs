@@ -3,7 +3,7 @@
 //! Decoders say what they saw: `weak.<what>` for a protocol or version that has had its day, `clear-text-credentials` for a password anybody could
 //! read. The password itself never leaves the decoder. Networks that are open to the world are left out.
 
-use dogwatch_model::{Act, Event, Initiator, Mac, Severity, Verb};
+use dogwatch_model::{Act, Event, Initiator, Mac, Severity, Verb, oddity};
 
 use super::zones::is_untrusted;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
@@ -56,7 +56,7 @@ impl Detector for Weak {
         for act in event.message.acts {
             match act {
                 Act::Odd("clear-text-credentials" | "weak.http-basic") => clear_text(event, from, to, false, cx),
-                Act::Odd(name) if name.ends_with(".default-password") => clear_text(event, from, to, true, cx),
+                Act::Odd(oddity::DEFAULT_PASSWORD) => clear_text(event, from, to, true, cx),
                 Act::Odd(name) if name.starts_with("weak.") || ALSO_WEAK.contains(name) => {
                     weak(event, from, to, name, cx);
                 }

@@ -22,6 +22,13 @@ const STOP: Card = Card {
     e26: &["4.2.1", "4.3.1"],
 };
 
+/// The same detection, for what takes nothing out of work.
+const CLEARED: Card = Card {
+    id: "DW-3008",
+    why: "What the controller kept of its errors or of who wrote to it is gone. It goes on working, but an error that held it back no longer does, and nobody can read there what happened before.",
+    e26: STOP.e26,
+};
+
 /// See the file's head. Keeps no state: the table of findings knows what was told.
 #[derive(Default)]
 pub(super) struct Commands;
@@ -57,7 +64,9 @@ impl Detector for Commands {
             let is_heart = cx.policy.is_some_and(|policy| leads_to_the_heart(policy, to.end.zone));
             let is_denied =
                 cx.policy.is_some_and(|policy| !policy.judge(&asked(event, from, to, (verb, object), cx)).is_allowed());
-            let is_worst = cx.state == ShipState::AtSea && is_heart && verb != Verb::Login;
+            let clears = clears(object);
+            let card = if clears.is_some() && card.id == CLEARED.id { &CLEARED } else { card };
+            let is_worst = cx.state == ShipState::AtSea && is_heart && verb != Verb::Login && clears.is_none();
             let key = || format!("{:?}|{:?}|{}", from.identity(), to.identity(), verb.as_str());
             let (policy, directory) = (cx.policy, cx.directory);
             let call = |party| crate::findings::call(party, policy, directory);
@@ -69,7 +78,7 @@ impl Detector for Commands {
                     "{} sent {} a command to {}: {object} ({})",
                     call(from),
                     call(to),
-                    in_words(verb),
+                    clears.unwrap_or_else(|| in_words(verb)),
                     event.message.kind
                 ),
                 fields: vec![
@@ -106,6 +115,20 @@ fn card(app: AppName, verb: Verb, object: Object<'_>) -> Option<&'static Card> {
             if !matches!(object, Object::Device { .. }) =>
         {
             Some(&STOP)
+        }
+        _ => None,
+    }
+}
+
+/// What a command clears, where it stops and starts nothing: errors, logs, the right to write.
+fn clears(object: Object<'_>) -> Option<&'static str> {
+    let Object::Named(name) = object else { return None };
+    // Object names of a protocol come behind its own: `fins.error-clear`.
+    match name.rsplit('.').next()? {
+        "error-clear" | "clear-error" | "clear-faults" => Some("clear its errors"),
+        "error-log-clear" | "write-access-log-clear" => Some("clear its log"),
+        "access-right-acquire" | "access-right-forced-acquire" | "access-right-release" => {
+            Some("give or take the right to write to it")
         }
         _ => None,
     }
@@ -160,6 +183,30 @@ mod tests {
         let flow = flow("10.0.2.66", "10.0.2.21", 502, Transport::Tcp);
         bench.says(protocol, Speaker::Sender, &flow, &[Act::Request { verb, object }]);
         bench.ids()
+    }
+
+    #[test]
+    fn what_is_cleared_is_not_stopped() {
+        for (protocol, name, want, why) in [
+            ("fins", "fins.error-clear", "to clear its errors", "goes on working"),
+            ("fins", "fins.write-access-log-clear", "to clear its log", "goes on working"),
+            ("melsec", "melsec.clear-error", "to clear its errors", "goes on working"),
+            ("fins", "fins.stop", "to stop, start or restart", "told to stop"),
+        ] {
+            let mut bench = Bench::new(Some(SHIP), Box::<Commands>::default());
+            let flow = flow("10.0.2.66", "10.0.2.21", 9_600, Transport::Udp);
+            bench.says(
+                protocol,
+                Speaker::Sender,
+                &flow,
+                &[Act::Request { verb: Verb::Control, object: Object::Named(name) }],
+            );
+            let findings = bench.findings();
+            let [finding] = findings.as_slice() else { panic!("{name}: {findings:?}") };
+            assert_eq!(finding.rule_id, "DW-3008");
+            assert!(finding.summary.contains(want), "{name}: {}", finding.summary);
+            assert!(finding.why.contains(why), "{name}: {}", finding.why);
+        }
     }
 
     #[test]

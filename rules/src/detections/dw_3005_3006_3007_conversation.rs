@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use dogwatch_model::{Act, CaptureTime, Event, Irregularity, Mac, Severity, SourceId, Vlans};
+use dogwatch_model::{Act, CaptureTime, Event, Irregularity, Mac, Severity, SourceId, Vlans, oddity};
 
 use super::dw_3002_3003_8004_exploring as exploring;
 use super::remembered::Remembered;
@@ -334,7 +334,7 @@ fn raise_misfit(
 
 /// Breaches that say that request and answer do not belong together.
 fn is_misfit(name: &str) -> bool {
-    name.ends_with(".reply-without-request") || name.ends_with(".reply-mismatch")
+    matches!(name, oddity::REPLY_WITHOUT_REQUEST | oddity::REPLY_MISMATCH)
 }
 
 #[cfg(test)]
@@ -372,7 +372,7 @@ mod tests {
             for n in 0..2 {
                 bench.at(200.0 + f64::from(n));
                 let flow = flow("10.0.2.21", "10.0.2.10", 40_000, Transport::Tcp);
-                bench.says("modbus", Speaker::Sender, &flow, &[Act::Odd("modbus.reply-without-request")]);
+                bench.says("modbus", Speaker::Sender, &flow, &[Act::Odd(oddity::REPLY_WITHOUT_REQUEST)]);
             }
             bench.ids()
         };

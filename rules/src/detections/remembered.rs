@@ -5,7 +5,6 @@ use std::hash::Hash;
 use dogwatch_model::CaptureTime;
 use foldhash::quality::RandomState;
 use indexmap::IndexMap;
-use indexmap::map::Entry;
 
 /// At most `limit` entries, each with the time it was last touched.
 #[derive(Debug)]
@@ -35,37 +34,46 @@ impl<K: Hash + Eq + Copy + Ord, V> Remembered<K, V> {
 
     /// The entry of `key`, touched; made when there is none.
     pub(crate) fn touch_or(&mut self, key: K, at: CaptureTime, make: impl FnOnce() -> V) -> &mut V {
-        self.make_room(&key);
-        let (touched, value) = self.entries.entry(key).or_insert_with(|| (at, make()));
+        let (index, _) = self.index_or(key, at, make);
+        #[expect(clippy::indexing_slicing, reason = "the index was given by this table a line above")]
+        let (touched, value) = &mut self.entries[index];
         *touched = (*touched).max(at);
         value
     }
 
     /// Touches the entry of `key`, made when there is none; says whether it was made.
     pub(crate) fn note(&mut self, key: K, at: CaptureTime, make: impl FnOnce() -> V) -> bool {
-        self.make_room(&key);
-        match self.entries.entry(key) {
-            Entry::Occupied(mut entry) => {
-                let (touched, _) = entry.get_mut();
-                *touched = (*touched).max(at);
-                false
-            }
-            Entry::Vacant(entry) => {
-                entry.insert((at, make()));
-                true
-            }
+        let (index, is_new) = self.index_or(key, at, make);
+        if let Some((_, (touched, _))) = self.entries.get_index_mut(index) {
+            *touched = (*touched).max(at);
         }
+        is_new
     }
 
     /// Puts an entry in.
     pub(crate) fn put(&mut self, key: K, at: CaptureTime, value: V) {
-        self.make_room(&key);
+        if let Some(entry) = self.entries.get_mut(&key) {
+            *entry = (at, value);
+            return;
+        }
+        self.make_room();
         self.entries.insert(key, (at, value));
     }
 
-    /// When full, and `key` is new, an eighth goes, the longest untouched first (by key among equals, so that a replay forgets the same).
-    fn make_room(&mut self, key: &K) {
-        if self.entries.len() < self.limit || self.entries.contains_key(key) {
+    /// Where the entry of `key` stands, made when there is none, and whether it was made. What is there already is found by one look.
+    fn index_or(&mut self, key: K, at: CaptureTime, make: impl FnOnce() -> V) -> (usize, bool) {
+        match self.entries.get_index_of(&key) {
+            Some(index) => (index, false),
+            None => {
+                self.make_room();
+                (self.entries.insert_full(key, (at, make())).0, true)
+            }
+        }
+    }
+
+    /// For a new entry: when full, an eighth goes, the longest untouched first (by key among equals, so that a replay forgets the same).
+    fn make_room(&mut self) {
+        if self.entries.len() < self.limit {
             return;
         }
         let going = (self.limit / 8).max(1);

@@ -11,8 +11,8 @@ mod draft;
 use dogwatch_model::{Direction, Object, Verb};
 
 use crate::acts::{Acts, Emit, Shown};
+use crate::asked::Asked;
 use crate::framed::{Frame, FramedProtocol, Frames};
-use crate::pending::Pending;
 use crate::reader::Reader;
 use crate::text::{Text, printable};
 use crate::{Carrier, Chunk, Hint, ParseError, Probe};
@@ -23,7 +23,7 @@ pub(crate) static COAP: FramedProtocol = FramedProtocol {
     hints: &[Hint::Udp(5683)],
     carriers: &[Carrier::Udp],
     probe: |_, head| probe(head),
-    frames: |limits| Box::new(Coap { asked: Pending::new(limits.open_requests), draft: None }),
+    frames: |limits| Box::new(Coap { asked: Asked::new(limits), draft: None }),
 };
 
 const URI_HOST: u32 = 3;
@@ -224,7 +224,7 @@ fn probe_draft(head: &[u8]) -> Probe {
 struct Coap {
     /// The numbers of the draft that is spoken here, once a request has shown it.
     draft: Option<draft::Numbers>,
-    asked: Pending<(Verb, Text<96>)>,
+    asked: Asked<u64, (Verb, Text<96>)>,
 }
 
 impl Coap {
@@ -256,10 +256,10 @@ impl Frames for Coap {
         let packet = self.packet(bytes)?;
         let mut acts = Acts::new();
         let path = packet.path();
-        let answered = if packet.code >= 64 { self.asked.answered(packet.token) } else { None };
+        let answered = if packet.code >= 64 { self.asked.answer(&packet.token) } else { None };
         if packet.is_request() {
             acts.request(packet.verb(), Object::Named(path.as_str()));
-            self.asked.asked(packet.token, (packet.verb(), path));
+            self.asked.ask(packet.token, (packet.verb(), path));
         } else if packet.code >= 64 {
             let (verb, name) =
                 answered.as_ref().map_or((Verb::Read, "resource"), |(verb, path)| (*verb, path.as_str()));

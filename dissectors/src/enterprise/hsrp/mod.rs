@@ -4,7 +4,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use dogwatch_model::{Act, Attribute, FactValue, Mac, Object};
+use dogwatch_model::{Act, Attribute, FactValue, Mac, Object, oddity};
 
 use crate::acts::{Acts, Emit, Shown};
 use crate::datagram::DatagramProtocol;
@@ -71,7 +71,7 @@ fn read(chunk: &Chunk<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
     let mut acts = told();
     acts.odd("clear-text-credentials");
     if word == *b"cisco\0\0\0" {
-        acts.odd("hsrp.default-password");
+        acts.odd(oddity::DEFAULT_PASSWORD);
     }
     let fields = Shown(|visit| {
         visit.number("version", version);
@@ -142,7 +142,7 @@ mod tests {
         let bytes = hex("00 00 10 03 0a 5a 0a 00 636973636f000000 0a1ca8fe");
         assert_eq!(HSRP.probe(Carrier::Udp, ToServer, &bytes), Probe::Yes);
         let seen = &datagram(&HSRP, Carrier::Udp, 1985, &bytes).seen[0];
-        assert_eq!(seen.acts[3..], ["odd clear-text-credentials", "odd hsrp.default-password"]);
+        assert_eq!(seen.acts[3..], ["odd clear-text-credentials", "odd default-password"]);
         assert_eq!((seen.field("priority"), seen.field("virt_ip")), ("90".into(), "10.28.168.254".into()));
         assert!(!seen.fields.to_string().contains("cisco"));
     }

@@ -1,10 +1,13 @@
 //! IPsec: who builds a tunnel (IKE versions 1 and 2), and who uses one (ESP, AH, also inside UDP).
 //!
-//! Deliberately not read: proposals and certificates, which later packets encrypt; ESP packets are told once a flow, not each.
+//! Vendor ids in clear are told, and who makes the end where one says so. Deliberately not read: proposals and certificates, which later packets
+//! encrypt, and with them whether a peer still answers (dead peer detection); ESP packets are told once a flow, not each.
 //!
 //! Specification: RFC 2408 clause 3.1, RFC 7296 clauses 3.1 and 3.12, RFC 3948 clause 2, RFC 4303 clause 2, RFC 4302 clause 2.
 
-use dogwatch_model::{Object, Transport, Verb};
+mod vendor;
+
+use dogwatch_model::{Attribute, Object, Transport, Verb};
 
 use crate::acts::{Acts, Emit, Shown};
 use crate::framed::{Frame, FramedProtocol, Frames};
@@ -134,15 +137,40 @@ fn ike(header: Header, bytes: &[u8], emit: &mut Emit<'_>) {
         // Identity and a hash of the shared key go in clear.
         acts.odd("ipsec.aggressive-mode");
     }
+    for known in vendor_ids(header, bytes) {
+        acts.says_text(Attribute::SoftwareVersion, known.software, 60, "ike.vendor-id");
+        acts.says_text(Attribute::Manufacturer, known.maker, 70, "ike.vendor-id");
+    }
     let fields = Shown(|visit| {
         visit.number("version", header.version);
         visit.number("exchangetype", header.exchange);
+        visit.one_or_list("vendor_id", vendor_ids(header, bytes).map(|known| known.name));
         if is_version_2 {
             visit.flag("flag_r", header.flags & 0x20 != 0);
         }
         visit.number("messageid", header.message);
     });
     emit.message(exchange_name(header), &mut acts, &fields);
+}
+
+/// Payloads of one message that are gone over.
+const MOST_PAYLOADS: usize = 32;
+
+/// The known vendor ids among the payloads of a message in clear: each begins with the type of the next, and its length.
+fn vendor_ids(header: Header, bytes: &[u8]) -> impl Iterator<Item = &'static vendor::Known> + Clone {
+    let is_version_2 = header.version >> 4 == 2;
+    let is_encrypted = !is_version_2 && header.flags & 1 != 0;
+    let bytes = bytes.strip_prefix(&[0; 4]).unwrap_or(bytes);
+    let mut reader = Reader::new("ike payloads", if is_encrypted { &[] } else { bytes.get(28..).unwrap_or_default() });
+    let mut kind = header.first;
+    let payloads = (0..MOST_PAYLOADS).map_while(move |_| {
+        let [next, _reserved] = reader.array().ok()?;
+        let length = usize::from(reader.be16().ok()?).checked_sub(4)?;
+        let content = reader.take(length).ok()?;
+        Some((std::mem::replace(&mut kind, next), content))
+    });
+    let wanted = if is_version_2 { 43 } else { 13 };
+    payloads.filter(move |(kind, _)| *kind == wanted).filter_map(|(_, id)| vendor::find(id))
 }
 
 /// Whether the first payload is an error notification (types below 16384) other than the question for a cookie or another group.
@@ -180,6 +208,26 @@ mod tests {
         let mut conversation = Conversation::new(&IPSEC, Carrier::Udp, 500);
         conversation.send(ToServer, &hex("0102030405060708 0000000000000000 01 10 04 00 00000000 00000020 00000004"));
         assert_eq!(conversation.heard.seen[0].acts, ["request login tunnel", "odd ipsec.aggressive-mode"]);
+    }
+
+    #[test]
+    fn who_makes_the_end() {
+        // RFC 2408 clause 3.16: main mode with the ids of RFC 3706 and of FlexVPN, then one that is cut.
+        let front = "0102030405060708 0000000000000000 0d 10 02 00 00000000";
+        let ids =
+            "0d00 0014 afcad71368a1f1c96b8696fc77570100 0d00 0015 464c455856504e2d535550504f52544544 0000 0014 882f";
+        let bytes = hex(&format!("{front} 0000004b {ids}"));
+        assert_eq!(bytes.len(), 0x4b, "the length in the header");
+        let mut conversation = Conversation::new(&IPSEC, Carrier::Udp, 500);
+        conversation.send(ToServer, &bytes);
+        let seen = &conversation.heard.seen[0];
+        assert_eq!(seen.acts, ["request login tunnel", "says manufacturer=Cisco (ike.vendor-id)"]);
+        assert!(seen.field("vendor_id").contains("DPD"), "{}", seen.field("vendor_id"));
+        // The same under encryption is no list of payloads.
+        let mut bytes = bytes;
+        bytes[19] = 1;
+        conversation.send(ToServer, &bytes);
+        assert_eq!(conversation.heard.seen[1].acts, ["request login tunnel"]);
     }
 
     #[test]

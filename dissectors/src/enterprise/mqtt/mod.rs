@@ -10,8 +10,8 @@ mod packet;
 use dogwatch_model::{Act, Attribute, Direction, FactValue, Object, Verb};
 
 use crate::acts::{Acts, Emit, Shown};
+use crate::asked::Asked;
 use crate::framed::{Frame, FramedProtocol, Frames};
-use crate::pending::Pending;
 use crate::reader::Reader;
 use crate::sides::from_client;
 use crate::text::Text;
@@ -24,7 +24,7 @@ pub(crate) static MQTT: FramedProtocol = FramedProtocol {
     hints: &[Hint::Tcp(PORT)],
     carriers: &[Carrier::Tcp],
     probe,
-    frames: |limits| Box::new(Mqtt { version: 0, asked: Pending::new(limits.open_requests) }),
+    frames: |limits| Box::new(Mqtt { version: 0, asked: Asked::new(limits) }),
 };
 
 /// Port of brokers (IANA).
@@ -107,7 +107,7 @@ struct Mqtt {
     /// Level of the connection; 0 when its opening was not seen.
     version: u8,
     /// Packet identifiers of subscriptions.
-    asked: Pending<Verb>,
+    asked: Asked<u16, Verb>,
 }
 
 impl Frames for Mqtt {
@@ -221,7 +221,7 @@ impl Mqtt {
         let (id, list) = filters(first, body, self.version)?;
         let mut acts = Acts::new();
         if kind.number() == 8 {
-            self.asked.asked(id.into(), Verb::Read);
+            self.asked.ask(id, Verb::Read);
             list.clone().flatten().for_each(|filter| acts.request(Verb::Read, Object::Named(filter)));
         }
         let fields = Shown(|visit| {
@@ -241,7 +241,7 @@ impl Mqtt {
         let codes = packet::reason_codes(reader.rest(), self.version);
         let mut acts = Acts::new();
         if kind.number() == 9 {
-            let verb = self.asked.answered(id.into()).unwrap_or(Verb::Read);
+            let verb = self.asked.answer(&id).unwrap_or(Verb::Read);
             let refused = !codes.is_empty() && codes.iter().all(|code| code & 0x80 != 0);
             acts.reply(verb, Object::Named("subscription"), refused);
         }

@@ -27,7 +27,12 @@ pub(crate) static RSH: FramedProtocol = FramedProtocol {
     hints: &[Hint::Tcp(514)],
     carriers: &[Carrier::Tcp],
     probe: |_, head| known(command(head)),
-    frames: |_| Box::new(Greeting { length: |bytes| whole(command(bytes)), read: read_command }),
+    frames: |_| {
+        Box::new(Greeting {
+            length: |bytes| answer(bytes).map_or_else(|| whole(command(bytes)), |length| Ok(Some(length))),
+            read: read_command,
+        })
+    },
 };
 
 /// Longest opening that is waited for.
@@ -101,6 +106,11 @@ fn command(bytes: &[u8]) -> Opening<'_> {
         Opening::More if bytes.iter().find(|byte| !byte.is_ascii_digit()).is_some_and(|byte| *byte != 0) => Opening::No,
         other => other,
     }
+}
+
+/// What the server says first: that it went well, or that it did not and why (the text is not read).
+fn answer(bytes: &[u8]) -> Option<usize> {
+    matches!(bytes, [0 | 1, ..]).then_some(1)
 }
 
 fn is_number(text: &str) -> bool {

@@ -8,8 +8,8 @@
 use dogwatch_model::{Direction, Object, Verb};
 
 use crate::acts::{Acts, Emit, Shown};
+use crate::asked::Asked;
 use crate::framed::{Frame, FramedProtocol, Frames};
-use crate::pending::Pending;
 use crate::reader::Reader;
 use crate::text::{Text, printable};
 use crate::{Carrier, Chunk, Hint, ParseError, Probe};
@@ -20,7 +20,7 @@ pub(crate) static BSAP: FramedProtocol = FramedProtocol {
     hints: &[Hint::Udp(1234), Hint::Udp(1235)],
     carriers: &[Carrier::Udp],
     probe: |_, head| if Body::parse(head).is_ok() { Probe::Yes } else { Probe::No },
-    frames: |limits| Box::new(Bsap { asked: Pending::new(limits.open_requests) }),
+    frames: |limits| Box::new(Bsap { asked: Asked::new(limits) }),
 };
 
 const DLE: u8 = 0x10;
@@ -128,7 +128,7 @@ fn names(data: &[u8]) -> impl Iterator<Item = &str> + Clone {
 
 /// Messages between two ends.
 struct Bsap {
-    asked: Pending<(Verb, Text<48>)>,
+    asked: Asked<u16, (Verb, Text<48>)>,
 }
 
 impl Frames for Bsap {
@@ -150,14 +150,14 @@ impl Frames for Bsap {
         let code = data.first().copied().filter(|_| header.destination == DATABASE);
         let (kind, verb) = code.map_or(("message", Verb::Read), function);
         let first = names(data).next().map(|name| Text::<48>::of(format_args!("{name}")));
-        let answered = if header.source == DATABASE { self.asked.answered(header.sequence.into()) } else { None };
+        let answered = if header.source == DATABASE { self.asked.answer(&header.sequence) } else { None };
         let name = answered.map(|(_, name)| name).or(first).unwrap_or_else(|| Text::of(format_args!("{kind}")));
         if code.is_some() {
             if first.is_none() {
                 acts.request(verb, Object::Named(name.as_str()));
             }
             names(data).take(8).for_each(|name| acts.request(verb, Object::Named(name)));
-            self.asked.asked(header.sequence.into(), (verb, name));
+            self.asked.ask(header.sequence, (verb, name));
         } else if header.source == DATABASE {
             let verb = answered.map_or(Verb::Read, |(verb, _)| verb);
             // The first byte of an answer tells errors, its top bit that the request as a whole failed.

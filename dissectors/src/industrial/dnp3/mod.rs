@@ -11,8 +11,8 @@ mod object;
 use dogwatch_model::{Act, Attribute, Direction, FactValue, Object, Verb};
 
 use crate::acts::{Acts, Emit, Shown, Stated, Visit};
+use crate::asked::Asked;
 use crate::framed::{Frame, FramedProtocol, Frames};
-use crate::pending::Pending;
 use crate::reader::Reader;
 use crate::text::{Text, printable, text};
 use crate::{Carrier, Chunk, Hint, Limits, ParseError, Probe};
@@ -123,7 +123,7 @@ const FRAGMENT: usize = 2_048;
 
 /// What was asked: verb and first object.
 #[derive(Debug, Clone, Copy)]
-struct Asked {
+struct Question {
     verb: Verb,
     name: Text<48>,
 }
@@ -141,12 +141,12 @@ struct Fragment {
 /// Link frames in a stream.
 struct Dnp3 {
     fragments: [Fragment; 2],
-    asked: Pending<Asked>,
+    asked: Asked<u64, Question>,
 }
 
 impl Dnp3 {
     fn new(limits: &Limits) -> Self {
-        Self { fragments: [Fragment::default(), Fragment::default()], asked: Pending::new(limits.open_requests) }
+        Self { fragments: [Fragment::default(), Fragment::default()], asked: Asked::new(limits) }
     }
 }
 
@@ -324,7 +324,7 @@ impl Dnp3 {
         let first = names.first().copied().filter(|_| count > 0);
         let object = first.as_ref().map_or(Object::Device { unit: None }, |name| Object::Named(name.as_str()));
         let key = number((link.source, link.destination), fragment.control);
-        let asked = if matches!(fragment.function, 129 | 131) { self.asked.answered(key) } else { None };
+        let asked = if matches!(fragment.function, 129 | 131) { self.asked.answer(&key) } else { None };
         let mut acts = Acts::new();
         match (fragment.function, verb(fragment.function)) {
             (_, Some(verb)) => {
@@ -333,7 +333,7 @@ impl Dnp3 {
                 }
                 named().for_each(|name| acts.request(verb, Object::Named(name.as_str())));
                 let key = number((link.destination, link.source), fragment.control);
-                self.asked.asked(key, Asked { verb, name: first.unwrap_or(Text::new()) });
+                self.asked.ask(key, Question { verb, name: first.unwrap_or(Text::new()) });
             }
             (130, None) => acts.push(Act::Publishes { object }),
             (129 | 131, None) => {

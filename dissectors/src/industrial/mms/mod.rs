@@ -12,9 +12,9 @@ use dogwatch_model::{Act, Attribute, Direction, Object, Verb};
 
 use super::tpkt;
 use crate::acts::{Acts, Emit, Shown};
+use crate::asked::Asked;
 use crate::ber;
 use crate::framed::{Frame, FramedProtocol, Frames};
-use crate::pending::Pending;
 use crate::text::{Text, printable};
 use crate::{Carrier, Chunk, Hint, Limits, ParseError, Probe};
 use pdu::{Service, Unit};
@@ -78,12 +78,12 @@ struct Mms {
     /// Whether a part was let go, so that the rest of the message is no use.
     broken: [bool; 2],
     limit: usize,
-    asked: Pending<Asked>,
+    asked: Asked<u64, Question>,
 }
 
 /// What was asked under an invoke id.
 #[derive(Debug, Clone, Copy)]
-struct Asked {
+struct Question {
     verb: Verb,
     name: Text<140>,
 }
@@ -101,7 +101,7 @@ impl Mms {
             parts: [Vec::new(), Vec::new()],
             broken: [false, false],
             limit: limits.buffered_bytes,
-            asked: Pending::new(limits.open_requests),
+            asked: Asked::new(limits),
         }
     }
 
@@ -217,8 +217,8 @@ impl Mms {
     }
 
     /// An invoke id is unique among the requests of one side.
-    fn answered(&mut self, direction: Direction, invoke: u32) -> Option<Asked> {
-        self.asked.answered(key(direction.reversed(), invoke))
+    fn answered(&mut self, direction: Direction, invoke: u32) -> Option<Question> {
+        self.asked.answer(&key(direction.reversed(), invoke))
     }
 
     fn request(&mut self, direction: Direction, invoke: u32, service: &Service<'_>, emit: &mut Emit<'_>) {
@@ -245,7 +245,7 @@ impl Mms {
         }
         texts.iter().take(count).for_each(|text| acts.request(verb, Object::Named(text.as_str())));
         let name = if count == 0 { single } else { texts.first().copied().unwrap_or(single) };
-        self.asked.asked(key(direction, invoke), Asked { verb, name });
+        self.asked.ask(key(direction, invoke), Question { verb, name });
         let fields = Shown(|visit| {
             visit.number("invoke_id", invoke);
             visit.coded("confirmed_service_request", service.number, Some(kind));
@@ -270,7 +270,7 @@ fn key(asker: Direction, invoke: u32) -> u64 {
     u64::from(invoke) << 1 | u64::from(asker == Direction::ToClient)
 }
 
-fn response(invoke: u32, service: &Service<'_>, asked: Option<Asked>, emit: &mut Emit<'_>) {
+fn response(invoke: u32, service: &Service<'_>, asked: Option<Question>, emit: &mut Emit<'_>) {
     let (kind, verb) = pdu::service(service.number).unwrap_or(("service", Verb::Control));
     let mut acts = Acts::new();
     let (verb, name) = match &asked {
@@ -300,7 +300,7 @@ fn response(invoke: u32, service: &Service<'_>, asked: Option<Asked>, emit: &mut
 }
 
 /// An answer that holds nothing but the number of its request.
-fn bare_response(invoke: u32, asked: Option<Asked>, emit: &mut Emit<'_>) {
+fn bare_response(invoke: u32, asked: Option<Question>, emit: &mut Emit<'_>) {
     let act = asked.as_ref().map(|asked| Act::Reply {
         verb: asked.verb,
         object: Object::Named(asked.name.as_str()),

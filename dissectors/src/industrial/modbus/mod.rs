@@ -16,7 +16,7 @@ mod umas;
 
 use dogwatch_model::{
     Act, Attribute, Cells, Direction, Fact, FactValue, FieldValue, FieldVisitor, Fields, Initiator, NoFields, Object,
-    Subject, Table, Verb,
+    Subject, Table, Verb, oddity,
 };
 
 use self::function::{EXCEPTION, MEI_DEVICE_ID};
@@ -266,7 +266,7 @@ impl Modbus {
         }
         // After a gap, or while only one direction is mirrored, missing requests are ours to blame, not the device's.
         if self.paired && asked.is_none() {
-            let name = if matched == Match::Other { "modbus.reply-mismatch" } else { "modbus.reply-without-request" };
+            let name = if matched == Match::Other { oddity::REPLY_MISMATCH } else { oddity::REPLY_WITHOUT_REQUEST };
             acts.push(Act::Odd(name));
         }
         if let Some(name) = pdu.odd {

@@ -130,8 +130,8 @@ fn refusals_and_replies_that_do_not_fit() {
     ]);
     assert_eq!(seen[1].acts, ["refusal write holding 12 unit 1", "says unit_id=1 (modbus.unit)"]);
     assert_eq!((seen[1].kind.as_str(), seen[1].field("exception_code").as_str()), ("exception", "2"));
-    assert_eq!(seen[2].acts, ["refusal write device unit 1", "odd modbus.reply-without-request"]);
-    assert_eq!(seen[4].acts, ["reply read device unit 1", "odd modbus.reply-mismatch"]);
+    assert_eq!(seen[2].acts, ["refusal write device unit 1", "odd reply-without-request"]);
+    assert_eq!(seen[4].acts, ["reply read device unit 1", "odd reply-mismatch"]);
     assert_eq!(seen[5].acts, ["reply read holding 0-1 unit 1", "odd modbus.reply-length"]);
 }
 

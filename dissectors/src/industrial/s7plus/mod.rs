@@ -9,8 +9,8 @@ use dogwatch_model::{Act, Attribute, Direction, FactValue, Object, Verb};
 
 use super::tpkt;
 use crate::acts::{Acts, Emit, Shown};
+use crate::asked::Asked;
 use crate::framed::{Frame, FramedProtocol, Frames};
-use crate::pending::Pending;
 use crate::reader::Reader;
 use crate::text::{Text, printable};
 use crate::{Carrier, Chunk, Hint, ParseError, Probe};
@@ -21,7 +21,7 @@ pub(crate) static S7COMM_PLUS: FramedProtocol = FramedProtocol {
     hints: &[Hint::Tcp(102)],
     carriers: &[Carrier::Tcp],
     probe: |_, head| tpkt::probe(head, judge),
-    frames: |limits| Box::new(S7Plus { continued: [false; 2], asked: Pending::new(limits.open_requests) }),
+    frames: |limits| Box::new(S7Plus { continued: [false; 2], asked: Asked::new(limits) }),
 };
 
 const PROTOCOL_ID: u8 = 0x72;
@@ -139,7 +139,7 @@ fn version(bytes: &[u8]) -> Option<(&str, &str)> {
 struct S7Plus {
     /// Whether the unit before was not the last part of its message.
     continued: [bool; 2],
-    asked: Pending<(&'static str, Verb)>,
+    asked: Asked<u16, (&'static str, Verb)>,
 }
 
 impl Frames for S7Plus {
@@ -204,11 +204,11 @@ impl S7Plus {
         let kind = match unit.operation {
             REQUEST => {
                 acts.request(verb, object(name));
-                self.asked.asked(unit.sequence.into(), (name, verb));
+                self.asked.ask(unit.sequence, (name, verb));
                 "request"
             }
             RESPONSE => {
-                let (name, verb) = self.asked.answered(unit.sequence.into()).unwrap_or((name, verb));
+                let (name, verb) = self.asked.answer(&unit.sequence).unwrap_or((name, verb));
                 // The return value: bit 63 and the error bits of a variable-length number; the first byte is zero for success.
                 let refused = unit.rest.first().is_some_and(|first| first & 0x80 != 0);
                 acts.reply(verb, object(name), refused);

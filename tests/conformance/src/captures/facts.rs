@@ -309,7 +309,12 @@ fn told_in_message(mapping: Option<&Mapping>, fact: &Fact, want: &str, rows: &[R
         let host = source.rsplit_once(':').map_or(source, |(host, _)| host).trim_matches(['[', ']']);
         fact.address().is_some_and(|address| address == source || address == host)
     };
-    rows.iter().filter(is_from).filter_map(|row| row.field(name)).any(|value| is_text(want, &plain(value)))
+    let each = |value: &Value| value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+    rows.iter()
+        .filter(is_from)
+        .filter_map(|row| row.field(name))
+        .flat_map(each)
+        .any(|value| is_text(want, &plain(&value)))
 }
 
 /// Whether the device is one end of a conversation in this protocol that was opened before the frame, or in it.
