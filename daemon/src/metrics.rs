@@ -203,7 +203,7 @@ fn samples(picture: &Picture, sample: &mut Sample<'_>) {
     let imports = &picture.imports;
     for kind in FileKind::ALL {
         let files = || imports.files.iter().filter(|file| file.kind == kind);
-        let label = [("kind", kind.as_str())];
+        let label = [("kind", kind.label())];
         sample("dogwatch_imports_loaded", &label, files().map(|file| file.loaded).sum::<u64>() as f64);
         sample("dogwatch_imports_skipped", &label, files().map(|file| file.skipped).sum::<u64>() as f64);
         sample("dogwatch_imports_errors", &label, files().filter(|file| file.error.is_some()).count() as f64);

@@ -6,8 +6,8 @@
 use std::hash::{BuildHasher, Hash};
 
 use dogwatch_model::{
-    Act, Attribute, Direction, Fact, FactValue, FieldValue, FieldVisitor, Fields, Message, Object, Speaker, Subject,
-    Verb,
+    Act, Attribute, Direction, Fact, FactValue, FieldValue, FieldVisitor, Fields, Message, Object, ReadingVisitor,
+    Readings, Speaker, Subject, Verb,
 };
 use foldhash::quality::RandomState;
 use hashbrown::HashSet;
@@ -216,6 +216,27 @@ impl<F: Fn(&mut Visit<'_>)> Fields for Shown<F> {
     fn visit(&self, visitor: &mut dyn FieldVisitor) {
         (self.0)(&mut Visit(visitor));
     }
+}
+
+/// Readings handed out by a closure.
+pub(crate) struct Stated<F: Fn(&mut dyn ReadingVisitor)>(pub(crate) F);
+
+impl<F: Fn(&mut dyn ReadingVisitor)> Readings for Stated<F> {
+    fn visit(&self, visitor: &mut dyn ReadingVisitor) {
+        (self.0)(visitor);
+    }
+}
+
+/// The number in a decoded value, where it is one.
+pub(crate) fn number(value: FieldValue<'_>) -> Option<f64> {
+    #[expect(clippy::cast_precision_loss, reason = "values of processes are far below 2^53")]
+    Some(match value {
+        FieldValue::Bool(is_on) => f64::from(u8::from(is_on)),
+        FieldValue::Unsigned(number) => number as f64,
+        FieldValue::Signed(number) => number as f64,
+        FieldValue::Number(number) => number,
+        FieldValue::Text(_) | FieldValue::Bytes(_) | FieldValue::Coded { .. } => return None,
+    })
 }
 
 /// Short words for handing out fields.

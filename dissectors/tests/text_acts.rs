@@ -48,7 +48,7 @@ impl Sink for Keep {
                 Act::Publishes { object } => self.acts.push(format!("publishes {object}")),
                 Act::Request { verb, object } => self.acts.push(format!("request {} {object}", verb.as_str())),
                 Act::Reply { verb, object, .. } => self.acts.push(format!("reply {} {object}", verb.as_str())),
-                Act::Values { .. } => {}
+                Act::Values { .. } | Act::States(_) => {}
                 Act::Odd(name) => self.acts.push(format!("odd {name}")),
             }
         }

@@ -55,7 +55,7 @@ pub struct Wants {
     pub measures: bool,
     /// Events with measurements of own ship.
     pub own_ship: bool,
-    /// Events with values of registers.
+    /// Events with values of registers or of things with names.
     pub values: bool,
     /// Events with protocol breaches.
     pub oddities: bool,

@@ -286,7 +286,7 @@ impl Rules {
                     self.own_ship(event.at, *of, *quantity, *value);
                     kinds::MEASURES | kinds::OWN_SHIP
                 }
-                Act::Values { .. } => kinds::VALUES,
+                Act::Values { .. } | Act::States(_) => kinds::VALUES,
                 Act::Odd(_) => kinds::ODDITIES,
             };
         }

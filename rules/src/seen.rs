@@ -205,9 +205,9 @@ pub(crate) fn service(protocol: Option<&str>, flow: &Flow) -> String {
     }
 }
 
-/// A packet that is not as it should be, below what its protocol says.
+/// Something about one packet that is told apart from what its protocol says.
 #[derive(Debug, Clone, Copy)]
-pub struct IrregularSeen<'a> {
+pub struct PacketSeen<'a, W> {
     /// When.
     pub at: CaptureTime,
     /// Frame number within its source.
@@ -222,30 +222,15 @@ pub struct IrregularSeen<'a> {
     pub to: Party,
     /// Recognised protocol of its flow.
     pub protocol: Option<&'static str>,
-    /// What is wrong.
-    pub what: Irregularity,
+    /// What it is.
+    pub what: W,
 }
 
-/// Payload is as an imported signature describes it.
-#[derive(Debug, Clone, Copy)]
-pub struct SignatureSeen<'a> {
-    /// When.
-    pub at: CaptureTime,
-    /// Frame number within its source.
-    pub frame: u64,
-    /// The capture source.
-    pub source: Source<'a>,
-    /// The addresses, seen from the sender.
-    pub flow: &'a Flow,
-    /// Who sent it.
-    pub from: Party,
-    /// To whom.
-    pub to: Party,
-    /// Recognised protocol of its flow.
-    pub protocol: Option<&'static str>,
-    /// Which one, by its number in the import.
-    pub rule: u32,
-}
+/// A packet that is not as it should be, below what its protocol says.
+pub type IrregularSeen<'a> = PacketSeen<'a, Irregularity>;
+
+/// Payload is as an imported signature describes it: the signature's number in the import.
+pub type SignatureSeen<'a> = PacketSeen<'a, u32>;
 
 /// How well one capture source sees, told about once a second of capture time.
 #[derive(Debug, Clone, Copy)]

@@ -92,7 +92,21 @@ pub fn analyse(files: &[PathBuf], policy: Option<Policy>) -> anyhow::Result<Anal
 /// # Errors
 /// When a capture or the policy is none.
 pub fn analyse_scenario(scenario: &Scenario) -> anyhow::Result<Analysed> {
-    let mut pipeline = Pipeline::new(Some(policy(&scenario.policy)?), &Settings::default());
+    analyse_after(scenario, policy(&scenario.policy)?, None)
+}
+
+/// As [`analyse_scenario`], under another policy and with what was learned before.
+///
+/// # Errors
+/// When a capture is none, or what was learned cannot be read.
+pub fn analyse_after(scenario: &Scenario, policy: Policy, learned: Option<&Analysed>) -> anyhow::Result<Analysed> {
+    let mut pipeline = Pipeline::new(Some(policy), &Settings::default());
+    if let Some(learned) = learned {
+        let assets = learned.pipeline.inventory().assets().cloned().collect();
+        pipeline.restore(assets, Vec::new());
+        let unread = pipeline.recall(learned.pipeline.rules().baseline());
+        anyhow::ensure!(unread.is_empty(), "what was learned cannot be read: {unread:?}");
+    }
     let mut import = dogwatch_intel::Import::default();
     import.read("known-bad.txt", dogwatch_sim::INDICATORS.as_bytes());
     import.read_signatures("signatures.rules", dogwatch_sim::SIGNATURES.as_bytes());

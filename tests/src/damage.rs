@@ -13,7 +13,9 @@ use dogwatch::capture::file::CaptureFile;
 use dogwatch::pipeline::Pipeline;
 use dogwatch_dissectors::{PROTOCOLS, ParseError};
 use dogwatch_flow::{Engine, FlowId, Frame, Limits, LinkType, Observer};
-use dogwatch_model::{Act, CaptureTime, Event, FactValue, FieldValue, FieldVisitor, Flow, SourceId};
+use dogwatch_model::{
+    Act, CaptureTime, Event, FactValue, FieldValue, FieldVisitor, Flow, Memory, ReadingVisitor, SourceId,
+};
 use dogwatch_rules::Settings;
 
 /// Longest line taken from a log.
@@ -151,6 +153,16 @@ struct Look {
     sum: usize,
 }
 
+impl ReadingVisitor for Look {
+    fn number(&mut self, place: std::fmt::Arguments<'_>, value: f64) {
+        self.sum = self.sum.wrapping_add(place.to_string().len()).wrapping_add(usize::from(value > 0.0));
+    }
+
+    fn memory(&mut self, memory: &Memory<'_>) {
+        self.sum = self.sum.wrapping_add(memory.area.to_string().len()).wrapping_add(memory.bytes.len());
+    }
+}
+
 impl FieldVisitor for Look {
     fn field(&mut self, name: &str, value: FieldValue<'_>) {
         let length = match value {
@@ -186,6 +198,7 @@ impl Observer for Look {
                 Act::Values { cells, .. } => {
                     self.sum = self.sum.wrapping_add(cells.registers().count().wrapping_add(cells.bits().count()));
                 }
+                Act::States(readings) => readings.visit(self),
                 Act::Measures { .. } | Act::Odd(_) => {}
             }
         }

@@ -78,7 +78,19 @@ impl Plan {
             }
             other => other?,
         };
-        let beside = |end: &str| self.files.out.join(format!("{}.{end}", self.run.script));
+        self.scenario(&self.run.script, written)
+    }
+
+    /// Plays 14 days for learning, each as long as the plan.
+    ///
+    /// # Errors
+    /// As [`Plan::play`].
+    pub fn learn(&self) -> anyhow::Result<Scenario> {
+        self.scenario("learn", dogwatch_sim::learn(&self.run, &self.files, None)?)
+    }
+
+    fn scenario(&self, script: &str, written: dogwatch_sim::Written) -> anyhow::Result<Scenario> {
+        let beside = |end: &str| self.files.out.join(format!("{script}.{end}"));
         let labels = serde_json::from_slice(&std::fs::read(beside("labels.json"))?)?;
         Ok(Scenario {
             frames: written.captures.iter().map(|(_, frames, _)| frames).sum(),

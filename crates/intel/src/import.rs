@@ -68,7 +68,16 @@ impl FileKind {
         }
     }
 
-    /// The word for people and for metrics.
+    /// The word for labels of metrics.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Exploited => "known_exploited",
+            Self::Indicators | Self::Signatures | Self::Advisories => self.as_str(),
+        }
+    }
+
+    /// The word for people.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

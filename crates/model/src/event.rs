@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use crate::{CaptureTime, Cells, Fields, Flow, Mac, Object, Sfi, Table};
+use crate::{CaptureTime, Cells, Fields, Flow, Mac, Object, Readings, Sfi, Table};
 
 /// One decoded message, as its dissector hands it over.
 #[derive(Clone, Copy)]
@@ -140,6 +140,8 @@ pub enum Act<'a> {
         /// The values, unread.
         cells: Cells<'a>,
     },
+    /// Numbers of things with names of their own: what was answered or published, or beside a request to write, what is to be.
+    States(&'a dyn Readings),
     /// Recognised, but against the protocol's own rules. The name is stable; rules match it.
     Odd(&'static str),
 }

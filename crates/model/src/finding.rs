@@ -161,6 +161,21 @@ pub enum ShipState {
     Unknown,
 }
 
+impl ShipState {
+    /// The state in words that follow "while".
+    #[must_use]
+    pub const fn for_people(self) -> &'static str {
+        match self {
+            Self::AtSea => "at sea",
+            Self::Manoeuvring => "manoeuvring",
+            Self::AtAnchor => "at anchor",
+            Self::InPort => "in port",
+            Self::Drydock => "in dry dock",
+            Self::Unknown => "in an unknown state",
+        }
+    }
+}
+
 /// Where the ship was.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Position {

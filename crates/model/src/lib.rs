@@ -18,6 +18,7 @@ mod ids;
 mod irregular;
 mod object;
 pub mod oddity;
+mod reading;
 mod records;
 mod time;
 mod vessel;
@@ -39,6 +40,7 @@ pub use flow::{Direction, Flow, Initiator, SourceId, Transport, Vlans};
 pub use ids::{IdKind, fingerprint, stable_id};
 pub use irregular::Irregularity;
 pub use object::{Cells, Object, Table};
+pub use reading::{Memory, ReadingVisitor, Readings};
 pub use records::{
     AuditRecord, Change, CoverageInterval, Permit, RegisterEntry, RemoteSession, Snapshot, TestSession, TimeQuality,
     TimeSource, UploadBatch,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use dogwatch_dissectors::PROTOCOLS;
 use dogwatch_flow::{Engine, FlowId, Frame, Limits, Observer};
-use dogwatch_model::{Act, CaptureTime, Event, FieldVisitor, Flow, Mac, SourceId, Speaker};
+use dogwatch_model::{Act, CaptureTime, Event, FieldVisitor, Flow, Mac, Memory, ReadingVisitor, SourceId, Speaker};
 
 use super::Answer;
 use crate::capture::file::OpenError;
@@ -182,6 +182,26 @@ impl Observer for Rows<'_> {
     }
 }
 
+/// Readings as a list of groups: the name by which `[[point]]` calls an object, and its value or bytes.
+struct ReadingRows<'r, 'b>(&'r mut ObjectWriter<'b>);
+
+impl ReadingVisitor for ReadingRows<'_, '_> {
+    fn number(&mut self, place: std::fmt::Arguments<'_>, value: f64) {
+        self.0.open_group("");
+        self.0.display("object", place);
+        self.0.field("value", dogwatch_model::FieldValue::Number(value));
+        self.0.close();
+    }
+
+    fn memory(&mut self, memory: &Memory<'_>) {
+        self.0.open_group("");
+        self.0.display("area", memory.area);
+        self.0.number("first", memory.first.into());
+        self.0.field("bytes", dogwatch_model::FieldValue::Bytes(memory.bytes));
+        self.0.close();
+    }
+}
+
 /// Writes one message as a JSON object.
 pub fn write_event(out: &mut Vec<u8>, event: &Event<'_>) {
     let (flow, message) = (event.flow, event.message);
@@ -203,7 +223,7 @@ pub fn write_event(out: &mut Vec<u8>, event: &Event<'_>) {
                 refused |= no;
             }
             Act::Publishes { object: of } => object = object.or(Some(of)),
-            Act::Says(_) | Act::Measures { .. } | Act::Values { .. } | Act::Odd(_) => {}
+            Act::Says(_) | Act::Measures { .. } | Act::Values { .. } | Act::States(_) | Act::Odd(_) => {}
         }
     }
     if let Some(verb) = verb {
@@ -226,6 +246,15 @@ pub fn write_event(out: &mut Vec<u8>, event: &Event<'_>) {
         }
     }
     if has_odd {
+        row.close();
+    }
+    if event.message.acts.iter().any(|act| matches!(act, Act::States(_))) {
+        row.open_list("readings");
+        for act in event.message.acts {
+            if let Act::States(readings) = act {
+                readings.visit(&mut ReadingRows(&mut row));
+            }
+        }
         row.close();
     }
     row.open_group("fields");

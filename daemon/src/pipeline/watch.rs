@@ -455,7 +455,7 @@ impl Observer for Watch {
         let (source, directory) = (source_of(sources, selectors, payload.flow), Rows(inventory));
         let Payload { at, frame, flow, .. } = *payload;
         for rule in hits {
-            let seen = SignatureSeen { at, frame, source, flow, from, to, protocol: state.protocol, rule: *rule };
+            let seen = SignatureSeen { at, frame, source, flow, from, to, protocol: state.protocol, what: *rule };
             rules.signature(&seen, &directory);
         }
     }

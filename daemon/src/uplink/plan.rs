@@ -88,6 +88,14 @@ impl Pending {
         }
     }
 
+    /// The clock was set back to `now_ms`: nothing was queued later than that, and nothing is set aside any longer.
+    pub fn set_back(&mut self, now_ms: i64) {
+        for waiting in self.waiting.values_mut() {
+            waiting.since_ms = waiting.since_ms.min(now_ms);
+            waiting.parked_until_ms = waiting.parked_until_ms.min(now_ms);
+        }
+    }
+
     /// Lowest number that waits.
     #[must_use]
     pub fn lowest(&self) -> Option<u64> {
@@ -211,6 +219,20 @@ mod tests {
         assert_eq!(pending.next_due_ms(&DEADLINES, 0), Some(10_000));
         // The high one opens the session; the others fill it up.
         assert_eq!(seqs(&pending, 10_000), [3, 1, 2]);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_keeps_nothing_waiting() {
+        // queued and set aside while the clock was a year ahead
+        const YEAR_MS: i64 = 365 * 86_400_000;
+        let mut pending = pending(&[(1, Class::High, YEAR_MS), (2, Class::Routine, YEAR_MS)]);
+        pending.park(&[2], YEAR_MS + 60_000);
+        assert_eq!(seqs(&pending, 20_000), Vec::<u64>::new(), "not due for a year");
+        pending.set_back(5_000);
+        assert_eq!(seqs(&pending, 14_999), Vec::<u64>::new());
+        assert_eq!(seqs(&pending, 15_000), [1, 2]);
+        // set forward: all that waits is due
+        assert_eq!(pending.next_due_ms(&DEADLINES, YEAR_MS).map(|due| due <= YEAR_MS), Some(true));
     }
 
     #[test]

@@ -191,6 +191,8 @@ pub struct Uplink<C> {
     not_before_ms: i64,
     last_attempt_ms: i64,
     parked_all: bool,
+    /// The time of day when it was read last.
+    seen_ms: i64,
     outgoing: Option<Outgoing>,
     wake: Arc<Notify>,
     now: Arc<std::sync::atomic::AtomicBool>,
@@ -202,6 +204,9 @@ impl<C> std::fmt::Debug for Uplink<C> {
         f.debug_struct("Uplink").field("shore", &self.shore).field("ship", &self.ship).finish_non_exhaustive()
     }
 }
+
+/// A clock that goes back by less than this was corrected, not set.
+const SLEWED_MS: i64 = 60_000;
 
 /// What to do after a step.
 enum Next {
@@ -251,6 +256,7 @@ impl<C: Carrier> Uplink<C> {
             not_before_ms: i64::MIN,
             last_attempt_ms: i64::MIN,
             parked_all: false,
+            seen_ms: i64::MIN,
             outgoing: None,
             wake,
             now,
@@ -304,6 +310,7 @@ impl<C: Carrier> Uplink<C> {
     async fn try_step(&mut self) -> Result<Next, QueueError> {
         self.refresh().await?;
         let now = self.now_ms();
+        self.follow_clock(now);
         self.budget.turn(now);
         let asked = self.now.swap(false, std::sync::atomic::Ordering::Relaxed);
         if !asked && let Some(wait) = self.hold_back(now) {
@@ -320,6 +327,19 @@ impl<C: Carrier> Uplink<C> {
             }
         }
         self.send().await
+    }
+
+    /// A clock that was set back by more than it is ever slewed: what was to wait until a time of the old clock would wait for as long as it was ahead.
+    fn follow_clock(&mut self, now: i64) {
+        if now < self.seen_ms.saturating_sub(SLEWED_MS) {
+            tracing::info!(
+                by_ms = self.seen_ms.saturating_sub(now),
+                "the clock was set back: waiting times begin anew"
+            );
+            (self.not_before_ms, self.last_attempt_ms) = (self.not_before_ms.min(now), self.last_attempt_ms.min(now));
+            self.lock().pending.set_back(now);
+        }
+        self.seen_ms = now;
     }
 
     /// Waits out a failure, unless something critical came that was not part of it.

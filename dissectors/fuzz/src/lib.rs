@@ -6,8 +6,8 @@
 
 use dogwatch_dissectors::{Carrier, Chunk, Limits, PROTOCOLS, ParseError, Probe, Progress, Protocol, Sink};
 use dogwatch_model::{
-    Act, CaptureTime, Direction, FactValue, FieldValue, FieldVisitor, Fields, Flow, Initiator, Mac, Message, SourceId,
-    Transport, Vlans,
+    Act, CaptureTime, Direction, FactValue, FieldValue, FieldVisitor, Fields, Flow, Initiator, Mac, Memory, Message,
+    ReadingVisitor, SourceId, Transport, Vlans,
 };
 
 /// Link types a frame may have.
@@ -43,6 +43,7 @@ impl Look {
                 Act::Values { cells, .. } => {
                     self.sum = self.sum.wrapping_add(cells.registers().count().wrapping_add(cells.bits().count()));
                 }
+                Act::States(readings) => readings.visit(self),
                 Act::Odd(name) => assert!(!name.is_empty()),
             }
         }
@@ -52,6 +53,16 @@ impl Look {
     fn fields(&mut self, fields: &dyn Fields) {
         fields.visit(self);
         assert_eq!(self.depth, 0, "a list or group was left open");
+    }
+}
+
+impl ReadingVisitor for Look {
+    fn number(&mut self, place: std::fmt::Arguments<'_>, value: f64) {
+        self.sum = self.sum.wrapping_add(place.to_string().len()).wrapping_add(usize::from(value > 0.0));
+    }
+
+    fn memory(&mut self, memory: &Memory<'_>) {
+        self.sum = self.sum.wrapping_add(memory.area.to_string().len()).wrapping_add(memory.bytes.len());
     }
 }
 

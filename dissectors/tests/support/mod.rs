@@ -66,9 +66,9 @@ impl Sink for Recorder {
     }
 }
 
-/// Whether an act carries values of registers: they are kept apart, for most tests ask who does what.
+/// Whether an act carries values: they are kept apart, for most tests ask who does what.
 fn is_values(act: &Act<'_>) -> bool {
-    matches!(act, Act::Values { .. })
+    matches!(act, Act::Values { .. } | Act::States(_))
 }
 
 /// One act in short text.
@@ -107,6 +107,7 @@ pub(crate) fn act_text(act: &Act<'_>) -> String {
             let bits: Vec<u8> = cells.bits().map(u8::from).collect();
             format!("values {} {first} unit {unit} {registers:?} {bits:?}", table.as_str())
         }
+        Act::States(readings) => format!("states {readings:?}"),
         Act::Odd(name) => format!("odd {name}"),
     }
 }

@@ -235,6 +235,11 @@ impl Bench {
         self.directory.0.push(asset);
     }
 
+    /// A device that is known tells something else.
+    pub(crate) fn knows_better(&mut self, row: usize, asset: Asset) {
+        self.directory.0[row] = asset;
+    }
+
     /// What follows comes from the CAN bus of this name.
     pub(crate) fn bus(&mut self, selector: &'static str) {
         self.source = Source { label: "can", selector };
@@ -460,7 +465,7 @@ impl Bench {
         let from = self.party(flow.src, flow.src_mac, flow.src_port, Speaker::Sender);
         let to = self.party(flow.dst, flow.dst_mac, flow.dst_port, Speaker::Sender);
         let (at, frame, source) = (self.now, self.frame, self.source);
-        let seen = crate::seen::SignatureSeen { at, frame, source, flow, from, to, protocol, rule };
+        let seen = crate::seen::SignatureSeen { at, frame, source, flow, from, to, protocol, what: rule };
         self.rules.signature(&seen, &self.directory);
     }
 

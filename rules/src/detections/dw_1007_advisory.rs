@@ -1,5 +1,6 @@
 //! DW-1007: published advisories are about a device, by the maker, model and firmware version it tells. Posture, not an alarm: one summary for a
-//! device, told again only when what is known of it changes.
+//! device, told again only when what is known of it changes. That a device moved to a version of which nothing is published is told as well, so that
+//! whoever waits for it can close the first finding; after a restart in between it is not.
 //!
 //! Asks for nothing on the packet path: what devices tell stands in the inventory, and some rows of it are looked at each second. Only certain
 //! matches are told (exact versions and ranges that can be compared); a range in words stays on the device's page, to be checked. That nothing is
@@ -36,6 +37,8 @@ const CARD: Card = Card {
 struct Looked {
     /// What the device told of itself when it was looked at last.
     said: u64,
+    /// The firmware version it told then.
+    firmware: u64,
     /// What was found then; `None` before the first look, 0 for nothing.
     found: Option<u64>,
 }
@@ -101,11 +104,17 @@ impl Detector for Published {
             }
             let Some(looked) = self.rows.get_mut(row as usize).filter(|looked| looked.said != said) else { continue };
             looked.said = said;
+            let firmware = self.hasher.hash_one(asset.shown(Attribute::FirmwareVersion));
+            let is_mended = looked.found.is_some_and(|found| found != 0) && looked.firmware != firmware;
+            looked.firmware = firmware;
             let before = looked.found;
             // nobody speaks while time goes by: the evidence stands in the capture that saw the device
             let label = asset.interfaces.iter().map(|one| one.capture_source.as_str()).find(|name| !name.is_empty());
             cx.source = Source { label: label.unwrap_or_default(), selector: "" };
             let found = look(&intel, asset, (row, before), (at, self.min_confidence, &self.hasher), cx);
+            if is_mended && found == 0 {
+                mended(&intel, asset, row, at, cx);
+            }
             if let Some(looked) = self.rows.get_mut(row as usize) {
                 looked.found = Some(found);
             }
@@ -167,6 +176,25 @@ fn look(
         raise(intel, asset, &party, &found, (at, severity, is_open), &key, cx);
     }
     print
+}
+
+/// Tells that nothing is published of the version a device has now.
+fn mended(intel: &Intel, asset: &Asset, row: u32, at: CaptureTime, cx: &mut Context<'_>) {
+    let end = cx.policy.map_or_else(|| End::bare(asset), |policy| policy.asset_end(asset));
+    let party = Party { row: Some(row), end, port: 0, speaker: Speaker::Sender };
+    let version = asset.shown(Attribute::FirmwareVersion).unwrap_or("no version").to_owned();
+    let (who, nothing) = (cx.call(&party), intel.advisories.nothing());
+    cx.raise(format!("{}|mended|{version}", asset.asset_id).as_bytes(), &CARD, at, || Raise {
+        severity: Some(Severity::Info),
+        confidence: 0.8,
+        summary: format!(
+            "{who} now tells firmware {}: {nothing}; what was told before may be closed",
+            bounded(&version, 20)
+        ),
+        fields: vec![("firmware".to_owned(), bounded(&version, 80))],
+        expected: "the earlier finding of this device is closed by whoever updated it".to_owned(),
+        ..Raise::bare(&CARD, (at, 0), party, String::new())
+    });
 }
 
 /// The device, and all that is known of it.
@@ -355,6 +383,32 @@ mod tests {
         imports(&mut bench, &[advisory("NM-1", "CVE-2025-10001", "2.3 and earlier")], "CVE-2025-10001");
         bench.at(1.0);
         assert!(bench.findings().is_empty(), "a range in words is to be checked, not told");
+    }
+
+    #[test]
+    fn a_device_that_moved_to_a_mended_version() {
+        let plc = |firmware| device("ast_1", "machinery", "10.0.2.21", firmware);
+        let mut bench = bench(SHIP, vec![plc("2.3")]);
+        imports(&mut bench, &[advisory("NM-1", "CVE-2025-10001", RANGE)], "");
+        bench.at(1.0);
+        bench.knows_better(0, plc("2.3.1"));
+        bench.at(2.0);
+        bench.at(3.0);
+        assert_eq!(bench.findings().len(), 1, "still below 2.4");
+        bench.knows_better(0, plc("2.4"));
+        bench.at(4.0);
+        bench.at(5.0);
+        let told = bench.findings().pop().unwrap();
+        assert_eq!((bench.findings().len(), told.severity), (2, Severity::Info));
+        assert!(told.summary.contains("now tells firmware 2.4: no published advisory"), "{}", told.summary);
+        // nothing to be mended: the list itself is another one
+        let mut bench = self::bench(SHIP, vec![plc("2.3")]);
+        imports(&mut bench, &[advisory("NM-1", "CVE-2025-10001", RANGE)], "");
+        bench.at(1.0);
+        imports(&mut bench, &[advisory("NM-1", "CVE-2025-10001", "vers:intdot/<2.0")], "");
+        bench.at(2.0);
+        bench.at(3.0);
+        assert_eq!(bench.findings().len(), 1);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Every register that answers hold is followed by itself: how fast it moves, how long it stands still, between which numbers. What counts from one
 //! end to the other (hours run), what switches (status words) and what hardly moves (set points) is no measured value and is never judged. Numbers
 //! are taken as they stand, with or without sign; the halves of a floating-point number judge themselves, the low one leaps all the time and so
-//! learns that it may.
+//! learns that it may. The same tracks hold the learned envelope of DW-4001 (`tracks.rs`).
 //!
 //! A machine that starts, stops or takes load moves many of its values at once: then all of them learn and none is told. A value that stands still
 //! at the edge of what it has shown is a machine at rest; one that stands still in between, while others of the same controller go on, is not.
@@ -13,9 +13,10 @@
 use std::time::Duration;
 
 use dogwatch_model::{Act, CaptureTime, Cells, Event, Table};
-use serde::{Deserialize, Serialize};
 
+use super::dw_4001_envelope::{HOLD_S, beyond_learned, has_limits};
 use super::remembered::Remembered;
+use super::tracks::{Judging, Reading, STILL_S, Track, Tracks};
 use crate::detector::{Card, Context, Detector, Raise, Threshold, Wants};
 use crate::policy::Mode;
 use crate::seen::{Identity, Party, PolicySeen};
@@ -23,26 +24,13 @@ use crate::seen::{Identity, Party, PolicySeen};
 /// Times the fastest and the longest of what was learned (catalogue: `factor`).
 const TIMES_FASTER: f64 = 1.5;
 const TIMES_LONGER: f64 = 8.0;
-/// Readings, and the time they span, before a value is judged.
-const READINGS: u32 = 120;
+/// How far outside of what was learned a value may go, as a share of the learned span (catalogue, DW-4001: `margin`).
+const MARGIN: f64 = 0.1;
+/// The time that readings must span before a value is judged.
 const SPAN: Duration = Duration::from_secs(600);
-/// Changes that make a measured value, and the share of them that must go each way.
-const CHANGES: u32 = 30;
-const EACH_WAY: f64 = 0.1;
-/// A step that matters: of the span of all readings, and at least so many counts.
-const STEP_SHARE: f64 = 0.5;
-const STEP_COUNTS: i32 = 8;
-/// Two such steps within this time are told.
-const AGAIN: Duration = Duration::from_secs(60);
 /// Values of one controller that leap together, and within what time, when the machine itself does something.
 const TOGETHER: usize = 3;
 const AT_ONCE: Duration = Duration::from_secs(30);
-/// The shortest standstill that means anything; and how many times as long a value must have been watched before its standstill is judged: what
-/// drifts slowly through coarse steps chatters at one step for minutes and then rests on the next.
-const STILL_S: f64 = 60.0;
-const WATCHED: f64 = 10.0;
-/// Counts that a value must have ranged over: one that chatters between two steps says nothing by resting on one.
-const RANGED: i32 = 5;
 /// Two masters may read the same block one after the other: readings closer than this are one.
 const CLOSEST: Duration = Duration::from_millis(500);
 /// Polls missed in a row after which the time between is nobody's standstill.
@@ -68,118 +56,20 @@ const FROZEN: Card = Card {
 /// A run of registers as one question asks for it: controller, unit, table, first, how many.
 type Block = (Identity, u8, Table, u16, u16);
 
-/// One register over time. Numbers are relative to the first one seen, so that a sign does not matter.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-struct Track {
-    base: u16,
-    last: i16,
-    low: i16,
-    high: i16,
-    readings: u32,
-    changes: u32,
-    ups: u32,
-    /// Fastest change, counts a second.
-    fastest: f32,
-    /// Longest time between two changes, seconds.
-    longest_still: f32,
-    /// When it changed last.
-    changed: CaptureTime,
-    /// The last step that was too fast.
-    #[serde(skip)]
-    leapt: Option<CaptureTime>,
-    #[serde(skip)]
-    is_told_frozen: bool,
-}
-
-/// What a reading means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reading {
-    Usual,
-    /// Too far too fast, for the first time in a while or again.
-    Leap {
-        is_again: bool,
-    },
-}
-
-impl Track {
-    fn read(&mut self, value: u16, since: Duration, at: CaptureTime, (is_judged, factor): (bool, f64)) -> Reading {
-        if self.readings == 0 {
-            *self = Self { base: value, readings: 1, changed: at, ..Self::default() };
-            return Reading::Usual;
-        }
-        let now = value.wrapping_sub(self.base).cast_signed();
-        let step = now.wrapping_sub(self.last);
-        self.readings = self.readings.saturating_add(1);
-        self.last = now;
-        if step == 0 {
-            return Reading::Usual;
-        }
-        let speed = f64::from(step.unsigned_abs()) / since.as_secs_f64().max(0.001);
-        let far = (f64::from(self.span()) * STEP_SHARE).max(f64::from(STEP_COUNTS));
-        let is_leap = is_judged
-            && self.is_measured()
-            && f64::from(step.unsigned_abs()) >= far
-            && speed > factor * f64::from(self.fastest);
-        self.changes = self.changes.saturating_add(1);
-        self.ups = self.ups.saturating_add(u32::from(step > 0));
-        let still = at.since(self.changed).as_secs_f64() as f32;
-        self.changed = at;
-        self.is_told_frozen = false;
-        if is_leap {
-            let is_again = self.leapt.replace(at).is_some_and(|before| at.since(before) <= AGAIN);
-            return Reading::Leap { is_again };
-        }
-        self.learn(speed, still, now);
-        Reading::Usual
-    }
-
-    fn learn(&mut self, speed: f64, still: f32, now: i16) {
-        self.fastest = self.fastest.max(speed as f32);
-        self.longest_still = self.longest_still.max(still);
-        (self.low, self.high) = (self.low.min(now), self.high.max(now));
-    }
-
-    fn span(&self) -> i32 {
-        i32::from(self.high) - i32::from(self.low)
-    }
-
-    /// Whether it moves to and fro, as measured values do.
-    fn is_measured(&self) -> bool {
-        let ups = f64::from(self.ups) / f64::from(self.changes.max(1));
-        self.readings >= READINGS && self.changes >= CHANGES && (EACH_WAY..=1.0 - EACH_WAY).contains(&ups)
-    }
-
-    /// Whether it has stood still for too long, in the middle of what it has shown.
-    fn is_frozen(&self, (first, at): (CaptureTime, CaptureTime), factor: f64) -> bool {
-        let limit = (factor * f64::from(self.longest_still)).max(STILL_S);
-        if self.span() < RANGED || self.changed.since(first).as_secs_f64() < WATCHED * limit {
-            return false;
-        }
-        self.is_measured()
-            && self.low < self.last
-            && self.last < self.high
-            && at.since(self.changed).as_secs_f64() > limit
-    }
-}
-
-/// The registers of one block.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Tracks {
-    first: CaptureTime,
-    last: CaptureTime,
-    tracks: Vec<Track>,
-}
-
 /// See the file's head.
 pub(super) struct Motion {
     blocks: Remembered<Block, Tracks>,
     times_faster: f64,
     times_longer: f64,
+    /// Of the learned envelope.
+    margin: f64,
+    hold_s: f64,
 }
 
 impl Default for Motion {
     fn default() -> Self {
-        Self { blocks: Remembered::new(BLOCKS), times_faster: TIMES_FASTER, times_longer: TIMES_LONGER }
+        let (times_faster, times_longer) = (TIMES_FASTER, TIMES_LONGER);
+        Self { blocks: Remembered::new(BLOCKS), times_faster, times_longer, margin: MARGIN, hold_s: HOLD_S }
     }
 }
 
@@ -196,6 +86,8 @@ impl Detector for Motion {
         vec![
             Threshold::new(FASTER.id, "factor", &mut self.times_faster, 1.1..=100.0),
             Threshold::new(FROZEN.id, "factor", &mut self.times_longer, 2.0..=100.0),
+            Threshold::new("DW-4001", "margin", &mut self.margin, 0.0..=10.0),
+            Threshold::new("DW-4001", "hold_s", &mut self.hold_s, 0.0..=3_600.0),
         ]
     }
 
@@ -236,7 +128,7 @@ impl Motion {
     ) {
         let at = event.at;
         let (faster, longer) = (self.times_faster, self.times_longer);
-        let known = self.blocks.touch_or(block, at, || Tracks { first: at, last: at, tracks: Vec::new() });
+        let known = self.blocks.touch_or(block, at, || Tracks::new(at));
         known.tracks.resize_with(usize::from(block.4), Track::default);
         let since = at.since(known.last);
         if since < CLOSEST && known.tracks.first().is_some_and(|track| track.readings > 0) {
@@ -245,12 +137,15 @@ impl Motion {
         let readings = known.tracks.first().map_or(0, |track| track.readings);
         let usual = known.last.since(known.first).checked_div(readings).unwrap_or(STALE).max(CLOSEST);
         known.last = at;
+        let is_new_day = known.watch(cx.state, if since <= STALE { since } else { Duration::ZERO }, at);
         let zone = from.end.zone;
+        let is_learning =
+            cx.is_learning(at, from, to) || cx.policy.is_some_and(|policy| policy.mode_of(zone) == Mode::Learn);
         let is_judged = at.since(known.first) >= SPAN
             && since <= STALE
             && !cx.is_settling(at)
-            && !cx.is_learning(at, from, to)
-            && cx.policy.is_some_and(|policy| policy.mode_of(zone) != Mode::Learn)
+            && !is_learning
+            && cx.policy.is_some()
             && zone.is_none_or(|zone| cx.policy.is_some_and(|policy| policy.window_open(zone, at).is_none()));
         if since > STALE {
             // nobody looked meanwhile: neither a leap nor a standstill
@@ -277,11 +172,22 @@ impl Motion {
             again.clear();
         }
         let frozen = if is_judged { frozen(known, at, longer) } else { Vec::new() };
+        let judging = Judging { state: cx.state, margin: self.margin, hold_s: self.hold_s, together: TOGETHER };
+        let outside = if is_judged { known.outside(at, judging) } else { None };
+        known.learn(cx.state, is_new_day, is_learning);
         for (place, ..) in again {
             faster_than_possible(event, (from, to), &block, place, cx);
         }
         if !frozen.is_empty() {
             stands_still(event, (from, to), &block, &frozen, cx);
+        }
+        if let Some(outside) = outside {
+            let (_, unit, table, first, _) = block;
+            let address = first.saturating_add(outside.place);
+            if !has_limits(from, (unit, table, address), cx) {
+                let what = name(from, &block, outside.place, cx);
+                beyond_learned(event, (from, to), (&what, (unit, table, address)), &outside, cx);
+            }
         }
     }
 }
@@ -354,17 +260,18 @@ fn stands_still(event: &Event<'_>, (from, to): (&Party, &Party), block: &Block, 
 mod tests {
     use super::*;
     use crate::detections::bench::{Bench, SHIP, flow};
-    use dogwatch_model::{Object, Speaker, Transport, Verb};
+    use dogwatch_model::{Object, Severity, Speaker, Transport, Verb};
+
+    /// A slow swing and a little noise, as a temperature has.
+    fn wave(second: u32, place: usize) -> u16 {
+        let noise = (second / 2 * 7_919 + place as u32 * 104_729) % 5;
+        let swing = (f64::from(second) / 40.0 + place as f64).sin() * 20.0;
+        u16::try_from(800 + 100 * place as i64 + swing as i64 + i64::from(noise)).unwrap()
+    }
 
     /// Five values polled every two seconds for 15 minutes, then what `later` makes of them.
     fn told(later: impl Fn(u32, usize, u16) -> u16) -> Vec<(String, String)> {
         let mut bench = Bench::new(Some(SHIP), Box::<Motion>::default());
-        let wave = |second: u32, place: usize| {
-            // a slow swing and a little noise, as a temperature has
-            let noise = (second / 2 * 7_919 + place as u32 * 104_729) % 5;
-            let swing = (f64::from(second) / 40.0 + place as f64).sin() * 20.0;
-            u16::try_from(800 + 100 * place as i64 + swing as i64 + i64::from(noise)).unwrap()
-        };
         for second in (0..1_400_u32).step_by(2) {
             bench.at(f64::from(second));
             let values: Vec<u16> = (0..5)
@@ -377,6 +284,73 @@ mod tests {
             bench.says("modbus", Speaker::Sender, &flow("10.0.2.21", "10.0.2.10", 40_000, Transport::Tcp), &acts);
         }
         bench.findings().into_iter().map(|finding| (finding.rule_id, finding.summary)).collect()
+    }
+
+    /// Eight days on which the same five values are read for ten minutes each, then what `later` makes of them.
+    fn after_days(later: impl Fn(u32, usize, u16) -> u16) -> Vec<(String, Severity, String)> {
+        after_days_of(|_, second, place| wave(second, place), later)
+    }
+
+    /// As [`after_days`], with the values of each day.
+    fn after_days_of(
+        daily: impl Fn(u32, u32, usize) -> u16,
+        later: impl Fn(u32, usize, u16) -> u16,
+    ) -> Vec<(String, Severity, String)> {
+        let mut bench = Bench::new(Some(SHIP), Box::<Motion>::default());
+        for day in 0..9_u32 {
+            for second in (0..600_u32).step_by(2) {
+                bench.at(f64::from(day * 86_400 + second));
+                let value =
+                    |place| if day < 8 { daily(day, second, place) } else { later(second, place, wave(second, place)) };
+                let bytes: Vec<u8> = (0..5).flat_map(|place| value(place).to_be_bytes()).collect();
+                let reply = Act::Reply { verb: Verb::Read, object: Object::Device { unit: Some(1) }, refused: false };
+                let cells = Cells::Registers(&bytes);
+                let acts = [reply, Act::Values { unit: 1, table: Table::Holding, first: 0, cells }];
+                bench.says("modbus", Speaker::Sender, &flow("10.0.2.21", "10.0.2.10", 40_000, Transport::Tcp), &acts);
+            }
+        }
+        let told = bench.findings().into_iter();
+        told.map(|finding| (finding.rule_id, finding.severity, finding.summary)).collect()
+    }
+
+    #[test]
+    fn a_value_outside_of_what_was_learned() {
+        // it creeps there, as no leap would
+        let creeps = |second: u32, place: usize, value: u16| {
+            if place == 2 { value + u16::try_from(second / 5).unwrap().min(60) } else { value }
+        };
+        let told = after_days(creeps);
+        assert!(told.len() == 1 && told[0].0 == "DW-4001" && told[0].1 == Severity::Low, "{told:?}");
+        let learned = (0..600_u32).step_by(2).map(|second| wave(second, 2));
+        let learned = (learned.clone().min().unwrap(), learned.max().unwrap());
+        let words = format!("({} to {})", learned.0, learned.1);
+        assert!(told[0].2.contains("holding 2 unit 1") && told[0].2.contains(&words), "{told:?}");
+    }
+
+    #[test]
+    fn a_level_that_is_another_one_every_day_has_no_envelope() {
+        let told = after_days_of(
+            |day, second, place| {
+                wave(second, place) + if place == 2 { u16::try_from(day).unwrap() * 97 % 400 } else { 0 }
+            },
+            |second, place, value| value + if place == 2 { 600 + u16::try_from(second / 60).unwrap() } else { 0 },
+        );
+        assert!(told.iter().all(|told| told.0 != "DW-4001"), "{told:?}");
+    }
+
+    #[test]
+    fn what_is_within_the_margin_and_what_all_values_do() {
+        assert!(after_days(|_, _, value| value).is_empty());
+        // two per cent of 1000 are more than a tenth of the span of 44
+        let near = after_days(|second, place, value| value + if place == 2 && second > 300 { 15 } else { 0 });
+        assert!(near.is_empty(), "{near:?}");
+        let load = after_days(|second, place, value| {
+            value + if place < 3 { u16::try_from(second).unwrap().min(60) } else { 0 }
+        });
+        assert!(load.is_empty(), "the machine is at another working point: {load:?}");
+        let short =
+            after_days(|second, place, value| value + if place == 2 && (300..330).contains(&second) { 60 } else { 0 });
+        assert!(short.iter().all(|told| told.0 != "DW-4001"), "half a minute: {short:?}");
     }
 
     #[test]

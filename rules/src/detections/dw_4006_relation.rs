@@ -1,16 +1,17 @@
 //! DW-4006: two values of a controller that always moved together no longer fit each other.
 //!
-//! Only points of the plan that one answer holds are compared: they are of one moment. For each two, in each state of the ship, a straight line is
+//! Only points of the plan that one answer, or one message that publishes them, holds are compared: they are of one moment. For each two, in each state of the ship, a straight line is
 //! fitted, and slowly fitted anew. It counts when both the values and their changes go together (r above 0.95): what follows late, as temperatures
 //! follow the load, changes at other times and is left out. What lies off the line by far is never learned; what lies where neither value was seen
 //! before is learned and not judged, because a line says nothing far beyond its ends.
 //!
-//! The catalogue wants 14 days of learning; here a line counts after [`SPAN`], kept in the baseline, and stays of low severity. Deliberately absent:
-//! relations between controllers, and somebody who pulls a value away so slowly that the fit goes along.
+//! A line is learned for as long as the zone learns, and after that goes on slowly: every reading at first, later one in so many that two weeks weigh
+//! in it and not the last hours. The catalogue wants 14 days; a line counts after [`SPAN`] of watching, stays of low severity, and says by its
+//! confidence how long it was watched. Deliberately absent: relations between controllers, and somebody who pulls a value away so slowly that the fit goes along.
 
 use std::time::Duration;
 
-use dogwatch_model::{Act, CaptureTime, Cells, Event, ShipState, Table};
+use dogwatch_model::{Act, CaptureTime, Cells, Event, ShipState};
 use serde::{Deserialize, Serialize};
 
 use super::remembered::Remembered;
@@ -32,7 +33,13 @@ const BEYOND: f64 = 0.1;
 const READINGS: f64 = 120.0;
 const SPAN: Duration = Duration::from_secs(600);
 /// Readings that the fit rests on: older ones fade, so that it follows fouling and wear.
-const FADING: f64 = 20_000.0;
+const FADING: f64 = 60_000.0;
+/// A reading is learned when this share of the time watched so far has gone by since the last: in the 14 days that the catalogue asks for these are
+/// about as many as [`FADING`], whatever the pace of the polls.
+const SPACING: f64 = 1.0 / 10_000.0;
+/// The time of watching that the catalogue asks for, and how sure a line is that was just learned and one that was watched for so long.
+const WHOLE_S: f64 = 14.0 * 86_400.0;
+const SURE: (f64, f64) = (0.3, 0.8);
 /// Two masters may read the same block one after the other: readings closer than this are one.
 const CLOSEST: Duration = Duration::from_millis(500);
 /// Two values unread for this long: neither their change nor their standing off goes on.
@@ -47,8 +54,8 @@ const APART: Card = Card {
     e26: &["4.3.1"],
 };
 
-/// Two points of a controller in a state of the ship: controller, unit, table, first and second address.
-type Pair = (Identity, u8, Table, u16, u16, ShipState);
+/// Two points of a controller in a state of the ship: controller, first and second place.
+type Pair = (Identity, u64, u64, ShipState);
 
 /// Sums of a correlation about running means, the old fading.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
@@ -89,12 +96,16 @@ impl Sums {
 /// How two values go together.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Relation {
-    first: CaptureTime,
     last: CaptureTime,
     values: Sums,
     changes: Sums,
     /// The pair read last.
     latest: (f64, f64),
+    /// When a reading was learned last, and for how many seconds somebody has watched.
+    #[serde(default)]
+    learned: CaptureTime,
+    #[serde(default)]
+    watched_s: f64,
     /// Between which numbers each was seen.
     x: (f64, f64),
     y: (f64, f64),
@@ -108,7 +119,19 @@ struct Relation {
 impl Relation {
     fn new((x, y): (f64, f64), at: CaptureTime) -> Self {
         let (values, changes) = (Sums::default(), Sums::default());
-        Self { first: at, last: at, values, changes, latest: (x, y), x: (x, x), y: (y, y), mad: 0.0, off: None }
+        let (learned, watched_s) = (at, 0.0);
+        Self {
+            last: at,
+            values,
+            changes,
+            latest: (x, y),
+            learned,
+            watched_s,
+            x: (x, x),
+            y: (y, y),
+            mad: 0.0,
+            off: None,
+        }
     }
 
     /// Takes in a pair of readings; gives the expected second value when it has been off for `hold_s`.
@@ -121,8 +144,10 @@ impl Relation {
         let before = std::mem::replace(&mut self.latest, (x, y));
         if since > STALE {
             self.off = None;
+        } else {
+            self.watched_s += since.as_secs_f64();
         }
-        let (expected, is_known) = (self.values.by_line(x), is_judged && self.is_known(at));
+        let (expected, is_known) = (self.values.by_line(x), is_judged && self.is_known());
         let off = y - expected;
         // a little beyond what was seen the line still holds: a cubic is off by less than `OF_VALUE` there
         let is_within = |(low, high): (f64, f64), value: f64| {
@@ -137,6 +162,11 @@ impl Relation {
             return (at.since(from).as_secs_f64() >= hold_s).then_some(expected);
         }
         self.off = None;
+        (self.x, self.y) = ((self.x.0.min(x), self.x.1.max(x)), (self.y.0.min(y), self.y.1.max(y)));
+        if self.values.count > 0.0 && at.since(self.learned).as_secs_f64() < SPACING * self.watched_s {
+            return None;
+        }
+        self.learned = at;
         self.learn((x, y), off.abs());
         // a change over a gap, or from a value that was off, is none that was learned
         if since <= STALE && self.values.count > 1.0 {
@@ -150,13 +180,18 @@ impl Relation {
         let step = self.mad.max(off) / self.values.count.clamp(1.0, 500.0);
         self.mad = if off > self.mad { (self.mad + step).min(off) } else { (self.mad - step).max(off) };
         self.values.add((x, y));
-        (self.x, self.y) = ((self.x.0.min(x), self.x.1.max(x)), (self.y.0.min(y), self.y.1.max(y)));
+    }
+
+    /// How sure it is, by how long it was watched.
+    fn confidence(&self) -> f32 {
+        let share = (self.watched_s / WHOLE_S).clamp(0.0, 1.0).sqrt();
+        (SURE.0 + (SURE.1 - SURE.0) * share) as f32
     }
 
     /// Whether it says anything.
-    fn is_known(&self, at: CaptureTime) -> bool {
+    fn is_known(&self) -> bool {
         self.values.count >= READINGS
-            && at.since(self.first) >= SPAN
+            && self.watched_s >= SPAN.as_secs_f64()
             && self.values.is_together()
             && self.changes.is_together()
     }
@@ -194,18 +229,34 @@ impl Detector for Relations {
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {
         let (Some(policy), Some(asset)) = (cx.policy, from.end.asset) else { return };
         // what is written is an order, what is answered is how it is
-        if policy.points().len() < 2 || !event.message.acts.iter().any(|act| matches!(act, Act::Reply { .. })) {
+        let is_so = |act: &Act<'_>| matches!(act, Act::Reply { .. } | Act::Publishes { .. });
+        if !policy.has_points() || !event.message.acts.iter().any(is_so) {
             return;
         }
         for act in event.message.acts {
-            let Act::Values { unit, table, first, cells: cells @ Cells::Registers(bytes) } = *act else { continue };
-            let count = u16::try_from(bytes.len() / 2).unwrap_or(u16::MAX);
-            let within = policy.points_within((asset, unit, table), first, count);
-            let mut read = within
-                .filter(|(_, point)| point.tag.is_none())
-                .filter_map(|(_, point)| Some((point, point.read(first, cells)?)));
             let mut points: [Option<(&PointPlan, f64)>; MOST] = [None; MOST];
-            points.iter_mut().for_each(|place| *place = read.next());
+            let mut places = points.iter_mut();
+            let mut take = |point, value| {
+                if let Some(place) = places.next() {
+                    *place = Some((point, value));
+                }
+            };
+            match *act {
+                Act::Values { unit, table, first, cells: cells @ Cells::Registers(bytes) } => {
+                    let count = u16::try_from(bytes.len() / 2).unwrap_or(u16::MAX);
+                    let within = policy.points_within((asset, unit, table), first, count);
+                    let untagged = within.filter(|(_, point)| point.tag.is_none());
+                    untagged
+                        .filter_map(|(_, point)| Some((point, point.read(first, cells)?)))
+                        .for_each(|(point, value)| take(point, value));
+                }
+                Act::States(readings) => policy.points_read(asset, readings, &mut |point, value| {
+                    if point.tag.is_none() {
+                        take(point, value);
+                    }
+                }),
+                _ => continue,
+            }
             for (number, second) in points.iter().enumerate() {
                 for first in points.iter().take(number) {
                     if let (Some(first), Some(second)) = (*first, *second) {
@@ -238,9 +289,9 @@ impl Relations {
         let is_judged = !cx.is_settling(at)
             && !cx.is_learning(at, from, to)
             && policy.is_some_and(|policy| policy.mode_of(zone) != Mode::Learn);
-        let pair = (from.identity(), one.unit, one.table, one.addr, other.addr, cx.state);
+        let pair = (from.identity(), one.place.key(), other.place.key(), cx.state);
         // what was learned before the state was known was learned of the state she turns out to be in
-        let unknown = (pair.0, pair.1, pair.2, pair.3, pair.4, ShipState::Unknown);
+        let unknown = (pair.0, pair.1, pair.2, ShipState::Unknown);
         let before = (self.pairs.get(&pair).is_none()).then(|| self.pairs.get(&unknown)).flatten();
         let before = before.filter(|before| at.since(before.last) <= STALE).copied();
         let relation = self.pairs.touch_or(pair, at, || before.unwrap_or_else(|| Relation::new((x, y), at)));
@@ -248,10 +299,12 @@ impl Relations {
         if zone.zip(policy).is_some_and(|(zone, policy)| policy.window_open(zone, at).is_some()) {
             return;
         }
+        let (confidence, hours) = (relation.confidence(), relation.watched_s / 3_600.0);
         let whose = cx.call(from);
         // one finding a controller: a value that leaves two others is one story
-        cx.raise(format!("{:?}|{}", from.identity(), one.unit).as_bytes(), &APART, at, || Raise {
-            confidence: 0.6,
+        let unit = one.register().map_or(0, |(unit, ..)| unit);
+        cx.raise(format!("{:?}|{unit}", from.identity()).as_bytes(), &APART, at, || Raise {
+            confidence,
             to: Some(*to),
             summary: format!(
                 "\"{}\" and \"{}\" of {whose} no longer fit: {y:.1} where {expected:.1} would",
@@ -261,6 +314,7 @@ impl Relations {
                 (one.name.clone(), format!("{x:.1}")),
                 (other.name.clone(), format!("{y:.1}")),
                 ("fits".to_owned(), format!("{expected:.1}")),
+                ("learned_hours".to_owned(), format!("{hours:.1}")),
             ],
             expected: "two values that go together as they did while learned".to_owned(),
             ..Raise::of_event(&APART, event, from)
@@ -272,7 +326,7 @@ impl Relations {
 mod tests {
     use super::*;
     use crate::detections::bench::{Bench, SHIP, flow};
-    use dogwatch_model::{Object, Speaker, Transport, Verb};
+    use dogwatch_model::{Object, Speaker, Table, Transport, Verb};
 
     const POINTS: &str = "[[point]]\nname = \"Power\"\nasset = \"plc\"\naddr = 1\n\
                           [[point]]\nname = \"Fuel\"\nasset = \"plc\"\naddr = 2\n";
@@ -326,6 +380,20 @@ mod tests {
         let short =
             told(fits, |second| (power(second), power(second) * if (900..940).contains(&second) { 3.6 } else { 2.0 }));
         assert!(short.is_empty(), "forty seconds: {short:?}");
+    }
+
+    #[test]
+    fn what_was_watched_for_longer_is_surer() {
+        let mut relation = Relation::new((0.0, 0.0), CaptureTime::default());
+        for second in (0..86_400_u32).step_by(2) {
+            let at = CaptureTime::from_parts(i64::from(second), 0);
+            assert_eq!(relation.read(fits(second), at, true, (MAD, HOLD_S)), None);
+        }
+        // a day of fourteen: 0.3 and of the other 0.5 the root of 1/14
+        assert!((relation.confidence() - 0.434).abs() < 0.001, "{}", relation.confidence());
+        // every reading for 20,000 s, every second one for 20,000 s more, every third, fourth, and then every fifth
+        let readings = 10_000.0 + 5_000.0 + 3_333.0 + 2_500.0 + 640.0;
+        assert!((relation.values.count - readings).abs() < 5.0, "{}", relation.values.count);
     }
 
     #[test]

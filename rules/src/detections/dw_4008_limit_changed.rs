@@ -1,4 +1,4 @@
-//! DW-4008: somebody writes to a register that the plan calls an alarm limit or a trip limit.
+//! DW-4008: somebody writes to a point that the plan calls an alarm limit or a trip limit.
 //!
 //! A write is told when its answer is seen: an accepted one as a change, a refused one as an attempt. Without an answer (one direction mirrored, a
 //! lost frame) it is told as written after [`PATIENCE`].
@@ -8,10 +8,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use dogwatch_model::{Act, CaptureTime, Event, Object, Severity, Verb};
+use dogwatch_model::{Act, CaptureTime, Event, Object, Readings, Severity, Verb};
 
 use crate::detector::{Card, Context, Detector, Raise, Wants};
-use crate::policy::{Mode, PointTag};
+use crate::policy::{Mode, PointPlan, PointTag};
 use crate::seen::{Identity, Party, PolicySeen};
 
 /// How long an answer is waited for.
@@ -29,13 +29,23 @@ const CHANGED: Card = Card {
 struct Waiting {
     client: (Identity, u16),
     server: Identity,
-    unit: u8,
-    first: u16,
+    /// Unit and first register of the write; `None` for an object with a name.
+    register: Option<(u8, u16)>,
     /// Who and what, and whom it was done to.
     who: String,
     what: String,
     key: String,
     raise: Raise,
+}
+
+/// What a write touches.
+struct Touched<'p> {
+    point: &'p PointPlan,
+    tag: PointTag,
+    /// Limits beside the first.
+    more: usize,
+    object: String,
+    value: Option<String>,
 }
 
 /// What became of a write.
@@ -64,7 +74,10 @@ impl Detector for LimitChanged {
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {
         for act in event.message.acts {
             match *act {
-                Act::Request { verb: Verb::Write, object } => self.written(event, from, to, object, cx),
+                Act::Request { verb: Verb::Write, object: object @ Object::Registers { .. } } => {
+                    self.written(event, from, to, object, cx);
+                }
+                Act::States(readings) => self.stated(event, from, to, readings, cx),
                 Act::Reply { verb: Verb::Write, object, refused } if !self.waiting.is_empty() => {
                     self.answered(from, to, (object, refused), cx);
                 }
@@ -97,39 +110,71 @@ impl LimitChanged {
         let (before, span) = (first.saturating_sub(1), count.saturating_add(first.min(1)));
         let touched = policy.points_within((asset, unit, table), before, span);
         let mut tagged = touched.filter_map(|(_, point)| {
-            let end = u32::from(point.addr) + u32::from(point.kind.registers());
+            let (_, _, addr) = point.register()?;
+            let end = u32::from(addr) + u32::from(point.kind.registers());
             point.tag.filter(|_| end > u32::from(first)).map(|tag| (point, tag))
         });
         let Some((point, tag)) = tagged.next() else { return };
+        let value = written.map(|(low, high)| if low == high { low.to_string() } else { format!("{low} to {high}") });
+        let touched = Touched { point, tag, more: tagged.count(), object: object.to_string(), value };
+        self.hold(event, (from, to), &touched, Some((unit, first)), cx);
+    }
+
+    /// Holds what a request to write states against the points of the plan.
+    fn stated(&mut self, event: &Event<'_>, from: &Party, to: &Party, readings: &dyn Readings, cx: &mut Context<'_>) {
+        let is_write = |act: &Act<'_>| matches!(act, Act::Request { verb: Verb::Write, .. });
+        let (Some(policy), Some(asset)) = (cx.policy, to.end.asset) else { return };
+        if !event.message.acts.iter().any(is_write) {
+            return;
+        }
+        let (mut first, mut more) = (None, 0);
+        policy.points_read(asset, readings, &mut |point, value| match (first, point.tag) {
+            (None, Some(tag)) => first = Some((point, tag, value)),
+            (Some(_), Some(_)) => more += 1,
+            _ => {}
+        });
+        let Some((point, tag, value)) = first else { return };
+        let touched = Touched { point, tag, more, object: point.place.to_string(), value: Some(value.to_string()) };
+        self.hold(event, (from, to), &touched, None, cx);
+    }
+
+    /// Keeps a write to a limit until its answer comes.
+    fn hold(
+        &mut self,
+        event: &Event<'_>,
+        (from, to): (&Party, &Party),
+        touched: &Touched<'_>,
+        register: Option<(u8, u16)>,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(policy) = cx.policy else { return };
         if policy.mode_between(from.end.zone, to.end.zone) == Mode::Learn
             || to.end.zone.is_some_and(|zone| policy.window_open(zone, event.at).is_some())
         {
             return;
         }
+        let Touched { point, tag, more, object, value } = touched;
         let whom = cx.call(to);
-        let what = match tagged.count() {
-            0 => format!("{} \"{}\" of {whom}", of_kind(tag), point.name),
-            more => format!("{} \"{}\" and {more} more of {whom}", of_kind(tag), point.name),
+        let what = match more {
+            0 => format!("{} \"{}\" of {whom}", of_kind(*tag), point.name),
+            more => format!("{} \"{}\" and {more} more of {whom}", of_kind(*tag), point.name),
         };
-        let value = written.map(|(low, high)| {
-            let value = if low == high { low.to_string() } else { format!("{low} to {high}") };
-            ("written".to_owned(), value)
-        });
+        let value = value.clone().map(|value| ("written".to_owned(), value));
         let raise = Raise {
             confidence: 0.9,
             to: Some(*to),
-            fields: std::iter::once(("object".to_owned(), object.to_string())).chain(value).collect(),
+            fields: std::iter::once(("object".to_owned(), object.clone())).chain(value).collect(),
             expected: "limits are changed in an approved window only".to_owned(),
             ..Raise::of_event(&CHANGED, event, from)
         };
-        let key = format!("{:?}|{asset:?}|{unit}|{table:?}|{}", from.identity(), point.addr);
+        let key = format!("{:?}|{:?}|{}", from.identity(), point.asset, point.place);
         let (client, server) = ((from.identity(), from.port), to.identity());
         if self.waiting.len() >= WAITING
             && let Some(oldest) = self.waiting.pop_front()
         {
             oldest.tell(Outcome::Unanswered, cx);
         }
-        self.waiting.push_back(Waiting { client, server, unit, first, who: cx.call(from), what, key, raise });
+        self.waiting.push_back(Waiting { client, server, register, who: cx.call(from), what, key, raise });
     }
 
     /// The oldest write that an answer fits is told. An answer that names no register is of any write to its unit.
@@ -137,9 +182,9 @@ impl LimitChanged {
         let (client, server) = ((to.identity(), to.port), from.identity());
         let place = self.waiting.iter().position(|waiting| {
             let is_of = match object {
-                Object::Registers { unit, first, .. } => (unit, first) == (waiting.unit, waiting.first),
-                Object::Device { unit } => unit.is_none_or(|unit| unit == waiting.unit),
-                _ => false,
+                Object::Registers { unit, first, .. } => waiting.register == Some((unit, first)),
+                Object::Device { unit } => unit.is_none_or(|unit| waiting.register.is_none_or(|(of, _)| of == unit)),
+                _ => waiting.register.is_none(),
             };
             is_of && waiting.client == client && waiting.server == server
         });
@@ -208,6 +253,47 @@ mod tests {
         bench.at(16.0);
         assert!(refused.is_none() || soon == bench.findings().len(), "told at once, and once");
         bench.findings().into_iter().map(|finding| format!("{:?} {}", finding.severity, finding.summary)).collect()
+    }
+
+    #[test]
+    fn a_limit_in_a_data_block() {
+        struct Said;
+        impl Readings for Said {
+            fn visit(&self, visitor: &mut dyn dogwatch_model::ReadingVisitor) {
+                let (area, bytes) = (format_args!("DB{}", 20), &[0, 0, 0x04, 0x7e]);
+                let (first, step) = (8, 1);
+                visitor.memory(&dogwatch_model::Memory {
+                    area,
+                    first,
+                    step,
+                    big_endian: true,
+                    low_first: false,
+                    bytes,
+                });
+            }
+        }
+        let point = |object: &str, tag: &str| {
+            format!("{SHIP}[[point]]\nname = \"Overspeed\"\nasset = \"plc\"\nobject = \"{object}\"\n{tag}")
+        };
+        let told = |policy: &str, verb| {
+            let mut bench = Bench::new(Some(policy), Box::<LimitChanged>::default());
+            bench.at(10.0);
+            let asks = Act::Request { verb, object: Object::Named("db20.8-11") };
+            let to = flow("10.0.2.10", "10.0.2.21", 102, Transport::Tcp);
+            bench.says("s7comm", Speaker::Sender, &to, &[asks, Act::States(&Said)]);
+            let back = Flow { src_port: 102, ..flow("10.0.2.21", "10.0.2.10", 40_000, Transport::Tcp) };
+            let answer = Act::Reply { verb, object: Object::Named("db20.8-11"), refused: false };
+            bench.says("s7comm", Speaker::Sender, &back, &[answer]);
+            let told: Vec<_> =
+                bench.findings().into_iter().map(|f| (f.summary, f.evidence[0].fields.clone())).collect();
+            told
+        };
+        let changed = told(&point("DB20.DBW10", "tag = \"trip\"\n"), Verb::Write);
+        assert!(changed.len() == 1 && changed[0].0.contains("changed the trip limit \"Overspeed\""), "{changed:?}");
+        assert!(changed[0].1.contains(&("written".to_owned(), "1150".to_owned())), "0x047e: {changed:?}");
+        assert!(told(&point("DB20.DBW10", ""), Verb::Write).is_empty(), "no limit");
+        assert!(told(&point("DB20.DBW12", "tag = \"trip\"\n"), Verb::Write).is_empty(), "behind what was written");
+        assert!(told(&point("DB20.DBW10", "tag = \"trip\"\n"), Verb::Read).is_empty(), "only read");
     }
 
     #[test]

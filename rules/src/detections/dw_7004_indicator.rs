@@ -2,6 +2,9 @@
 //!
 //! Wants nothing until indicators are imported. Outbound counts even when nobody answers; inbound only when somebody aboard did. Addresses are
 //! shared by many and names are not: a name that is listed is told instead of its address, a name that is not makes a hit on the address low.
+//! A hit of a device that is not the ship's is low: crews and passengers bring what they bring, and their network leads nowhere. So is, without a zone
+//! plan, one of a device that shows nothing of ship's equipment: most of what talks to the internet from an unplanned network are phones, nobody could
+//! tell them from the ship's own, and an alarm for each would be the one that is switched off. It is told, for it may be the captain's computer.
 //! Hashes of files are not compared: no file is put together from the wire.
 
 use std::sync::Arc;
@@ -13,8 +16,9 @@ use dogwatch_model::{
 };
 
 use super::remembered::Remembered;
+use super::zones::plan;
 use crate::detector::{Card, Context, Detector, Raise, Speaking, Threshold, Wants};
-use crate::policy::AppName;
+use crate::policy::{AppName, Class};
 use crate::seen::{FlowSeen, FlowStage, Identity, Party, service};
 use crate::text::bounded;
 
@@ -113,13 +117,15 @@ impl Detector for KnownBad {
             (true, false) => "tries to reach",
             (false, _) => "answers",
         };
-        let severity = if named == Some(Named::Harmless) { Severity::Low } else { severity(&hit, seen.at) };
+        let whose = whose(victim, cx);
+        let is_low = named == Some(Named::Harmless) || whose != Whose::Ships;
+        let severity = if is_low { Severity::Low } else { severity(&hit, seen.at) };
         cx.raise(key.as_bytes(), &CARD, seen.at, || Raise {
             severity: Some(severity),
             confidence: confidence(&hit),
             from: *victim,
             to: Some(*bad),
-            summary: format!("{who} {what} {address}, known to be bad{}", called(&hit)),
+            summary: format!("{who}{} {what} {address}, known to be bad{}", whose.words(), called(&hit)),
             fields: fields(&hit, &address.to_string()),
             expected: "no traffic with addresses that are listed".to_owned(),
             ..Raise::bare(&CARD, (seen.at, seen.frame), *victim, service(seen.protocol, seen.flow))
@@ -193,8 +199,9 @@ fn raise(event: &Event<'_>, victim: &Party, other: &Party, hit: &IndicatorHit<'_
     let is_relay = asset.is_some_and(|asset| {
         asset.protocols.iter().any(|seen| seen.role == ProtocolRole::Server && seen.name == event.message.protocol)
     });
-    let severity = if is_relay { Severity::Low } else { severity(hit, event.at) };
-    let shown = bounded(value, 70);
+    let whose = whose(victim, cx);
+    let severity = if is_relay || whose != Whose::Ships { Severity::Low } else { severity(hit, event.at) };
+    let (shown, who) = (bounded(value, 70), format!("{who}{}", whose.words()));
     cx.raise(key.as_bytes(), &CARD, event.at, || Raise {
         severity: Some(severity),
         confidence: confidence(hit),
@@ -208,6 +215,40 @@ fn raise(event: &Event<'_>, victim: &Party, other: &Party, hit: &IndicatorHit<'_
         expected: "nothing that is listed".to_owned(),
         ..Raise::of_event(&CARD, event, victim)
     });
+}
+
+/// Whose device it is, as far as that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Ships,
+    /// In a zone that the plan does not trust.
+    Crews,
+    /// In no zone, and nothing it showed makes it ship's equipment.
+    Unknown,
+}
+
+impl Whose {
+    /// What follows its name in a summary.
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Ships => "",
+            Self::Crews => " (of crew or passengers)",
+            Self::Unknown => " (in no zone, perhaps a crew device)",
+        }
+    }
+}
+
+fn whose(victim: &Party, cx: &Context<'_>) -> Whose {
+    use dogwatch_model::DeviceClass as C;
+    match plan(cx.policy, victim) {
+        Some(zone) if zone.class == Class::Untrusted => return Whose::Crews,
+        Some(zone) if zone.line > 0 => return Whose::Ships,
+        _ => {}
+    }
+    let class = victim.row.and_then(|row| cx.directory.asset(row)).map(|asset| asset.device_class);
+    let is_personal =
+        matches!(class, None | Some(C::Unknown | C::Phone | C::Laptop | C::Printer | C::Camera | C::Workstation));
+    if victim.end.asset.is_none() && is_personal { Whose::Unknown } else { Whose::Ships }
 }
 
 /// What a hit is worth: a list that is not sure, or did not know it yet when it was seen, is worth a look and no alarm.
@@ -332,6 +373,26 @@ mod tests {
         let attempt = flow("10.0.4.30", "198.51.100.7", 4444, Transport::Tcp);
         bench.told(&attempt, None, FlowStage::Progress, 1, crate::seen::Account::default());
         assert_eq!(bench.findings().len(), 1, "the attempt itself tells");
+    }
+
+    #[test]
+    fn devices_that_are_not_the_ships() {
+        let told = |policy: Option<&str>, from: &str| {
+            let mut import = Import::default();
+            import.read("list", b"198.51.100.7\n");
+            let mut bench = Bench::new(policy, Box::<KnownBad>::default());
+            bench.imports(import.finish());
+            bench.flow(from, "198.51.100.7", 4444, None, FlowStage::Progress);
+            bench.findings().into_iter().map(|finding| (finding.severity, finding.summary)).collect::<Vec<_>>()
+        };
+        let crew = told(Some(SHIP), "10.0.9.77");
+        assert!(crew.len() == 1 && crew[0].0 == Severity::Low && crew[0].1.contains("crew or passengers"), "{crew:?}");
+        let unknown = told(None, "10.0.9.77");
+        assert!(
+            unknown.len() == 1 && unknown[0].0 == Severity::Low && unknown[0].1.contains("in no zone"),
+            "{unknown:?}"
+        );
+        assert_eq!(told(Some(SHIP), "10.0.2.21")[0].0, Severity::High);
     }
 
     #[test]

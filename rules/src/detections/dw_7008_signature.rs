@@ -120,7 +120,7 @@ impl Detector for ImportedSignature {
 
     fn signature(&mut self, seen: &SignatureSeen<'_>, cx: &mut Context<'_>) {
         let Some(intel) = self.intel.clone() else { return };
-        if let Some(rule) = intel.signatures.get(seen.rule) {
+        if let Some(rule) = intel.signatures.get(seen.what) {
             self.matched(rule, seen, cx);
         }
     }
@@ -167,7 +167,7 @@ impl Detector for ImportedSignature {
                 from: *from,
                 to: *to,
                 protocol: Some(protocol),
-                rule: *rule,
+                what: *rule,
             };
             if let Some(found) = intel.signatures.get(*rule) {
                 self.matched(found, &seen, cx);
@@ -237,10 +237,10 @@ impl ImportedSignature {
         let Some(threshold) = rule.threshold else { return true };
         let (source, destination) = (Some(seen.from.identity()), Some(seen.to.identity()));
         let key = match threshold.track {
-            Track::Source => (seen.rule, source, None),
-            Track::Destination => (seen.rule, None, destination),
-            Track::Both => (seen.rule, source, destination),
-            Track::Rule => (seen.rule, None, None),
+            Track::Source => (seen.what, source, None),
+            Track::Destination => (seen.what, None, destination),
+            Track::Both => (seen.what, source, destination),
+            Track::Rule => (seen.what, None, None),
         };
         let (since, count) = self.counts.touch_or(key, seen.at, || (seen.at, 0));
         if seen.at.since(*since).as_secs() >= u64::from(threshold.seconds) {

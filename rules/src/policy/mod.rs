@@ -22,6 +22,7 @@ mod ends;
 mod evidence;
 mod explain;
 mod extent;
+mod io_list;
 mod judge;
 mod learned;
 mod limits;
@@ -33,10 +34,13 @@ mod parse_detections;
 mod parse_navigation;
 mod parse_zones;
 mod place;
+mod point_place;
 mod points;
 mod prefix;
 mod proposal;
 mod propose;
+mod propose_devices;
+mod propose_lines;
 mod propose_said;
 mod question;
 mod range;
@@ -54,10 +58,12 @@ pub use coverage::Coverage;
 pub use diagnostic::{Code, Diagnostic, Level};
 pub use ends::{End, Ends};
 pub use explain::{MatrixCell, MatrixEntry};
+pub use io_list::{IoList, ListError, io_list};
 pub use limits::{Expiring, ExpiringKind};
 pub use navigation::{N2kRefusal, N2kVerdict, NmeaAsk, NmeaRefusal, NmeaVerdict};
 pub use parse_detections::ThresholdSet;
 pub use place::{How, Placed, Placement};
+pub use point_place::{ObjectName, PointPlace};
 pub use points::{PointPlan, PointTag, PointType};
 pub use prefix::{Prefix, is_public};
 pub use propose::{LinePlace, Proposal, Suspect};
@@ -173,10 +179,37 @@ impl Policy {
         self.windows.get(window.index())
     }
 
-    /// The declared points, by controller and address.
+    /// The declared points that are registers, by controller and address.
     #[must_use]
     pub fn points(&self) -> &[PointPlan] {
-        self.points.all()
+        self.points.registers()
+    }
+
+    /// Every declared point.
+    pub fn every_point(&self) -> impl Iterator<Item = &PointPlan> {
+        self.points.registers().iter().chain(&self.points.objects)
+    }
+
+    /// The first asset with an address.
+    #[must_use]
+    pub fn asset_with_ip(&self, ip: std::net::IpAddr) -> Option<AssetIx> {
+        self.placer.assets_with_ip(ip).next()
+    }
+
+    /// Whether any point is declared.
+    #[must_use]
+    pub fn has_points(&self) -> bool {
+        !self.points.registers().is_empty() || !self.points.objects.is_empty()
+    }
+
+    /// Hands every object point of `asset` that `readings` hold to `found`, with its scaled value.
+    pub fn points_read<'p>(
+        &'p self,
+        asset: AssetIx,
+        readings: &dyn dogwatch_model::Readings,
+        found: &mut dyn FnMut(&'p PointPlan, f64),
+    ) {
+        self.points.within_readings(asset, readings, found);
     }
 
     /// The declared points of a unit's table that begin within `count` registers from `first`, each with its position in [`Policy::points`].

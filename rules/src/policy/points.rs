@@ -1,12 +1,14 @@
 //! `[[point]]`: values of a controller that the plan knows by name, how they are read, within which limits they lie, and what they are for.
 //!
-//! Deliberately absent: what a value does over time; detections keep that. A point names one controller of the plan; bits are no points.
+//! A point is a register or an object with a name (`point_place.rs`). Deliberately absent: what a value does over time; detections keep that. A point
+//! names one controller of the plan; bits are no points.
 
 use dogwatch_model::{Cells, Table};
 
 use super::diagnostic::{Code, Report, nearest};
 use super::parse::{MOST_ENTRIES, Names, asset, room};
-use super::reader::{Section, clipped};
+use super::point_place::{ObjectIndex, ObjectName, PointPlace};
+use super::reader::{At, Section, clipped};
 use super::types::AssetIx;
 use super::words::Word;
 
@@ -88,16 +90,12 @@ pub struct PointPlan {
     pub name: String,
     /// The controller.
     pub asset: AssetIx,
-    /// Unit (slave) id.
-    pub unit: u8,
-    /// Input or holding registers.
-    pub table: Table,
-    /// Zero-based protocol address of its first register.
-    pub addr: u16,
-    /// How its registers are read.
+    /// Where it stands.
+    pub place: PointPlace,
+    /// How its registers or bytes are read, where the protocol does not say it itself.
     pub kind: PointType,
-    /// Whether the less significant register of two comes first.
-    pub low_first: bool,
+    /// Whether the less significant register of two comes first; where it is not said, as the protocol has it.
+    pub low_first: Option<bool>,
     /// What the number in the registers is multiplied by.
     pub scale: f64,
     /// Lowest value that is right.
@@ -111,18 +109,33 @@ pub struct PointPlan {
 }
 
 impl PointPlan {
-    const fn place(&self) -> (AssetIx, u8, Table, u16) {
-        (self.asset, self.unit, self.table, self.addr)
+    /// Unit, table and first address of a register; `None` for an object.
+    #[must_use]
+    pub const fn register(&self) -> Option<(u8, Table, u16)> {
+        match self.place {
+            PointPlace::Register { unit, table, addr } => Some((unit, table, addr)),
+            PointPlace::Object(_) => None,
+        }
+    }
+
+    /// By what registers are looked up.
+    fn order(&self) -> (AssetIx, Option<(u8, Table, u16)>) {
+        (self.asset, self.register())
     }
 
     /// Its value among `cells`, of which the first has the address `first`; `None` where they do not hold all of it, or no number.
     #[must_use]
     pub fn read(&self, first: u16, cells: Cells<'_>) -> Option<f64> {
-        let mut cells = cells.registers().skip(usize::from(self.addr.checked_sub(first)?));
-        let one = cells.next()?;
+        let (_, _, addr) = self.register()?;
+        self.number(&mut cells.registers().skip(usize::from(addr.checked_sub(first)?)), false)
+    }
+
+    /// The scaled number in the next words; `low_first` is the order of words that the protocol has.
+    pub(super) fn number(&self, words: &mut dyn Iterator<Item = u16>, low_first: bool) -> Option<f64> {
+        let one = words.next()?;
         let mut wide = || {
-            let two = cells.next()?;
-            let (high, low) = if self.low_first { (two, one) } else { (one, two) };
+            let two = words.next()?;
+            let (high, low) = if self.low_first.unwrap_or(low_first) { (two, one) } else { (one, two) };
             Some(u32::from(high) << 16 | u32::from(low))
         };
         let number = match self.kind {
@@ -155,7 +168,11 @@ impl PointPlan {
 
 /// All points, in the order in which they are looked up.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Points(Vec<PointPlan>);
+pub(super) struct Points {
+    registers: Vec<PointPlan>,
+    pub(super) objects: Vec<PointPlan>,
+    pub(super) index: ObjectIndex,
+}
 
 impl Points {
     /// The points of a unit's table that begin within `count` registers from `first`, each with its position.
@@ -165,22 +182,24 @@ impl Points {
         first: u16,
         count: u16,
     ) -> impl Iterator<Item = (usize, &PointPlan)> {
-        let from = self.0.partition_point(|point| point.place() < (asset, unit, table, first));
+        let from = self.registers.partition_point(|point| point.order() < (asset, Some((unit, table, first))));
         let end = u32::from(first) + u32::from(count);
-        let rest = self.0.iter().enumerate().skip(from);
+        let rest = self.registers.iter().enumerate().skip(from);
         rest.take_while(move |(_, point)| {
-            (point.asset, point.unit, point.table) == (asset, unit, table) && u32::from(point.addr) < end
+            let place = point.register();
+            point.asset == asset
+                && place.is_some_and(|(of, in_table, addr)| (of, in_table) == (unit, table) && u32::from(addr) < end)
         })
     }
 
-    /// Every point.
-    pub(super) fn all(&self) -> &[PointPlan] {
-        &self.0
+    /// Every point that is a register.
+    pub(super) fn registers(&self) -> &[PointPlan] {
+        &self.registers
     }
 }
 
 pub(super) const POINT: &[&str] =
-    &["name", "asset", "unit", "table", "addr", "type", "words", "scale", "low", "high", "tag"];
+    &["name", "asset", "unit", "table", "addr", "object", "type", "words", "scale", "low", "high", "tag"];
 
 /// Reads all points.
 pub(super) fn points(report: &mut Report<'_>, top: &Section<'_>, names: &Names) -> Points {
@@ -191,28 +210,28 @@ pub(super) fn points(report: &mut Report<'_>, top: &Section<'_>, names: &Names) 
         }
         let section = Section::open(report, table, "point", span.clone(), POINT);
         let Some(point) = point(report, &section, names) else { continue };
-        if let Some(other) = found.iter().find(|other| other.place() == point.place()) {
+        let is_taken = |other: &&PointPlan| (other.asset, other.place.key()) == (point.asset, point.place.key());
+        if let Some(other) = found.iter().find(is_taken) {
             let message = format!("point {} stands where {} (line {}) stands", point.name, other.name, other.line);
-            report.error(Code::P003, &section.value_span("addr"), message, "a register belongs to one point");
+            let key = if point.register().is_some() { "addr" } else { "object" };
+            report.error(Code::P003, &section.value_span(key), message, "a place belongs to one point");
         }
         found.push(point);
     }
-    found.sort_by_key(PointPlan::place);
-    Points(found)
+    let (mut registers, objects): (Vec<_>, Vec<_>) = found.into_iter().partition(|point| point.register().is_some());
+    registers.sort_by_key(PointPlan::order);
+    Points { index: ObjectIndex::new(&objects), registers, objects }
 }
 
 fn point(report: &mut Report<'_>, section: &Section<'_>, names: &Names) -> Option<PointPlan> {
-    for (key, example) in
-        [("name", "\"Exhaust gas cylinder 3\""), ("asset", "\"…\", the id of an asset"), ("addr", "5")]
-    {
+    for (key, example) in [("name", "\"Exhaust gas cylinder 3\""), ("asset", "\"…\", the id of an asset")] {
         section.need(report, key, example);
     }
     let name = section.text_or_empty(report, "name");
     let owner = section.text(report, "asset").and_then(|id| asset(report, names, &id));
-    let unit = section.integer(report, "unit", 0..=255).map_or(1, |unit| unit.value);
-    let table = table(report, section);
-    let addr = section.integer(report, "addr", 0..=65_535);
-    let kind = section.word::<PointType>(report, "type").map_or(PointType::U16, |kind| kind.value);
+    let given = section.word::<PointType>(report, "type");
+    let place = place(report, section, given.as_ref());
+    let kind = given.map_or(PointType::U16, |kind| kind.value);
     let low_first = words(report, section, kind);
     let scale = section.number(report, "scale", f64::MIN).map_or(1.0, |scale| scale.value);
     if scale == 0.0 {
@@ -225,18 +244,63 @@ fn point(report: &mut Report<'_>, section: &Section<'_>, names: &Names) -> Optio
         report.error(Code::P005, &section.value_span("low"), message, "the lower limit is the smaller number");
     }
     let tag = section.word::<PointTag>(report, "tag").map(|tag| tag.value);
-    let (asset, addr) = (owner?, u16::try_from(addr?.value).ok()?);
-    if kind.registers() == 2 && addr == u16::MAX {
-        report.error(
-            Code::P005,
-            &section.value_span("addr"),
-            "the second register ends after 65535",
-            "correct addr or type",
-        );
-    }
     let line = report.line(&section.span);
-    let unit = u8::try_from(unit).ok()?;
-    Some(PointPlan { name, asset, unit, table, addr, kind, low_first, scale, low, high, tag, line })
+    Some(PointPlan { name, asset: owner?, place: place?, kind, low_first, scale, low, high, tag, line })
+}
+
+/// A register by unit, table and address, or an object by its name.
+fn place(report: &mut Report<'_>, section: &Section<'_>, kind: Option<&At<PointType>>) -> Option<PointPlace> {
+    if let Some(name) = section.text(report, "object") {
+        return object(report, section, &name, kind);
+    }
+    if !section.has("object") {
+        section.need(report, "addr", "5, or object = \"DB10.DBW4\"");
+    }
+    let unit = section.integer(report, "unit", 0..=255).map_or(1, |unit| unit.value);
+    let table = table(report, section);
+    let addr = section.integer(report, "addr", 0..=65_535);
+    let (unit, addr) = (u8::try_from(unit).ok()?, u16::try_from(addr?.value).ok()?);
+    if kind.is_some_and(|kind| kind.value.registers() == 2) && addr == u16::MAX {
+        let (message, help) = ("the second register ends after 65535", "correct addr or type");
+        report.error(Code::P005, &section.value_span("addr"), message, help);
+    }
+    Some(PointPlace::Register { unit, table, addr })
+}
+
+fn object(
+    report: &mut Report<'_>,
+    section: &Section<'_>,
+    name: &At<String>,
+    kind: Option<&At<PointType>>,
+) -> Option<PointPlace> {
+    for key in ["unit", "table", "addr"].into_iter().filter(|key| section.has(key)) {
+        let message = format!("{key} has no meaning beside object");
+        report.error(Code::P006, &section.key_span(key), message, "a point is a register or an object");
+    }
+    let parsed = match ObjectName::parse(name.value.trim()) {
+        Ok(parsed) => parsed,
+        Err((message, help)) => {
+            report.error(Code::P005, &name.span, message, help);
+            return None;
+        }
+    };
+    let (size, registers) = (parsed.memory.map(|place| place.words), kind.map(|kind| kind.value.registers()));
+    match (size, registers) {
+        (None, Some(_)) => {
+            let help = "the protocol says what kind of number this is; leave type out";
+            report.error(Code::P006, &section.key_span("type"), "type has no meaning for this object", help);
+        }
+        (Some(Some(2)), None) => {
+            let (message, help) = ("a double word needs a type", "add type = \"f32\", \"u32\" or \"i32\"");
+            report.error(Code::P000, &name.span, message, help);
+        }
+        (Some(Some(words)), Some(registers)) if words != registers => {
+            let help = if words == 1 { "u16 or i16 for one word" } else { "f32, u32 or i32 for two words" };
+            report.error(Code::P005, &section.value_span("type"), "type and object are of different size", help);
+        }
+        _ => {}
+    }
+    Some(PointPlace::Object(parsed))
 }
 
 /// Points are registers; a coil or discrete input has neither type nor limits.
@@ -257,19 +321,19 @@ fn table(report: &mut Report<'_>, section: &Section<'_>) -> Table {
 }
 
 /// Whether the low word comes first, of types that have two.
-fn words(report: &mut Report<'_>, section: &Section<'_>, kind: PointType) -> bool {
-    let Some(word) = section.text(report, "words") else { return false };
+fn words(report: &mut Report<'_>, section: &Section<'_>, kind: PointType) -> Option<bool> {
+    let word = section.text(report, "words")?;
     if kind.registers() == 1 {
         let help = "words is for u32, i32 and f32";
         report.error(Code::P006, &section.key_span("words"), "words has no meaning for one register", help);
     }
     match word.value.as_str() {
-        "high-first" => false,
-        "low-first" => true,
+        "high-first" => Some(false),
+        "low-first" => Some(true),
         other => {
             let message = format!("\"{}\" is no order of words", clipped(other));
             report.error(Code::P002, &word.span, message, "the words are: high-first, low-first");
-            false
+            None
         }
     }
 }
@@ -306,6 +370,45 @@ mod tests {
         }
     }
 
+    /// What a message states: an analog input, and ten bytes of a data block from byte 100.
+    struct Said;
+
+    impl dogwatch_model::Readings for Said {
+        fn visit(&self, visitor: &mut dyn dogwatch_model::ReadingVisitor) {
+            visitor.number(format_args!("outstation:10/AI:{}", 3), 250.0);
+            let bytes = &[0, 1, 0xff, 0xfe, 0x42, 0xf7, 0, 0, 9, 9];
+            let area = format_args!("DB{}", 10);
+            let (first, step) = (100, 1);
+            visitor.memory(&dogwatch_model::Memory { area, first, step, big_endian: true, low_first: false, bytes });
+        }
+    }
+
+    #[test]
+    fn objects_are_found_by_name_and_in_memory() {
+        for (object, want) in [
+            ("object = \"AI:3\"\nscale = 0.1", Some(25.0)),
+            ("object = \"outstation:10/ai:3\"", Some(250.0)),
+            ("object = \"outstation:11/AI:3\"", None),
+            ("object = \"AI:4\"", None),
+            ("object = \"DB10.DBW100\"", Some(1.0)),
+            ("object = \"DB10.DBW102\"\ntype = \"i16\"", Some(-2.0)),
+            ("object = \"db10.dbd104\"\ntype = \"f32\"", Some(123.5)),
+            ("object = \"DB10.104\"\ntype = \"f32\"", Some(123.5)),
+            ("object = \"DB10.DBW108\"", Some(2_313.0)),
+            ("object = \"DB10.DBD108\"\ntype = \"u32\"", None),
+            ("object = \"DB11.DBW100\"", None),
+            ("object = \"DB10.DBW98\"", None),
+        ] {
+            let checked = checked(&format!("name = \"P\"\nasset = \"plc\"\n{object}\n"));
+            let policy = checked.policy.unwrap_or_else(|| panic!("{:?}", checked.diagnostics));
+            let asset = policy.asset_named("plc").unwrap();
+            let mut found = Vec::new();
+            policy.points_read(asset, &Said, &mut |point, value| found.push((point.name.clone(), value)));
+            let want: Vec<_> = want.into_iter().map(|value| ("P".to_owned(), value)).collect();
+            assert_eq!(found, want, "{object}");
+        }
+    }
+
     #[test]
     fn errors_that_help() {
         for (point, code, message) in [
@@ -321,6 +424,23 @@ mod tests {
                 "stands where P",
             ),
             ("asset = \"plc\"\naddr = 1\n", Code::P000, "has no \"name\""),
+            ("name = \"P\"\nasset = \"plc\"\n", Code::P000, "has no \"addr\""),
+            ("name = \"P\"\nasset = \"plc\"\nobject = \"AI:3\"\naddr = 3\n", Code::P006, "addr has no meaning beside"),
+            ("name = \"P\"\nasset = \"plc\"\nobject = \"AI:3\"\ntype = \"f32\"\n", Code::P006, "type has no meaning"),
+            ("name = \"P\"\nasset = \"plc\"\nobject = \"DB10.DBD4\"\n", Code::P000, "needs a type"),
+            (
+                "name = \"P\"\nasset = \"plc\"\nobject = \"DB10.DBW4\"\ntype = \"f32\"\n",
+                Code::P005,
+                "of different size",
+            ),
+            ("name = \"P\"\nasset = \"plc\"\nobject = \"DB10.DBX4.0\"\n", Code::P005, "no address in a data block"),
+            ("name = \"P\"\nasset = \"plc\"\nobject = \"DB10.DBB4\"\n", Code::P005, "a byte or a bit"),
+            ("name = \"P\"\nasset = \"plc\"\nobject = \"\"\n", Code::P005, "of 0 bytes"),
+            (
+                "name = \"P\"\nasset = \"plc\"\nobject = \"AI:3\"\n[[point]]\nname = \"Q\"\nasset = \"plc\"\nobject = \"ai:3\"\n",
+                Code::P003,
+                "stands where P",
+            ),
         ] {
             let checked = checked(point);
             let hit = checked.diagnostics.iter().any(|d| d.code == code && d.message.contains(message));

@@ -386,6 +386,8 @@ fn of_model(product: &Product, makers: &[String], device: &Device<'_>) -> Option
             Fit { confidence: 90, why: "" }
         } else if is_named_in(&own, &name) || is_named_in(&name, &own) {
             Fit { confidence: 50, why: "the advisory names a product of a similar name" }
+        } else if names::is_family_of(&names::words(&name), model) {
+            Fit { confidence: 55, why: "the match is only by family: the advisory names no order number" }
         } else {
             continue;
         };

@@ -85,6 +85,25 @@ pub(crate) fn product(name: &str, maker: &str) -> String {
     rest.join(" ")
 }
 
+/// Order numbers by what advisories call their families: pattern of the order number, words of the name. From the order data in the maker's catalogue
+/// (ST 70, ST 400); S7-200 controllers share the first digits of the S7-1200 and are told from them by the generation behind.
+const FAMILIES: &[(&str, [&str; 2])] = &[
+    ("6ES721?-1??3?-*", ["s7", "1200"]),
+    ("6ES721?-1??4?-*", ["s7", "1200"]),
+    ("6ES731?-*", ["s7", "300"]),
+    ("6ES741?-*", ["s7", "400"]),
+    ("6ES751?-*", ["s7", "1500"]),
+];
+
+/// Whether a product's name means a whole family to which an order number belongs: it says so, and names no single model.
+pub(crate) fn is_family_of(name: &[String], model: &str) -> bool {
+    let is_family = name.iter().any(|word| matches!(word.as_str(), "family" | "families" | "series" | "cpus"));
+    let fits = |(pattern, words): &&(&str, [&str; 2])| {
+        fits(pattern, model) && name.windows(2).any(|two| two == words.as_slice())
+    };
+    is_family && FAMILIES.iter().any(|family| fits(&family))
+}
+
 /// Whether a pattern of CSAF's `model_numbers` fits: `*` is any number of characters, `?` a single one (clause 3.1.3.3.3).
 pub(crate) fn fits(pattern: &str, model: &str) -> bool {
     let keep = |text: &str| -> Vec<char> {
@@ -160,6 +179,23 @@ mod tests {
             ("*", "TM221", false),
         ] {
             assert_eq!(fits(pattern, model), want, "{pattern} {model}");
+        }
+    }
+
+    #[test]
+    fn families_of_order_numbers() {
+        for (name, model, want) in [
+            ("SIMATIC S7-1500 CPU family (incl. related ET200 CPUs and SIPLUS variants)", "6ES7 515-2AM02-0AB0", true),
+            ("SIMATIC S7-1500 CPU family", "6ES7 315-2EH14-0AB0", false),
+            ("SIMATIC S7-300 CPU family", "6ES7 315-2EH14-0AB0", true),
+            ("SIMATIC S7-1200 CPU family (incl. SIPLUS variants)", "6ES7 212-1BE40-0XB0", true),
+            // an S7-200
+            ("SIMATIC S7-1200 CPU family", "6ES7 212-1AB23-0XB0", false),
+            // one model, and software
+            ("SIMATIC S7-1500 CPU 1518-4 PN/DP MFP", "6ES7 515-2AM02-0AB0", false),
+            ("SIMATIC S7-1500 Software Controller", "6ES7 515-2AM02-0AB0", false),
+        ] {
+            assert_eq!(is_family_of(&words(name), model), want, "{name} {model}");
         }
     }
 

@@ -3,6 +3,7 @@
 mod enforce;
 mod explain;
 mod known;
+mod points;
 mod propose;
 mod review;
 mod show;
@@ -27,6 +28,8 @@ pub enum Verb {
     Review(review::Options),
     /// Holds what was seen against a policy: the findings it would have raised, by day and by line
     Simulate(simulate::Options),
+    /// Turns an I/O list (CSV) into [[point]] text for the plan
+    Points(points::Options),
     /// Puts the proposed policy in force, for the vessel or one zone, if enough was seen
     Enforce(enforce::Options),
     /// Puts the policy that was in force before back, or lists the versions
@@ -45,6 +48,7 @@ pub fn run(verb: &Verb, out: &mut dyn Write) -> anyhow::Result<Answer> {
         Verb::Propose(options) => propose::run(options, out),
         Verb::Review(options) => review::run(options, &mut std::io::stdin().lock(), out),
         Verb::Simulate(options) => simulate::run(options, out),
+        Verb::Points(options) => points::run(options, out),
         Verb::Enforce(options) => enforce::run(options, out),
         Verb::Rollback(options) => enforce::rollback(options, out),
     }

@@ -2,11 +2,12 @@
 //!
 //! Reads the virtual link, network and application headers, I-Am, and the texts of ReadProperty and ReadPropertyMultiple answers about a device.
 //! MS/TP frames as captures of the line or of its Ethernet bridge show them. Deliberately not read: segmented answers beyond the first segment,
-//! property values other than the identity, BACnet/SC (that is TLS).
+//! properties other than identity and present value, BACnet/SC (that is TLS).
 //!
 //! Specification: ANSI/ASHRAE 135-2020: annex J (virtual link), clause 6 (network), clause 20 (application), clause 21 (codes).
 
 mod names;
+mod present;
 
 use std::fmt::Write;
 
@@ -14,7 +15,7 @@ use arrayvec::ArrayVec;
 use dogwatch_model::{Act, Attribute, FactValue, Object, Verb};
 
 use self::names::{is_write_like, object_type, service_verb, unconfirmed_verb};
-use crate::acts::{Acts, Emit, Shown, Visit};
+use crate::acts::{Acts, Emit, Shown, Stated, Visit};
 use crate::datagram::DatagramProtocol;
 use crate::reader::Reader;
 use crate::text::{Text, printable, text};
@@ -163,8 +164,23 @@ const fn is_mstp_control(bytes: &[u8]) -> bool {
     matches!(bytes, [0xaa, 0xaa, 3, 0, 0x10, 0x90, 0, 1, _, _, _, 0..=4 | 7, ..])
 }
 
+/// A station behind a router: its network and its address there.
+#[derive(Debug, Clone, Copy)]
+struct Station<'a> {
+    network: u16,
+    address: &'a [u8],
+}
+
+/// What a network header carries: to and from which stations behind routers, and the bytes behind it.
+#[derive(Debug, Clone, Copy)]
+struct Carried<'a> {
+    to: Option<Station<'a>>,
+    from: Option<Station<'a>>,
+    apdu: &'a [u8],
+}
+
 /// Skips the link and network headers; gives the link function, where there is one, and no bytes for a message of the network layer itself.
-fn apdu_bytes(bytes: &[u8]) -> Result<(Option<u8>, Option<&[u8]>), ParseError> {
+fn apdu_bytes(bytes: &[u8]) -> Result<(Option<u8>, Option<Carried<'_>>), ParseError> {
     let mut reader = Reader::new("bacnet link", bytes);
     if let Some(npdu) = bytes.strip_prefix(&[0x82, 0x82, 3]) {
         return Ok((None, network(Reader::new("bacnet network", npdu))?));
@@ -189,23 +205,25 @@ fn apdu_bytes(bytes: &[u8]) -> Result<(Option<u8>, Option<&[u8]>), ParseError> {
     Ok((Some(function), network(reader)?))
 }
 
-/// Skips the network header (clause 6.2).
-fn network(mut reader: Reader<'_>) -> Result<Option<&[u8]>, ParseError> {
+/// Reads the network header (clause 6.2).
+fn network(mut reader: Reader<'_>) -> Result<Option<Carried<'_>>, ParseError> {
     let [version, control] = reader.array()?;
     if version != 1 {
         return Err(ParseError::Malformed { what: "bacnet network", at: 4, why: "version must be 1" });
     }
-    for present in [control & 0x20 != 0, control & 0x08 != 0] {
-        if present {
-            let _network = reader.be16()?;
-            let len = reader.u8()?;
-            let _address = reader.take(len.into())?;
+    let mut station = |is_present: bool| -> Result<Option<Station<'_>>, ParseError> {
+        if !is_present {
+            return Ok(None);
         }
-    }
+        let network = reader.be16()?;
+        let len = reader.u8()?;
+        Ok(Some(Station { network, address: reader.take(len.into())? }))
+    };
+    let (to, from) = (station(control & 0x20 != 0)?, station(control & 0x08 != 0)?);
     if control & 0x20 != 0 {
         let _hops = reader.u8()?;
     }
-    Ok((control & 0x80 == 0).then_some(reader.rest()))
+    Ok((control & 0x80 == 0).then_some(Carried { to, from, apdu: reader.rest() }))
 }
 
 fn read(chunk: &Chunk<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
@@ -213,14 +231,14 @@ fn read(chunk: &Chunk<'_>, emit: &mut Emit<'_>) -> Result<(), ParseError> {
         return Ok(());
     }
     let (function, apdu) = apdu_bytes(chunk.bytes)?;
-    let Some(apdu) = apdu else {
+    let Some(carried) = apdu else {
         link_message(function, emit);
         return Ok(());
     };
-    let apdu = Apdu::parse(apdu)?;
+    let apdu = Apdu::parse(carried.apdu)?;
     match (apdu.kind, apdu.service) {
         (1, Some(0)) => i_am(function, &apdu, emit),
-        _ => message(function, &apdu, emit),
+        _ => message(function, &carried, &apdu, emit),
     }
     Ok(())
 }
@@ -334,9 +352,9 @@ fn letters(each: impl Iterator<Item = Option<char>>) -> Option<Text<256>> {
 /// Properties of one object in an answer to ReadPropertyMultiple that are gone through.
 const MOST_PROPERTIES: usize = 64;
 
-/// The texts of the device object in an answer to ReadPropertyMultiple (clause 15.7.3): for each object its id, then in brackets 1 for each
-/// property its number, perhaps an index, and in brackets 4 the value or in brackets 5 an error.
-fn multiple(mut content: Reader<'_>, texts: &mut Texts) -> Option<()> {
+/// The properties in an answer to ReadPropertyMultiple (clause 15.7.3): for each object its id, then in brackets 1 for each property its number,
+/// perhaps an index, and in brackets 4 the value or in brackets 5 an error. Each is given with what begins at those brackets.
+fn multiple<'a>(mut content: Reader<'a>, mut said: impl FnMut(ObjectId, u32, Reader<'a>)) -> Option<()> {
     for _ in 0..MOST_PROPERTIES {
         let id = ObjectId(context(&mut content, 0)?);
         let (1, true, 0) = tag(&mut content).ok()? else { return None };
@@ -348,10 +366,7 @@ fn multiple(mut content: Reader<'_>, texts: &mut Texts) -> Option<()> {
             }
             let property = context(&mut content, 2)?;
             let _index = context(&mut content, 3);
-            if let (DEVICE, Some(attribute), Some(text)) = (id.kind(), attribute(property), text_value(content, 4)) {
-                // A device has one text of each kind; more than there is room for is no device.
-                texts.try_push((attribute, text)).ok()?;
-            }
+            said(id, property, content);
             skip_bracket(&mut content)?;
         }
     }
@@ -409,7 +424,14 @@ fn identity(apdu: &Apdu<'_>, id: Option<ObjectId>, property: Option<u32>, rest: 
         }
         (3, Some(14), _) if !apdu.is_later_part => {
             // Ends where the bytes do; what was read until then is said.
-            let _ = multiple(apdu.content, texts);
+            let _ = multiple(apdu.content, |id, property, value| {
+                if let (DEVICE, Some(attribute)) = (id.kind(), attribute(property))
+                    && let Some(text) = text_value(value, 4)
+                {
+                    // A device has one text of each kind; of more than there is room for the first are kept.
+                    let _ = texts.try_push((attribute, text));
+                }
+            });
         }
         _ => {}
     }
@@ -427,7 +449,7 @@ fn private_transfer(apdu: &Apdu<'_>) -> Option<(u32, Option<u32>)> {
     }
 }
 
-fn message(function: Option<u8>, apdu: &Apdu<'_>, emit: &mut Emit<'_>) {
+fn message(function: Option<u8>, carried: &Carried<'_>, apdu: &Apdu<'_>, emit: &mut Emit<'_>) {
     let (id, property, rest) = subject(apdu);
     let name = id.map(ObjectId::name);
     let object = name.as_ref().map_or(Object::Device { unit: None }, |name| Object::Named(name.as_str()));
@@ -438,8 +460,11 @@ fn message(function: Option<u8>, apdu: &Apdu<'_>, emit: &mut Emit<'_>) {
     let confirmed = apdu.service.and_then(service_verb);
     let kind = match apdu.kind {
         0 => {
-            if let Some(verb) = confirmed {
-                acts.request(verb, object);
+            match confirmed {
+                Some(verb) => acts.request(verb, object),
+                // a change of value that wants to be acknowledged
+                None if apdu.service == Some(present::CONFIRMED_COV) => acts.push(Act::Publishes { object }),
+                None => {}
             }
             "request"
         }
@@ -466,6 +491,10 @@ fn message(function: Option<u8>, apdu: &Apdu<'_>, emit: &mut Emit<'_>) {
         7 => "abort",
         _ => "segment-ack",
     };
+    let readings = Stated(|to| present::readings(carried, apdu, to));
+    if present::holds_values(apdu) {
+        acts.push(Act::States(&readings));
+    }
     let fields = Shown(|visit| {
         show(visit, function, apdu);
         if let Some(id) = id {
@@ -492,6 +521,36 @@ mod tests {
         bytes.extend(u16::try_from(rest.len() + 4).unwrap().to_be_bytes());
         bytes.extend(rest);
         bytes
+    }
+
+    #[test]
+    fn present_values() {
+        for (name, bytes, want) in [
+            // clause 20.2: context tag 0 with the object id, 1 with the property, the value in brackets 3; real 42F70000 is 123.5
+            ("a real", "0100 30 01 0c 0c00000003 1955 3e 44 42f70000 3f", "\"analog-input:3 = 123.5\""),
+            (
+                "behind a router",
+                "0108 0005 01 0c 30 01 0c 0c00000003 1955 3e 44 42f70000 3f",
+                "\"net:5.0x0c/analog-input:3 = 123.5\"",
+            ),
+            ("on", "0100 30 01 0c 0c00c00001 1955 3e 91 01 3f", "\"binary-input:1 = 1\""),
+            ("negative", "0100 30 01 0c 0c00800001 1955 3e 31 fe 3f", "\"analog-value:1 = -2\""),
+            ("another property", "0100 30 01 0c 0c00000003 191c 3e 44 42f70000 3f", ""),
+            (
+                "two of several",
+                "0100 30 01 0e 0c00000003 1e 2955 4e 44 42f70000 4f 296f 4e 82 0400 4f 1f 0c00000004 1e 2955 4e 44 00000000 4f 1f",
+                "\"analog-input:3 = 123.5\", \"analog-input:4 = 0\"",
+            ),
+            (
+                "a change",
+                "0100 10 02 0912 1c 02000961 2c 00000003 39 00 4e 0955 2e 44 42f70000 2f 096f 2e 82 0400 2f 4f",
+                "\"analog-input:3 = 123.5\"",
+            ),
+            ("to be", "0104 00 05 01 0f 0c00400002 1955 3e 44 42f70000 3f 4908", "\"analog-output:2 = 123.5\""),
+        ] {
+            let heard = datagram(&BACNET, Carrier::Udp, 47_808, &packet(0x0a, bytes));
+            assert_eq!(heard.seen[0].values, [format!("states [{want}]")], "{name}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod object;
 
 use dogwatch_model::{Act, Attribute, Direction, FactValue, Object, Verb};
 
-use crate::acts::{Acts, Emit, Shown, Visit};
+use crate::acts::{Acts, Emit, Shown, Stated, Visit};
 use crate::asked::Asked;
 use crate::framed::{Frame, FramedProtocol, Frames};
 use crate::reader::Reader;
@@ -352,6 +352,12 @@ impl Dnp3 {
                 acts.says(attribute, FactValue::Text(text), 90, "dnp3.device-attribute");
             }
         }
+        let outstation = if fragment.is_response() { link.source } else { link.destination };
+        let readings = Stated(|to| fragment.headers().for_each(|header| header.readings(outstation, to)));
+        // what is read is named only; what is written or commanded has its value
+        if fragment.is_response() || matches!(fragment.function, 2..=6) {
+            acts.push(Act::States(&readings));
+        }
         let fields = Shown(|visit| {
             link.show(visit);
             visit.number("al_ctl", fragment.control);
@@ -388,6 +394,33 @@ mod tests {
             bytes.extend(crc(block).to_le_bytes());
         }
         bytes
+    }
+
+    #[test]
+    fn numbers_of_points() {
+        for (name, data, want) in [
+            // group 30 variation 2: flags, then 16 bits with sign (IEEE 1815 annex A.14)
+            (
+                "analog inputs",
+                "c0 c1 81 0000 1e 02 00 03 05 01 6400 01 ffff 04 0700",
+                "\"outstation:10/AI:3 = 100\", \"outstation:10/AI:4 = -1\"",
+            ),
+            // group 1 variation 1: packed bits
+            (
+                "binary inputs",
+                "c0 c1 81 0000 01 01 00 00 02 05",
+                "\"outstation:10/BI:0 = 1\", \"outstation:10/BI:1 = 0\", \"outstation:10/BI:2 = 1\"",
+            ),
+            // group 20 variation 1: flags, then 32 bits; each with an index in front
+            ("a counter", "c0 c1 81 0000 14 01 17 01 07 01 e8030000", "\"outstation:10/CTR:7 = 1000\""),
+        ] {
+            let mut conversation = Conversation::new(&DNP3, Carrier::Tcp, 20_000);
+            conversation.send(ToClient, &frame(0x44, 1, 10, &hex(data)));
+            assert_eq!(conversation.heard.seen[0].values, [format!("states [{want}]")], "{name}");
+        }
+        let mut conversation = Conversation::new(&DNP3, Carrier::Tcp, 20_000);
+        conversation.send(ToServer, &frame(0xc4, 10, 1, &hex("c0 c1 05 29 02 17 01 05 3200 00")));
+        assert_eq!(conversation.heard.seen[0].values, ["states [\"outstation:10/AO:5 = 50\"]"], "a set-point");
     }
 
     #[test]

@@ -2,7 +2,9 @@
 //!
 //! Specification: IEEE 1815-2012 clause 4.2.2.7 (headers), annex A (objects).
 
-use crate::acts::Visit;
+use dogwatch_model::ReadingVisitor;
+
+use crate::acts::{Visit, number};
 use crate::reader::Reader;
 use crate::text::{Text, text};
 
@@ -158,6 +160,31 @@ impl<'a> Header<'a> {
             && self.points().any(|(_, object)| object.last().is_some_and(|status| status & 0x7f != 0))
     }
 
+    /// Hands out the numbers of points under the names that point lists use, where the device does not call them doubtful.
+    pub(super) fn readings(&self, outstation: u16, to: &mut dyn ReadingVisitor) {
+        let name = match self.group {
+            1 | 2 => "BI",
+            10 | 11 => "BO",
+            20..=23 => "CTR",
+            30..=33 => "AI",
+            40..=43 => "AO",
+            _ => return,
+        };
+        if let (Range::Points(first, last), 0, 1 | 10, 1) = (self.range, self.prefix, self.group, self.variation) {
+            let bits = self.data.iter().flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1));
+            for (index, bit) in (first..=last).zip(bits) {
+                to.number(format_args!("outstation:{outstation}/{name}:{index}"), bit.into());
+            }
+            return;
+        }
+        for (index, object) in self.points() {
+            let value = value(self.group, self.variation, object).and_then(number);
+            if let (Some(index), Some(value), true) = (index, value, is_good(self.group, self.variation, object)) {
+                to.number(format_args!("outstation:{outstation}/{name}:{index}"), value);
+            }
+        }
+    }
+
     /// Hands out points and their values, where the variation is one of the common ones.
     pub(super) fn show(&self, visit: &mut Visit<'_>) {
         for (index, object) in self.points().take(32) {
@@ -169,6 +196,13 @@ impl<'a> Header<'a> {
             visit.0.close();
         }
     }
+}
+
+/// Whether the flags in front of a value, where it has some, call it on line, neither restarted nor lost on the way (clause 11.6.1).
+fn is_good(group: u8, variation: u8, object: &[u8]) -> bool {
+    let is_bare = matches!((group, variation), (30, 3 | 4) | (20 | 21, 5 | 6 | 9 | 10) | (41, _));
+    // counters and change events of some variations go without flags; what has a form this table does not know is not handed out at all
+    is_bare || object.first().is_some_and(|flags| flags & 0b0000_0111 == 1)
 }
 
 /// The value of an object (annex A): behind the flags for inputs, in front of the status for outputs.

@@ -3,7 +3,7 @@
 //! Specification: ODVA, The CIP Networks Library, volume 1: appendix A (services), appendix C-1.4 (segments). Services of controllers that
 //! have no public specification are as observed in published operations (program download, firmware, mode changes).
 
-use dogwatch_model::{Attribute, Verb};
+use dogwatch_model::{Attribute, ReadingVisitor, Verb};
 
 use crate::ParseError;
 use crate::acts::Visit;
@@ -14,6 +14,9 @@ use crate::text::{Hex, Text};
 pub(super) const GET_ALL: u8 = 0x01;
 /// Get Attribute Single.
 pub(super) const GET_SINGLE: u8 = 0x0e;
+/// Read Tag and Write Tag of Logix controllers.
+pub(super) const READ_TAG: u8 = 0x4c;
+pub(super) const WRITE_TAG: u8 = 0x4d;
 /// Multiple Service Packet.
 const MULTIPLE: u8 = 0x0a;
 /// Unconnected Send, when it is addressed to the connection manager.
@@ -33,6 +36,10 @@ pub(super) struct Path {
     pub(super) instance: Option<u32>,
     pub(super) attribute: Option<u16>,
     symbol: Option<([u8; 40], u8)>,
+    /// Element of an array, where the path names one.
+    member: Option<u32>,
+    /// Whether the path says more than symbol and member hold: another symbol, a second index, a longer name.
+    is_deeper: bool,
 }
 
 impl Path {
@@ -56,8 +63,12 @@ impl Path {
             }
             0x24 => self.instance = Some(reader.u8()?.into()),
             0x30 => self.attribute = Some(reader.u8()?.into()),
-            0x28 | 0x2c => {
-                let _member = reader.u8()?;
+            0x28 => {
+                let member = reader.u8()?.into();
+                self.element(member);
+            }
+            0x2c => {
+                let _point = reader.u8()?;
             }
             0x21 | 0x25 | 0x31 | 0x29 => {
                 let _pad = reader.u8()?;
@@ -66,7 +77,7 @@ impl Path {
                     0x21 => self.enter(value),
                     0x25 => self.instance = Some(value.into()),
                     0x31 => self.attribute = Some(value),
-                    _ => {}
+                    _ => self.element(value.into()),
                 }
             }
             0x26 => {
@@ -77,6 +88,7 @@ impl Path {
                 let len = reader.u8()?;
                 let name = reader.take(len.into())?;
                 let _pad = if len % 2 == 1 { reader.u8()? } else { 0 };
+                self.is_deeper |= self.symbol.is_some() || name.len() > 40;
                 if self.symbol.is_none() && name.iter().all(u8::is_ascii_graphic) {
                     let mut kept = [0_u8; 40];
                     let shown = name.len().min(kept.len());
@@ -87,6 +99,11 @@ impl Path {
             _ => return Err(ParseError::Malformed { what: "cip path", at: 0, why: "unknown segment" }),
         }
         Ok(())
+    }
+
+    fn element(&mut self, member: u32) {
+        self.is_deeper |= self.member.is_some();
+        self.member = Some(member);
     }
 
     fn enter(&mut self, class: u16) {
@@ -249,6 +266,43 @@ pub(super) fn pccc(message: &Message<'_>) -> Option<(Verb, &'static str)> {
         (0x0f, Some(0x01 | 0x29 | 0x68 | 0xa1 | 0xa2 | 0xa7)) | (0x01 | 0x04, _) => (Verb::Read, "pccc.read"),
         (0x06, _) => (Verb::Diagnose, "pccc.diagnose"),
         _ => (Verb::Read, "pccc"),
+    })
+}
+
+/// Hands out the elements of a tag: `Tank_1`, `Tank[3]`. Elementary types only (volume 1, appendix C-5.2): the type code, and in requests how many,
+/// stand in front. Structures, and paths of more than one name or index, are not handed out.
+pub(super) fn tag(path: &Path, data: &[u8], is_request: bool, to: &mut dyn ReadingVisitor) {
+    let (Some(name), false) = (path.symbol(), path.is_deeper) else { return };
+    let mut reader = Reader::new("cip tag", data);
+    let Ok(code) = reader.le16() else { return };
+    if is_request && reader.le16().is_err() {
+        return;
+    }
+    let mut elements = std::iter::from_fn(|| elementary(code, &mut reader)).peekable();
+    let Some(first) = elements.next() else { return };
+    if path.member.is_none() && elements.peek().is_none() {
+        return to.number(format_args!("{name}"), first);
+    }
+    for (at, value) in (path.member.unwrap_or_default()..).zip(std::iter::once(first).chain(elements)) {
+        to.number(format_args!("{name}[{at}]"), value);
+    }
+}
+
+/// Takes one element of an elementary type.
+fn elementary(code: u16, reader: &mut Reader<'_>) -> Option<f64> {
+    #[expect(clippy::cast_precision_loss, reason = "counters of processes are far below 2^53")]
+    Some(match code {
+        0xc1 => f64::from(u8::from(reader.u8().ok()? != 0)),
+        0xc2 => reader.u8().ok()?.cast_signed().into(),
+        0xc3 => reader.le16().ok()?.cast_signed().into(),
+        0xc4 => reader.le32().ok()?.cast_signed().into(),
+        0xc5 => i64::from_le_bytes(reader.array().ok()?) as f64,
+        0xc6 | 0xd1 => reader.u8().ok()?.into(),
+        0xc7 | 0xd2 => reader.le16().ok()?.into(),
+        0xc8 | 0xd3 => reader.le32().ok()?.into(),
+        0xca => f32::from_le_bytes(reader.array().ok()?).into(),
+        0xcb => f64::from_le_bytes(reader.array().ok()?),
+        _ => return None,
     })
 }
 

@@ -14,7 +14,7 @@ use dogwatch_model::{Act, Attribute, Direction, FactValue, Object, Verb};
 
 use self::cip::{Message, Path};
 pub(crate) use self::io::ENIP_IO;
-use crate::acts::{Acts, Emit, Shown, Visit};
+use crate::acts::{Acts, Emit, Shown, Stated, Visit};
 use crate::framed::{Frame, FramedProtocol, Frames};
 use crate::reader::Reader;
 use crate::text::{Text, printable};
@@ -146,6 +146,7 @@ impl Enip {
         names.extend(std::iter::once(&inner).chain(parts()).take(cip::MOST_NESTED).map(|message| message.path.name()));
         let mut acts = Acts::new();
         let (mut identity, mut opener, mut single) = (None, None, None);
+        let mut tag = None;
         if inner.is_reply {
             let asked = self.answered(key, inner.service);
             let verb = asked.map_or_else(|| cip::verb(inner.service, &Path::default()), |(_, verb)| verb);
@@ -158,6 +159,9 @@ impl Enip {
             let is_identity = asked.is_some_and(|(path, _)| path.class == Some(1) && path.attribute.is_none());
             if let (cip::GET_SINGLE, Some(path), Some(0)) = (inner.service, asked.map(|(path, _)| path), inner.status) {
                 single = cip::single(&path, inner.data);
+            }
+            if inner.service == cip::READ_TAG && matches!(inner.status, Some(0 | 6)) {
+                tag = asked.map(|(path, _)| path);
             }
             if inner.service == cip::GET_ALL && is_identity && inner.status == Some(0) {
                 identity = Identity::parse(Reader::new("cip identity", inner.data)).ok();
@@ -181,6 +185,15 @@ impl Enip {
                 }
             }
             opener = cip::opener(&inner);
+            tag = Some(inner.path).filter(|_| inner.service == cip::WRITE_TAG);
+        }
+        let readings = Stated(|to| {
+            if let Some(path) = &tag {
+                cip::tag(path, inner.data, !inner.is_reply, to);
+            }
+        });
+        if tag.is_some() {
+            acts.push(Act::States(&readings));
         }
         let opener_texts = opener.map(|(vendor, serial)| ids(vendor, serial));
         if let Some((vendor, serial)) = &opener_texts {
@@ -412,6 +425,26 @@ mod tests {
         data.extend(u16::try_from(cip.len()).unwrap().to_le_bytes());
         data.extend_from_slice(cip);
         frame(SEND_RR_DATA, context, &data)
+    }
+
+    #[test]
+    fn values_of_tags() {
+        // symbol segments (volume 1, appendix C-1.4.5), a member segment; types C4 (32 bits with sign) and CA (IEEE 754)
+        for (path, answer, want) in [
+            ("03 91 04 54616e6b", "c400 2a000000", "states [\"Tank = 42\"]"),
+            ("04 91 04 54616e6b 28 03", "c400 2a000000 ffffffff", "states [\"Tank[3] = 42\", \"Tank[4] = -1\"]"),
+            ("03 91 04 54616e6b", "ca00 0000f742", "states [\"Tank = 123.5\"]"),
+            ("03 91 04 54616e6b", "a002 1234 00000000", "states []"),
+            ("05 91 04 54616e6b 91 02 4869", "c400 2a000000", "states []"),
+        ] {
+            let mut conversation = Conversation::new(&ENIP, Carrier::Tcp, 44_818);
+            conversation.send(ToServer, &unconnected(9, &hex(&format!("4c {path} 0100"))));
+            conversation.send(ToClient, &unconnected(9, &hex(&format!("cc 00 00 00 {answer}"))));
+            assert_eq!(conversation.heard.seen[1].values, [want], "{path}");
+        }
+        let mut conversation = Conversation::new(&ENIP, Carrier::Tcp, 44_818);
+        conversation.send(ToServer, &unconnected(9, &hex("4d 03 91 04 54616e6b c300 0100 feff")));
+        assert_eq!(conversation.heard.seen[0].values, ["states [\"Tank = -2\"]"], "written");
     }
 
     #[test]

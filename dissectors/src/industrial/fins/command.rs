@@ -2,7 +2,7 @@
 //!
 //! Source: Omron W227 "FINS Commands Reference Manual" and W342 "SYSMAC CS/CJ Communications Commands", section 5.
 
-use dogwatch_model::Verb;
+use dogwatch_model::{Memory, ReadingVisitor, Verb};
 
 use crate::text::{Hex, Text, text};
 
@@ -108,6 +108,21 @@ pub(super) fn memory(area: u8, word: u16, bit: u8, count: u16) -> Text<48> {
     };
     text.put(more.as_str());
     text
+}
+
+/// Hands out words under the names that Omron's tools give the areas: `D100`, `W3`, `H1`, `A0`, `CIO5` (banks of extended memory stay out). Words come
+/// with the high byte first, double words with the low word first (W342 section 3-4).
+pub(super) fn word_memory(area: u8, first: u16, bytes: &[u8], to: &mut dyn ReadingVisitor) {
+    let name = match area {
+        0x80 | 0xb0 => "CIO",
+        0xb1 => "W",
+        0xb2 => "H",
+        0xb3 => "A",
+        0x82 => "D",
+        _ => return,
+    };
+    let (area, first) = (format_args!("{name}"), first.into());
+    to.memory(&Memory { area, first, step: 2, big_endian: true, low_first: true, bytes });
 }
 
 /// What a controller does by the mode byte of its status.

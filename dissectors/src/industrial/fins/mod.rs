@@ -7,10 +7,10 @@
 
 mod command;
 
-use dogwatch_model::{Attribute, Direction, FactValue, Object};
+use dogwatch_model::{Act, Attribute, Direction, FactValue, Object};
 
 use self::command::{command, memory, mode_name};
-use crate::acts::{Acts, Emit, Shown, Visit};
+use crate::acts::{Acts, Emit, Shown, Stated, Visit};
 use crate::asked::Asked;
 use crate::framed::{Frame, FramedProtocol, Frames};
 use crate::reader::Reader;
@@ -95,6 +95,14 @@ impl<'a> Fins<'a> {
             && command(self.command).is_some()
     }
 
+    /// The words that are read or written.
+    fn words(&self) -> Option<Words> {
+        let mut data = self.data;
+        let [area, w0, w1, _] = data.array().ok()?;
+        let is_of_words = area >= 0x80 && matches!(self.command, command::MEMORY_READ | command::MEMORY_WRITE);
+        (is_of_words && !self.is_response()).then(|| (area, u16::from_be_bytes([w0, w1])))
+    }
+
     /// The place or thing a command is about.
     fn object(&self) -> Text<48> {
         let mut data = self.data;
@@ -134,9 +142,12 @@ const fn is_unit(unit: u8) -> bool {
 /// The addresses a reply gives back turned round: network, node and unit that asked, service id, command.
 type Key = ([u8; 3], u8, u16);
 
+/// A run of words that is read or written: area and first word.
+type Words = (u8, u16);
+
 /// FINS between two ends.
 struct Conversation {
-    open: Asked<Key, Text<48>>,
+    open: Asked<Key, (Text<48>, Option<Words>)>,
 }
 
 impl Conversation {
@@ -145,15 +156,16 @@ impl Conversation {
         let verb = command(fins.command).map(|(_, verb)| verb);
         let is_response = fins.is_response();
         let mut object = fins.object();
+        let mut words = fins.words();
         if is_response {
-            object = self.open.answer(&(fins.destination, fins.id, fins.command)).unwrap_or_else(|| {
+            (object, words) = self.open.answer(&(fins.destination, fins.id, fins.command)).unwrap_or_else(|| {
                 match command(fins.command) {
-                    Some((name, _)) => text!["fins.", name],
-                    None => object,
+                    Some((name, _)) => (text!["fins.", name], None),
+                    None => (object, None),
                 }
             });
         } else {
-            self.open.ask((fins.source, fins.id, fins.command), object);
+            self.open.ask((fins.source, fins.id, fins.command), (object, words));
         }
         // Bits 7 and 15 of the end code tell of relays and non-fatal errors of the controller, not of a refusal.
         let refused = fins.end.is_some_and(|end| end & 0x7f3f != 0);
@@ -170,6 +182,20 @@ impl Conversation {
         }
         if is_response && !refused {
             identity(&mut acts, fins);
+        }
+        let content = match (fins.command, is_response) {
+            (command::MEMORY_READ, true) if !refused => Some(fins.data.rest()),
+            // area, first word, bit and how many stand in front of what is written
+            (command::MEMORY_WRITE, false) => fins.data.rest().get(6..),
+            _ => None,
+        };
+        let readings = Stated(|to| {
+            if let Some(((area, first), bytes)) = words.zip(content) {
+                command::word_memory(area, first, bytes, to);
+            }
+        });
+        if words.is_some() && content.is_some() {
+            acts.push(Act::States(&readings));
         }
         emit.function(fins.command).message(
             if is_response { "response" } else { "command" },
@@ -293,6 +319,17 @@ mod tests {
 
     const ASK: &str = "80 00 02 00 0a 00 00 0b 00 05";
     const ANSWER: &str = "c0 00 02 00 0b 00 00 0a 00 05";
+
+    #[test]
+    fn words_read_and_written() {
+        let mut conversation = support::Conversation::new(&FINS, Carrier::Udp, 9_600);
+        conversation.send(ToServer, &hex(&format!("{ASK} 0101 82 0064 00 0002")));
+        conversation.send(ToClient, &hex(&format!("{ANSWER} 0101 0000 0001 fffe")));
+        conversation.send(ToServer, &hex(&format!("{ASK} 0102 b0 0005 00 0001 1234")));
+        conversation.send(ToClient, &hex(&format!("{ANSWER} 0102 0000")));
+        let values: Vec<_> = conversation.heard.seen.iter().map(|seen| seen.values.concat()).collect();
+        assert_eq!(values, ["", "states [\"D 100 = [00, 01, ff, fe]\"]", "states [\"CIO 5 = [12, 34]\"]", ""]);
+    }
 
     #[test]
     fn commands_in_the_words_of_a_policy() {

@@ -2,7 +2,7 @@
 //!
 //! Specification: HCF_SPEC-127 (universal commands), HCF_SPEC-151 (common practice commands), HCF_SPEC-307 (answer codes).
 
-use dogwatch_model::{Attribute, FactValue, Verb};
+use dogwatch_model::{Attribute, FactValue, ReadingVisitor, Verb};
 
 use crate::acts::{Acts, Visit};
 use crate::text::{Text, printable};
@@ -121,6 +121,35 @@ const fn maker(code: u16) -> Option<&'static str> {
     })
 }
 
+/// Hands out the variables in the answers to commands 1 (primary variable), 2 (loop current, per cent) and 3 (loop current and up to four variables): a
+/// code of its unit, then four bytes of IEEE 754. A device that has no such variable says 7F A0 00 00, no number.
+pub(super) fn variables(command: u16, data: &[u8], address: &[u8], to: &mut dyn ReadingVisitor) {
+    let mut device = Text::<16>::new();
+    // of a long address the two upper bits tell master and burst mode
+    let bytes = address.iter().enumerate().map(|(at, byte)| if at == 0 { byte & 0x3f } else { *byte });
+    bytes.for_each(|byte| device.put(Text::<2>::of(format_args!("{byte:02x}")).as_str()));
+    let mut tell = |name: &str, bytes: Option<&[u8]>| {
+        let value = bytes.and_then(|bytes| bytes.first_chunk::<4>()).map(|bytes| f32::from_be_bytes(*bytes));
+        if let Some(value) = value.filter(|value| value.is_finite()) {
+            to.number(format_args!("device:{}/{name}", device.as_str()), value.into());
+        }
+    };
+    match command {
+        1 => tell("PV", data.get(1..)),
+        2 => {
+            tell("current", Some(data));
+            tell("percent", data.get(4..));
+        }
+        3 => {
+            tell("current", Some(data));
+            for (name, at) in [("PV", 5_usize), ("SV", 10), ("TV", 15), ("QV", 20)] {
+                tell(name, data.get(at..));
+            }
+        }
+        _ => {}
+    }
+}
+
 /// The tag in the answer to commands 13 (packed), 20 and 22 (plain).
 pub(super) fn tag(command: u16, data: &[u8]) -> Option<Text<64>> {
     match command {
@@ -142,4 +171,27 @@ fn packed(bytes: &[u8]) -> Option<Text<64>> {
         }
     }
     printable(text.as_str().as_bytes()).map(|trimmed| Text::of(format_args!("{trimmed}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::acts::Stated;
+    use crate::support::hex;
+    use dogwatch_model::Readings;
+
+    #[test]
+    fn variables_of_a_device() {
+        // IEEE 754: 41400000 is 12, 41C80000 25, 7FA00000 no number
+        let all = hex("41400000 20 41c80000 39 7fa00000");
+        let one = hex("20 41c80000");
+        for (command, data, want) in [
+            (3, all, "[\"device:2a0102/current = 12\", \"device:2a0102/PV = 25\"]"),
+            (1, one, "[\"device:2a0102/PV = 25\"]"),
+            (0, hex("fe"), "[]"),
+        ] {
+            let readings = Stated(|to| variables(command, &data, &[0xaa, 1, 2], to));
+            assert_eq!(format!("{:?}", &readings as &dyn Readings), want, "command {command}");
+        }
+    }
 }

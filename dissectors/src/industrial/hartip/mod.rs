@@ -9,7 +9,7 @@ mod command;
 
 use dogwatch_model::{Act, Attribute, Direction, FactValue, Object, Verb};
 
-use crate::acts::{Acts, Emit, Shown};
+use crate::acts::{Acts, Emit, Shown, Stated};
 use crate::framed::{Frame, FramedProtocol, Frames};
 use crate::reader::Reader;
 use crate::text::Text;
@@ -236,6 +236,11 @@ fn frame(header: &Header, pdu: &Pdu<'_>, emit: &mut Emit<'_>) {
     let set = tag.as_ref().map(Text::as_str).filter(|tag| !tag.bytes().all(|byte| byte == b'@'));
     if let Some(tag) = set {
         acts.says(Attribute::Name, FactValue::Text(tag), 85, "hart-ip.tag");
+    }
+    let readings = Stated(|to| command::variables(pdu.command, pdu.data, pdu.address, to));
+    let is_refused = pdu.status.is_some_and(|(code, _)| refused(code));
+    if tells && !is_refused && matches!(pdu.command, 1..=3) {
+        acts.push(Act::States(&readings));
     }
     if !pdu.is_intact {
         acts.odd("hart-ip.frame-checksum");

@@ -55,6 +55,18 @@ pub(super) fn objects(
     })
 }
 
+/// Whether the quality of an object does not call its value invalid (IV, clause 7.2.6.1 to 7.2.6.4 and 7.2.6.9); commands and parameters have none.
+pub(super) fn is_valid(kind: u8, bytes: &[u8]) -> bool {
+    let at = match kind {
+        1..=4 | 30 | 31 => 0,
+        5 | 6 | 32 => 1,
+        9..=12 | 34 | 35 => 2,
+        7 | 8 | 13..=16 | 33 | 36 | 37 => 4,
+        _ => return true,
+    };
+    bytes.get(at).is_some_and(|quality| quality & 0x80 == 0)
+}
+
 /// The value in the first elements of an object.
 pub(super) fn value(kind: u8, bytes: &[u8]) -> Option<FieldValue<'_>> {
     let half = || bytes.first_chunk::<2>().map(|half| i16::from_le_bytes(*half));

@@ -1,7 +1,7 @@
 //! IEC 60870-5-104: telecontrol over TCP.
 //!
 //! Reads every frame's control field, and type, cause, addresses, information objects and the values of the common types of each ASDU. Deliberately
-//! not read: quality bits, time tags, contents of files.
+//! not read: quality bits other than "invalid", time tags, contents of files.
 //!
 //! Specification: IEC 60870-5-104:2006 clause 5 (frames), IEC 60870-5-101 clause 7 (ASDUs).
 
@@ -9,7 +9,7 @@ mod element;
 
 use dogwatch_model::{Act, Attribute, FactValue, Object, Verb};
 
-use crate::acts::{Acts, Emit, Shown};
+use crate::acts::{Acts, Emit, Shown, Stated, number};
 use crate::framed::{Frame, FramedProtocol, Frames};
 use crate::reader::Reader;
 use crate::sides::from_client;
@@ -248,6 +248,20 @@ fn information(asdu: &Asdu<'_>, (sent, received, length): (u16, u16, u8), client
             }
         }
     }
+    // What is measured, and what a set-point is to be; a refused one is not. Bit strings are no numbers.
+    let readings = Stated(|to| {
+        for (address, bytes) in asdu.objects().filter(|(_, bytes)| element::is_valid(asdu.kind, bytes)) {
+            if let Some(value) = element::value(asdu.kind, bytes).and_then(number) {
+                to.number(format_args!("ca:{}/ioa:{address}", asdu.address), value);
+            }
+        }
+    });
+    if matches!(asdu.kind, 1..=6 | 9..=16 | 21 | 30..=32 | 34..=37 | 48..=50 | 61..=63)
+        && !asdu.negative
+        && asdu.cause < 44
+    {
+        acts.push(Act::States(&readings));
+    }
     if !is_type(asdu.kind) {
         acts.odd("iec104.unknown-type");
     }
@@ -281,6 +295,28 @@ mod tests {
     use crate::Protocol;
     use crate::support::{Conversation, hex};
     use dogwatch_model::Direction::{self, ToClient, ToServer};
+
+    #[test]
+    fn measured_values() {
+        // short floating point (IEC 60870-5-101, clause 7.3.1.13) of object 1201: IEEE 754 of 440.0 is 43DC0000, its quality the last byte
+        for (quality, want) in [
+            ("00", "states [\"ca:1/ioa:1201 = 440\"]"),
+            ("80", "states []"),
+            ("10", "states [\"ca:1/ioa:1201 = 440\"]"),
+        ] {
+            let mut conversation = Conversation::new(&IEC104, Carrier::Tcp, 2404);
+            let frame = format!("68 12 0000 0000 0d 01 03 00 0100 b10400 0000dc43 {quality}");
+            conversation.send(ToClient, &hex(&frame));
+            assert_eq!(conversation.heard.seen[0].values, [want], "{quality}");
+        }
+        // scaled values in a sequence: 7.3.1.11
+        let mut conversation = Conversation::new(&IEC104, Carrier::Tcp, 2404);
+        conversation.send(ToClient, &hex("68 13 0000 0000 0b 82 03 00 0500 0a0000 6400 00 ffff 00"));
+        assert_eq!(conversation.heard.seen[0].values, ["states [\"ca:5/ioa:10 = 100\", \"ca:5/ioa:11 = -1\"]"]);
+        let mut conversation = Conversation::new(&IEC104, Carrier::Tcp, 2404);
+        conversation.send(ToServer, &hex("68 12 0000 0000 32 01 06 00 0100 b10400 0000dc43 00"));
+        assert_eq!(conversation.heard.seen[0].values, ["states [\"ca:1/ioa:1201 = 440\"]"], "a set-point");
+    }
 
     #[test]
     fn frames_in_the_words_of_a_policy() {

@@ -2,7 +2,7 @@
 //!
 //! Source: Mitsubishi SH-080008 "MELSEC Communication Protocol Reference Manual", chapters 3 to 5 and 10.
 
-use dogwatch_model::Verb;
+use dogwatch_model::{Memory, ReadingVisitor, Verb};
 
 use crate::text::Text;
 
@@ -89,6 +89,15 @@ pub(super) const fn device(code: u8) -> Option<(&'static str, bool)> {
         0xb0 => ("ZR", true),
         _ => return None,
     })
+}
+
+/// Hands out words under their device names: `D100`, `R5`. Only devices that are words and whose numbers are decimal: of the others nobody could tell
+/// the address from the name. Words come with the low byte first, double words with the low word first (chapter 5).
+pub(super) fn word_memory(code: u8, first: u32, bytes: &[u8], to: &mut dyn ReadingVisitor) {
+    if let (0xa8 | 0xa9 | 0xaf | 0xc2 | 0xc5 | 0xc8 | 0xcc, Some((letters, false))) = (code, device(code)) {
+        let area = format_args!("{letters}");
+        to.memory(&Memory { area, first, step: 2, big_endian: false, low_first: true, bytes });
+    }
 }
 
 /// `D100-109`, `X1F`.

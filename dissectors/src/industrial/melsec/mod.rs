@@ -8,10 +8,10 @@
 
 mod command;
 
-use dogwatch_model::{Attribute, Direction, Object, Verb};
+use dogwatch_model::{Act, Attribute, Direction, Object, Verb};
 
 use self::command::{command, device, dialect, place};
-use crate::acts::{Acts, Emit, Shown, Visit};
+use crate::acts::{Acts, Emit, Shown, Stated, Visit};
 use crate::asked::Asked;
 use crate::framed::{Frame, FramedProtocol, Frames};
 use crate::reader::Reader;
@@ -273,6 +273,18 @@ impl<'a> Mc<'a> {
         })
     }
 
+    /// Code and number of the first of the word devices that are read or written in a binary frame; bits (sub-commands 1 and 3) are none.
+    fn words(&self) -> Option<(u8, u32)> {
+        let is_of_words = matches!((self.command, self.sub), (Some(command::READ | command::WRITE), Some(0 | 2)));
+        if !is_of_words || self.form.ascii || self.form.dialect {
+            return None;
+        }
+        let mut reader = Reader::new("melsec devices", self.data);
+        let [a, b, c] = reader.array().ok()?;
+        let high = if self.sub == Some(2) { reader.u8().ok()? } else { 0 };
+        Some((reader.u8().ok()?, u32::from_le_bytes([a, b, c, high])))
+    }
+
     fn object(&self) -> Text<40> {
         match (self.devices(), self.operation()) {
             (Some(devices), _) => devices,
@@ -289,6 +301,7 @@ struct Open {
     verb: Option<Verb>,
     command: Option<u16>,
     object: Text<40>,
+    words: Option<(u8, u32)>,
 }
 
 /// MELSEC between two ends.
@@ -300,11 +313,16 @@ struct Melsec {
 impl Melsec {
     fn message(&mut self, mc: &Mc<'_>, emit: &mut Emit<'_>) {
         let mut acts = Acts::new();
-        let mut open = Open { verb: mc.operation().map(|(_, verb)| verb), command: mc.command, object: mc.object() };
+        let mut open = Open {
+            verb: mc.operation().map(|(_, verb)| verb),
+            command: mc.command,
+            object: mc.object(),
+            words: mc.words(),
+        };
         if mc.form.reply {
             let asked = self.open.answer(&mc.number);
             if !mc.form.dialect {
-                open = asked.unwrap_or(Open { verb: None, command: None, object: Text::new() });
+                open = asked.unwrap_or(Open { verb: None, command: None, object: Text::new(), words: None });
             }
         } else {
             self.open.ask(mc.number, open);
@@ -323,6 +341,21 @@ impl Melsec {
             let from = if mc.form.dialect { 2_usize } else { 0 };
             let text = mc.data.get(from..from.saturating_add(16)).and_then(printable);
             acts.says_text(Attribute::Model, text, 90, "melsec.model");
+        }
+        // device number, code and how many stand in front of what is written: six bytes, eight in the longer form of the iQ-R series
+        let in_front = if mc.sub == Some(2) { 8_usize } else { 6 };
+        let content = match (open.command, mc.form.reply) {
+            (Some(command::READ), true) if !refused => Some(mc.data),
+            (Some(command::WRITE), false) => mc.data.get(in_front..),
+            _ => None,
+        };
+        let readings = Stated(|to| {
+            if let Some(((code, first), bytes)) = open.words.zip(content) {
+                command::word_memory(code, first, bytes, to);
+            }
+        });
+        if open.words.is_some() && content.is_some() {
+            acts.push(Act::States(&readings));
         }
         let kind = if mc.form.reply { "response" } else { "request" };
         emit.function(mc.command.map_or(0, u32::from)).message(kind, &mut acts, &Shown(|visit| show(visit, mc, &open)));
@@ -386,6 +419,20 @@ mod tests {
         bytes.extend([0x10, 0]);
         bytes.extend(body);
         bytes
+    }
+
+    #[test]
+    fn words_read_and_written() {
+        let mut conversation = Conversation::new(&MELSEC, Carrier::Tcp, 5_007);
+        conversation.send(ToServer, &ask("0104 0000 640000 a8 0200"));
+        conversation.send(ToClient, &hex("d000 00 ff ff03 00 0600 0000 0100 feff"));
+        conversation.send(ToServer, &ask("0114 0200 64000000 a800 0100 3412"));
+        // a word of the hexadecimal device W, and bits
+        conversation.send(ToServer, &ask("0114 0000 640000 b4 0100 3412"));
+        conversation.send(ToServer, &ask("0114 0100 1f0000 9d 0100 10"));
+        let values: Vec<_> = conversation.heard.seen.iter().map(|seen| seen.values.concat()).collect();
+        let written = "states [\"D 100 = [34, 12]\"]";
+        assert_eq!(values, ["", "states [\"D 100 = [01, 00, fe, ff]\"]", written, "states []", ""]);
     }
 
     #[test]

@@ -2,16 +2,17 @@
 //!
 //! Reads jobs, their items, programmer and CPU services and the system status lists that carry the identity, also lists in several units; pairs
 //! answers with jobs; tells rack and slot from the connection and the mode from transitions. Deliberately not read: S7comm-plus (protocol id
-//! 0x72), values of variables.
+//! 0x72), values of bits, counters and timers, and of what programmers watch.
 //!
 //! There is no public specification; layouts follow the published analyses that independent decoders are built on.
 
 mod identity;
+mod variable;
 
-use dogwatch_model::{Attribute, Direction, FactValue, Object, Verb};
+use dogwatch_model::{Act, Attribute, Direction, FactValue, Object, Verb};
 
 use super::tpkt;
-use crate::acts::{Acts, Emit, Shown, Visit};
+use crate::acts::{Acts, Emit, Shown, Stated, Visit};
 use crate::asked::Asked;
 use crate::framed::{Frame, FramedProtocol, Frames};
 use crate::reader::Reader;
@@ -227,7 +228,7 @@ const LONGEST_LIST: usize = 8_192;
 /// S7comm units in a stream.
 struct S7 {
     /// By reference: what a job did, to what, for its answer.
-    open: Asked<u16, (Verb, Text<32>)>,
+    open: Asked<u16, (Verb, Text<32>, variable::Variables)>,
     /// A list whose end has not come yet: the number of its parts and the bytes so far.
     list: Option<(u8, Vec<u8>)>,
 }
@@ -325,7 +326,12 @@ impl S7 {
             };
             let first = names.first().copied().unwrap_or(Text::new());
             let object = named.map_or(first, |name| text![name]);
-            self.open.ask(pdu.reference, (verb, object));
+            let read = if function == Some(0x04) {
+                variable::Variables::of(items(pdu.parameters))
+            } else {
+                Default::default()
+            };
+            self.open.ask(pdu.reference, (verb, object, read));
             match named {
                 Some(name) => acts.request(verb, Object::Named(name)),
                 None if known > 0 => {
@@ -334,6 +340,11 @@ impl S7 {
                 }
                 None => acts.request(verb, Object::Device { unit: None }),
             }
+        }
+        let written = variable::Variables::of(items(pdu.parameters).filter(|_| function == Some(0x05)));
+        let readings = Stated(|to| written.readings(pdu.data, false, to));
+        if !written.is_empty() {
+            acts.push(Act::States(&readings));
         }
         let fields = Shown(|visit| {
             header(visit, pdu);
@@ -353,14 +364,19 @@ impl S7 {
         let function = pdu.parameters.first().copied();
         let mut acts = Acts::new();
         let asked = self.open.answer(&pdu.reference);
-        let known = asked.map(|(verb, _)| verb);
+        let known = asked.as_ref().map(|(verb, ..)| *verb);
         if let Some(verb) = known.or_else(|| function.and_then(|function| verb(function, pdu.parameters))) {
             let refused = pdu.error.is_some_and(|(class, code)| (class, code) != (0, 0)) || all_items_refused(pdu);
             let object = match &asked {
-                Some((_, name)) if !name.is_empty() => Object::Named(name.as_str()),
+                Some((_, name, _)) if !name.is_empty() => Object::Named(name.as_str()),
                 _ => Object::Device { unit: None },
             };
             acts.reply(verb, object, refused);
+        }
+        let read = asked.as_ref().map(|(.., read)| read).filter(|read| !read.is_empty());
+        let readings = Stated(|to| read.into_iter().for_each(|read| read.readings(pdu.data, true, to)));
+        if read.is_some() {
+            acts.push(Act::States(&readings));
         }
         let fields = Shown(|visit| {
             header(visit, pdu);
@@ -459,6 +475,28 @@ mod tests {
         bytes.extend([2, 0xf0, 0x80]);
         bytes.extend(pdu);
         bytes
+    }
+
+    #[test]
+    fn bytes_of_variables() {
+        let mut conversation = Conversation::new(&S7COMM, Carrier::Tcp, 102);
+        // six bytes of data block 10 from byte 100 (bit 0x320), a bit, and a word of flags from byte 20
+        let items = hex(
+            "04 03 12 0a 10 02 0006 000a 84 000320 12 0a 10 01 0001 0000 83 000029 12 0a 10 04 0001 0000 83 0000a0",
+        );
+        conversation.send(ToServer, &unit(JOB, &items, &[]));
+        // here they are: bytes with a length in bits, one bit filled up, an integer
+        let data = hex("ff 04 0030 0001fffe42f7 ff 03 0001 01 00 ff 05 0010 0203");
+        conversation.send(Direction::ToClient, &unit(3, &hex("04 03"), &data));
+        assert_eq!(conversation.heard.seen[0].values, Vec::<String>::new(), "only asked");
+        let want = "states [\"DB10 100 = [00, 01, ff, fe, 42, f7]\", \"M 20 = [02, 03]\"]";
+        assert_eq!(conversation.heard.seen[1].values, [want]);
+        let mut conversation = Conversation::new(&S7COMM, Carrier::Tcp, 102);
+        let item = hex("05 01 12 0a 10 02 0002 0014 84 000050");
+        conversation.send(ToServer, &unit(JOB, &item, &hex("00 04 0010 047e")));
+        assert_eq!(conversation.heard.seen[0].values, ["states [\"DB20 10 = [04, 7e]\"]"], "written");
+        conversation.send(Direction::ToClient, &unit(3, &hex("05 01"), &hex("ff")));
+        assert_eq!(conversation.heard.seen[1].values, Vec::<String>::new());
     }
 
     #[test]
