@@ -312,6 +312,7 @@ const WITHOUT_A_WORD: &[&str] = &[
     "powerlink",
     "egd",
     "bsap",
+    "roc-plus",
     "ethercat",
     "ether-s-bus",
     "ether-s-io",
