@@ -1,7 +1,7 @@
 //! A trunk mirror whose capture begins in the middle of routed conversations, before anything told which card the router's is.
 //!
 //! The frames are made here, byte by byte after IEEE 802.1Q, RFC 791, RFC 768 and RFC 826: the simulator's routers always show themselves first.
-#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at what it did not expect")]
 
 use std::net::Ipv4Addr;
 use std::path::Path;
