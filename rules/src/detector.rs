@@ -65,7 +65,7 @@ pub struct Wants {
     pub irregular: bool,
     /// Payload that an imported signature describes.
     pub signatures: bool,
-    /// Requests and answers only the first time within a moment ([`crate::repeats`]): for whoever compares who asks what, and counts nothing.
+    /// Requests and answers only the first time within 15 seconds: for whoever compares who asks what, and counts nothing.
     pub once: bool,
     /// Of whose events.
     pub of: Speaking,

@@ -28,7 +28,7 @@ pub enum Verb {
     Review(review::Options),
     /// Holds what was seen against a policy: the findings it would have raised, by day and by line
     Simulate(simulate::Options),
-    /// Turns an I/O list (CSV) into [[point]] text for the plan
+    /// Turns an I/O list (CSV) into the lines that declare its points in the plan
     Points(points::Options),
     /// Puts the proposed policy in force, for the vessel or one zone, if enough was seen
     Enforce(enforce::Options),
