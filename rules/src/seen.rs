@@ -175,6 +175,12 @@ pub struct Volume {
 }
 
 impl FlowSeen<'_> {
+    /// The ends that are there: the opening side, and the other one where it sent something since the flow was last told of.
+    pub(crate) fn speaking(&self) -> impl Iterator<Item = &Party> {
+        let answering = (self.received > 0).then_some(&self.to);
+        std::iter::once(&self.from).chain(answering)
+    }
+
     /// Packets either way since the flow was last told of.
     #[must_use]
     pub const fn packets(&self) -> u64 {

@@ -53,8 +53,7 @@ impl Detector for IpTakeover {
 
     fn flow(&mut self, seen: &FlowSeen<'_>, _cx: &mut Context<'_>) {
         // packets prove that a known holder is alive; whose card first carries an address may be a router's, so they bind nothing
-        let answering = (seen.received > 0).then_some(&seen.to);
-        for party in [Some(&seen.from), answering].into_iter().flatten() {
+        for party in seen.speaking() {
             if let Some(holder) = party.end.ip.and_then(|ip| self.holders.touch(ip, seen.at))
                 && holder.mac == party.end.mac
             {

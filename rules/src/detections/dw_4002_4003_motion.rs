@@ -19,7 +19,7 @@ use super::remembered::Remembered;
 use super::tracks::{Judging, Reading, STILL_S, Track, Tracks};
 use crate::detector::{Card, Context, Detector, Raise, Threshold, Wants};
 use crate::policy::Mode;
-use crate::seen::{Identity, Party, PolicySeen};
+use crate::seen::{Identity, Party};
 
 /// Times the fastest and the longest of what was learned (catalogue: `factor`).
 const TIMES_FASTER: f64 = 1.5;
@@ -79,7 +79,7 @@ impl Detector for Motion {
     }
 
     fn wants(&self) -> Wants {
-        Wants { values: true, ..Wants::default() }
+        Wants { values: true, planned: true, ..Wants::default() }
     }
 
     fn thresholds(&mut self) -> Vec<Threshold<'_>> {
@@ -93,8 +93,7 @@ impl Detector for Motion {
 
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {
         // what is written is an order, what is answered is how it is
-        if cx.policy.is_none() || !event.message.acts.iter().any(|act| matches!(act, Act::Reply { refused: false, .. }))
-        {
+        if !event.message.acts.iter().any(|act| matches!(act, Act::Reply { refused: false, .. })) {
             return;
         }
         for act in event.message.acts {
@@ -104,8 +103,6 @@ impl Detector for Motion {
             }
         }
     }
-
-    fn policy(&mut self, _seen: &PolicySeen<'_>, _cx: &mut Context<'_>) {}
 
     fn learned(&self) -> Option<serde_json::Value> {
         serde_json::to_value(self.blocks.entries()).ok()
@@ -145,7 +142,6 @@ impl Motion {
             && since <= STALE
             && !cx.is_settling(at)
             && !is_learning
-            && cx.policy.is_some()
             && zone.is_none_or(|zone| cx.policy.is_some_and(|policy| policy.window_open(zone, at).is_none()));
         if since > STALE {
             // nobody looked meanwhile: neither a leap nor a standstill

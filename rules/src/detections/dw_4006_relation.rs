@@ -216,7 +216,7 @@ impl Detector for Relations {
     }
 
     fn wants(&self) -> Wants {
-        Wants { values: true, ..Wants::default() }
+        Wants { values: true, planned: true, ..Wants::default() }
     }
 
     fn thresholds(&mut self) -> Vec<Threshold<'_>> {

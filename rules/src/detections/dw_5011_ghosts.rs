@@ -127,7 +127,7 @@ impl Ghosts {
             return;
         }
         let running = event.at.since(self.started.unwrap_or(event.at)).as_secs();
-        // 99MID6XXX: virtual aids to navigation (ITU-R M.585)
+        // 99, three digits of the country, 6: virtual aids to navigation (ITU-R M.585)
         let is_virtual = mmsi / 10_000_000 == 99 && (mmsi / 1_000) % 10 == 6;
         if is_virtual && running > AIDS_SETTLING && distance.is_some_and(|distance| distance < AID_RANGE) {
             let miles = distance.unwrap_or(0.0) / MILE;

@@ -66,8 +66,7 @@ impl Detector for ArpSpoofing {
 
     fn flow(&mut self, seen: &FlowSeen<'_>, _cx: &mut Context<'_>) {
         // a controller opens nothing itself: its answers are all that shows it alive between two claims of its own
-        let answering = (seen.received > 0).then_some(&seen.to);
-        for party in [Some(&seen.from), answering].into_iter().flatten() {
+        for party in seen.speaking() {
             if let Some(holder) = party.end.ip.and_then(|ip| self.holders.touch(ip, seen.at))
                 && holder.mac == party.end.mac
             {
