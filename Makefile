@@ -24,8 +24,9 @@ demo: setup
 	$(CARGO) build --release --locked $(PROGRAMS)
 	target/release/dogwatch-demo $(if $(ONCE),--once)
 
+# programs and tests in one go: built apart, they would want other features of the same crates, and half the workspace would be compiled twice
 test: setup
-	$(CARGO) build --locked $(PROGRAMS)
+	$(CARGO) build --locked --workspace --bins --tests
 	$(CARGO) test --locked --workspace
 
 lint: setup
