@@ -7,6 +7,7 @@ use dogwatch_intel::Intel;
 use dogwatch_model::{Asset, CaptureTime, Event, Mac, Severity, ShipState};
 
 use crate::findings::{Cause, FindingTable};
+use crate::heard::Heard;
 use crate::learning::Learning;
 use crate::own_ship::{OwnShip, TalkerIx, Troubles};
 use crate::policy::{AppName, Policy};
@@ -200,6 +201,8 @@ pub struct Context<'a> {
     pub(crate) policy_raised: &'a mut bool,
     /// What the ship says of herself.
     pub(crate) ship: &'a OwnShip,
+    /// When each zone of the plan was last heard.
+    pub(crate) heard: &'a Heard,
     /// Who of the ship's talkers said what is looked at.
     pub(crate) talker: Option<TalkerIx>,
     /// What was already told of talkers.

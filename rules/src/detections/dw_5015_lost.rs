@@ -2,7 +2,7 @@
 //!
 //! A receiver that told positions for a minute and then says for 60 s that it has no fix, or says nothing, has lost its position; the same for the
 //! source that tells the heading most often. Only under way (by ship state, else by the last speed), and only while the capture still hears
-//! something of that network: what the mirror does not show is DW-9001's. Sources lost within seconds of each other are one finding, which names
+//! something of that network and zone: what the mirror does not show is DW-9001's. Sources lost within seconds of each other are one finding, which names
 //! what is left; the last one is high.
 
 use dogwatch_model::{CaptureTime, Severity, ShipState};
@@ -84,7 +84,8 @@ impl Detector for Lost {
             .map(|(ix, _)| ix);
         let mut lost = Vec::new();
         for (ix, talker) in ship.telling(&[What::Heading, What::Position]) {
-            let is_heard = ship.is_alive(talker.flow.source, at, ALIVE);
+            let is_heard = ship.is_alive(talker.flow.source, at, ALIVE)
+                && !cx.heard.is_silent(talker.party.end.zone, at, cx.policy);
             let no_fix = talker.fixes >= ESTABLISHED && !has_position(talker, at);
             let no_heading = Some(ix) == compass
                 && talker.told(What::Heading) >= ESTABLISHED
@@ -200,6 +201,31 @@ mod tests {
         let found = watch(11.0, &["10.0.0.3"]);
         assert_eq!(found.len(), 1, "{found:#?}");
         assert!(found[0].summary.contains("no heading"), "{found:#?}");
+    }
+
+    #[test]
+    fn a_bridge_of_which_nothing_is_heard_is_no_loss_of_its_sensors() {
+        use crate::detections::bench::{SHIP, flow};
+        let told = |others_go_on: bool| {
+            let mut bench = Bench::new(Some(SHIP), Box::<Lost>::default());
+            for second in 0..400 {
+                bench.at(f64::from(second));
+                bench.started(flow("10.0.2.10", "10.0.2.21", 502, dogwatch_model::Transport::Tcp));
+                if second < 250 || others_go_on {
+                    bench.started(flow("10.0.1.9", "10.0.1.8", 80, dogwatch_model::Transport::Tcp));
+                }
+                bench.measures("10.0.2.10", &[(Quantity::RateOfTurn, Value::Number(0.0))]);
+                if second < 250 {
+                    bench.started(flow("10.0.1.5", "239.192.0.4", 60_004, dogwatch_model::Transport::Udp));
+                    let fix = Value::Position { lat: 54.0, lon: 7.0 };
+                    let speed = (Quantity::SpeedOverGround, Value::Number(11.0 * KNOT));
+                    bench.measures("10.0.1.5", &[(Quantity::Position, fix), speed]);
+                }
+            }
+            bench.findings().len()
+        };
+        assert_eq!(told(true), 1, "the receiver alone");
+        assert_eq!(told(false), 0);
     }
 
     #[test]
