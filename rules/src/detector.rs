@@ -278,6 +278,11 @@ impl Context<'_> {
         self.findings.raise(key, card, at, self.source.label, self.state, self.policy, self.directory, make);
     }
 
+    /// Puts a finding that was raised into other words, because it has grown.
+    pub(crate) fn retell(&mut self, key: &[u8], card: &'static Card, summary: String) {
+        self.findings.retell(key, card, summary);
+    }
+
     /// Like [`Context::raise`] for what may come with every packet: a repeat is known by its `cause`, and `key` is not asked for.
     pub fn raise_again(
         &mut self,

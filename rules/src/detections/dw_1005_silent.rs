@@ -148,6 +148,7 @@ pub(super) struct Silent {
     last_heard: Option<CaptureTime>,
     last_look: i64,
     outages: Vec<Outage>,
+    state: ShipState,
 }
 
 impl Detector for Silent {
@@ -190,6 +191,7 @@ impl Detector for Silent {
             return;
         }
         self.last_look = at.seconds();
+        self.follow(cx.state);
         if cx.policy.is_some() && !cx.is_settling(at) {
             self.look(at, cx);
         }
@@ -212,7 +214,14 @@ impl Silent {
         }
         let Some(slot) = self.devices.get_mut(row) else { return };
         let device = slot.get_or_insert_with(|| {
-            Box::new(Device { party: *party, frame, last: at, excused: at, habits: [Habit::default(); STATES], is_told: false })
+            Box::new(Device {
+                party: *party,
+                frame,
+                last: at,
+                excused: at,
+                habits: [Habit::default(); STATES],
+                is_told: false,
+            })
         });
         let pause = at.since(device.since());
         device.last = device.last.max(at);
@@ -224,6 +233,19 @@ impl Silent {
         }
         if let Some(habit) = device.habits.get_mut(index(cx.state)) {
             habit.heard(at, pause);
+        }
+    }
+
+    /// When the state comes to be known, the ship was in it already while it was not: her devices' habits of then are those of this state.
+    fn follow(&mut self, state: ShipState) {
+        if std::mem::replace(&mut self.state, state) != ShipState::Unknown || state == ShipState::Unknown {
+            return;
+        }
+        for device in self.devices.iter_mut().flatten() {
+            let before = device.habits.get(index(ShipState::Unknown)).copied().unwrap_or_default();
+            if let Some(habit) = device.habits.get_mut(index(state)).filter(|habit| habit.minutes < MINUTES) {
+                *habit = before;
+            }
         }
     }
 
@@ -400,7 +422,7 @@ const fn index(state: ShipState) -> usize {
 mod tests {
     use super::*;
     use crate::detections::bench::{Bench, SHIP, device, flow};
-    use dogwatch_model::Transport;
+    use dogwatch_model::{Quantity, Transport, Value};
 
     const ALL: [&str; 6] = ["10.0.2.10", "10.0.2.21", "10.0.2.22", "10.0.2.23", "10.0.1.5", "10.0.1.6"];
 
@@ -476,6 +498,26 @@ mod tests {
     #[test]
     fn when_nothing_is_heard_at_all_it_is_the_mirror() {
         assert!(told(&[]).is_empty());
+    }
+
+    #[test]
+    fn a_state_that_comes_to_be_known_keeps_what_was_learned() {
+        let told = |silent_from: u32| {
+            let mut bench = Bench::new(Some(SHIP), Box::<Silent>::default());
+            ALL.iter().for_each(|ip| bench.knows(device(ip)));
+            for second in 0..1_000_u32 {
+                bench.at(f64::from(second));
+                // ten minutes under way and it is known that she is at sea
+                bench.measures("10.0.1.6", &[(Quantity::SpeedOverGround, Value::Number(8.0))]);
+                for ip in ALL.iter().filter(|ip| second < silent_from || **ip != "10.0.2.21") {
+                    bench.started(flow(ip, "10.0.4.9", 502, Transport::Tcp));
+                }
+            }
+            let told = bench.findings().into_iter();
+            told.map(|finding| (finding.source.name, finding.ship_state)).collect::<Vec<_>>()
+        };
+        assert_eq!(told(700), [("plc".to_owned(), ShipState::AtSea)]);
+        assert!(told(1_000).is_empty());
     }
 
     #[test]
