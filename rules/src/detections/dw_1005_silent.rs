@@ -223,6 +223,10 @@ impl Silent {
                 is_told: false,
             })
         });
+        // the account of a flow that has ended comes late, and is no sign of life
+        if at < device.last || device.is_told && at == device.last {
+            return;
+        }
         let pause = at.since(device.since());
         device.last = device.last.max(at);
         device.frame = frame;
@@ -455,6 +459,26 @@ mod tests {
         let told = told(&["10.0.2.10", "10.0.2.22", "10.0.2.23", "10.0.1.5", "10.0.1.6"]);
         assert_eq!(told.len(), 1);
         assert_eq!((told[0].0.as_str(), told[0].1.as_str()), ("DW-1005", "plc"));
+    }
+
+    #[test]
+    fn the_account_of_a_flow_that_ended_is_no_sign_of_life() {
+        let mut bench = Bench::new(Some(SHIP), Box::<Silent>::default());
+        ALL.iter().for_each(|ip| bench.knows(device(ip)));
+        let plc = flow("10.0.2.21", "10.0.4.9", 502, Transport::Tcp);
+        for second in 0..600_u32 {
+            bench.at(f64::from(second));
+            for ip in ALL.iter().filter(|ip| second < 400 || **ip != "10.0.2.21") {
+                bench.started(flow(ip, "10.0.4.9", 502, Transport::Tcp));
+            }
+            if second == 500 {
+                // told at the time of its last packet
+                bench.at(399.0);
+                bench.told(&plc, None, FlowStage::Progress, 3, crate::seen::Account::default());
+            }
+        }
+        let told: Vec<_> = bench.findings().into_iter().map(|finding| (finding.source.name, finding.count)).collect();
+        assert_eq!(told, [("plc".to_owned(), 1)]);
     }
 
     #[test]
