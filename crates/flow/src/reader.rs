@@ -384,7 +384,7 @@ impl Reader {
             return false;
         }
         let step = match &mut self.trail {
-            Some(trail) => trail.next(cx.catalogue, side, bytes),
+            Some(trail) => trail.next(side, bytes),
             None if may_begin => {
                 self.trail = Trail::begin(cx.catalogue, side, bytes, self.gave_up);
                 return false;

@@ -2,7 +2,7 @@
 //!
 //! One side of a flow is followed, and only while a protocol may be speaking there; the state is a small box that most flows never get.
 
-use dogwatch_dissectors::RUN_HEAD;
+use dogwatch_dissectors::{RUN_HEAD, Run};
 
 use crate::catalogue::{Catalogue, Index};
 use crate::side::Side;
@@ -15,6 +15,8 @@ const PATIENCE: u8 = 24;
 /// What was seen of one side.
 pub(crate) struct Trail {
     protocol: Index,
+    /// The protocol's own judgement of two datagrams in a row.
+    run: Run,
     side: Side,
     head: [u8; RUN_HEAD],
     in_row: u8,
@@ -36,12 +38,12 @@ impl Trail {
     /// Begins at a datagram that may be the first of a run.
     pub(crate) fn begin(catalogue: &Catalogue, side: Side, bytes: &[u8], skip: Option<Index>) -> Option<Box<Self>> {
         let head = *bytes.first_chunk()?;
-        let protocol = catalogue.runs().find(|(index, run)| skip != Some(*index) && run(&[], bytes))?.0;
-        Some(Box::new(Self { protocol, side, head, in_row: 0, seen: 0 }))
+        let (protocol, run) = catalogue.runs().find(|(index, run)| skip != Some(*index) && run(&[], bytes))?;
+        Some(Box::new(Self { protocol, run, side, head, in_row: 0, seen: 0 }))
     }
 
     /// Takes the next datagram of the flow.
-    pub(crate) fn next(&mut self, catalogue: &Catalogue, side: Side, bytes: &[u8]) -> Step {
+    pub(crate) fn next(&mut self, side: Side, bytes: &[u8]) -> Step {
         if side != self.side {
             return Step::On;
         }
@@ -50,8 +52,7 @@ impl Trail {
         if bytes.first_chunk() == Some(&self.head) && self.seen < PATIENCE {
             return Step::On;
         }
-        let run = catalogue.runs().find(|(index, _)| *index == self.protocol).map(|(_, run)| run);
-        let follows = run.is_some_and(|run| run(&self.head, bytes));
+        let follows = (self.run)(&self.head, bytes);
         self.in_row = if follows { self.in_row.saturating_add(1) } else { 0 };
         match bytes.first_chunk() {
             _ if self.in_row >= ENOUGH => Step::Found(self.protocol),
@@ -84,17 +85,17 @@ mod tests {
         let catalogue = Catalogue::new(PROTOCOLS);
         let begin = || Trail::begin(&catalogue, Side::A, &packet(1), None).unwrap();
         let mut trail = begin();
-        let steps: Vec<_> = (2..=5).map(|at| trail.next(&catalogue, Side::A, &packet(at))).collect();
+        let steps: Vec<_> = (2..=5).map(|at| trail.next(Side::A, &packet(at))).collect();
         assert!(matches!(steps[..], [Step::On, Step::On, Step::On, Step::Found(_)]), "{steps:?}");
         // The other side does not count, neither for nor against.
         let mut trail = begin();
         for at in 2..=4 {
-            assert_eq!(trail.next(&catalogue, Side::A, &packet(at)), Step::On);
-            assert_eq!(trail.next(&catalogue, Side::B, b"?"), Step::On);
+            assert_eq!(trail.next(Side::A, &packet(at)), Step::On);
+            assert_eq!(trail.next(Side::B, b"?"), Step::On);
         }
         // One missing: the row begins anew behind it.
-        assert_eq!(trail.next(&catalogue, Side::A, &packet(6)), Step::On);
-        let steps: Vec<_> = (7..=10).map(|at| trail.next(&catalogue, Side::A, &packet(at))).collect();
+        assert_eq!(trail.next(Side::A, &packet(6)), Step::On);
+        let steps: Vec<_> = (7..=10).map(|at| trail.next(Side::A, &packet(at))).collect();
         assert!(matches!(steps[..], [Step::On, Step::On, Step::On, Step::Found(_)]), "{steps:?}");
     }
 
@@ -103,7 +104,7 @@ mod tests {
         let catalogue = Catalogue::new(PROTOCOLS);
         let mut trail = Trail::begin(&catalogue, Side::A, &packet(1), None).unwrap();
         let numbers = [1, 2, 2, 3, 3, 4, 4, 5];
-        let steps: Vec<_> = numbers.iter().map(|at| trail.next(&catalogue, Side::A, &packet(*at))).collect();
+        let steps: Vec<_> = numbers.iter().map(|at| trail.next(Side::A, &packet(*at))).collect();
         assert!(matches!(steps.last(), Some(Step::Found(_))), "{steps:?}");
     }
 
@@ -112,7 +113,7 @@ mod tests {
         let catalogue = Catalogue::new(PROTOCOLS);
         assert!(Trail::begin(&catalogue, Side::A, b"\x05 something else", None).is_none());
         let mut trail = Trail::begin(&catalogue, Side::A, &packet(1), None).unwrap();
-        let over = (0..100).position(|_| trail.next(&catalogue, Side::A, &packet(1)) == Step::Over);
+        let over = (0..100).position(|_| trail.next(Side::A, &packet(1)) == Step::Over);
         assert_eq!(over, Some(usize::from(PATIENCE) - 1));
     }
 }

@@ -20,6 +20,19 @@ type Map<K, V> = HashMap<K, V, RandomState>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AssetIx(pub u32);
 
+/// Which of the devices behind another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Behind {
+    Unit(u8),
+    Station(u16),
+}
+
+impl Behind {
+    fn of(interface: &Interface) -> Option<Self> {
+        interface.modbus_unit.map(Self::Unit).or_else(|| interface.station.map(Self::Station))
+    }
+}
+
 /// Every device seen so far.
 #[derive(Debug, Default)]
 pub struct Inventory {
@@ -33,8 +46,10 @@ pub struct Inventory {
     by_sfi: Map<Sfi, u32>,
     by_name: Map<u64, u32>,
     by_bus_address: Map<(SourceId, u8), u32>,
-    /// Units behind a gateway, by the gateway's row.
-    by_unit: Map<(u32, u8), u32>,
+    /// Units behind a gateway and stations behind a master, by the row of whoever is in front.
+    by_unit: Map<(u32, Behind), u32>,
+    /// Stations of a master that has no row, because it sends with a group address as its own, by the name of the capture source.
+    by_station: Map<(String, u16), u32>,
     /// Serial lines, by the name of their capture source.
     by_line: Map<String, u32>,
     changes: Vec<AssetChange>,
@@ -58,7 +73,7 @@ impl Inventory {
                 continue;
             }
             let row = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
-            for interface in asset.interfaces.iter().filter(|interface| interface.modbus_unit.is_none()) {
+            for interface in asset.interfaces.iter().filter(|interface| !interface.is_behind()) {
                 if let Some(mac) = interface.mac {
                     self.by_mac.insert(mac, row);
                 }
@@ -83,11 +98,15 @@ impl Inventory {
         // A unit is found by its gateway, whose addresses it carries; the gateway may have come behind it.
         for (row, asset) in (0_u32..).zip(&self.rows).skip(first) {
             for interface in &asset.interfaces {
-                let Some(unit) = interface.modbus_unit else { continue };
+                let Some(behind) = Behind::of(interface) else { continue };
+                if let (None, [], Some(station)) = (interface.mac, interface.ips.as_slice(), interface.station) {
+                    self.by_station.insert((interface.capture_source.clone(), station), row);
+                    continue;
+                }
                 let by_mac = interface.mac.and_then(|mac| self.by_mac.get(&mac));
                 let gateway = interface.ips.iter().find_map(|ip| self.by_ip.get(ip)).or(by_mac);
                 if let Some(gateway) = gateway {
-                    self.by_unit.insert((*gateway, unit), row);
+                    self.by_unit.insert((*gateway, behind), row);
                 }
             }
         }
@@ -277,7 +296,13 @@ impl Inventory {
             Subject::Ip(ip) if is_device_address(ip) => self.row_of_ip(ip, &seen),
             Subject::Ip(_) => None,
             Subject::Name(name) => self.by_name.get(&name).map(|row| self.resolve(*row)),
-            Subject::Unit(unit) => speaker.and_then(|ix| self.row_of_unit(self.resolve(ix.0), unit, &seen)),
+            Subject::Unit(unit) => {
+                speaker.and_then(|ix| self.row_behind(self.resolve(ix.0), Behind::Unit(unit), &seen))
+            }
+            Subject::Station(station) => match speaker {
+                Some(ix) => self.row_behind(self.resolve(ix.0), Behind::Station(station), &seen),
+                None => self.row_of_station(station, &seen),
+            },
         };
         let Some(mut row) = row else { return };
         match (fact.attribute, fact.value) {
@@ -573,9 +598,9 @@ impl Inventory {
         Some(row)
     }
 
-    /// The unit behind a gateway: a row of its own, so that what it says does not become the gateway's.
-    fn row_of_unit(&mut self, gateway: u32, unit: u8, seen: &Sighting<'_>) -> Option<u32> {
-        if let Some(row) = self.by_unit.get(&(gateway, unit)) {
+    /// The unit behind a gateway or the station behind a master: a row of its own, so that what it says does not become the other's.
+    fn row_behind(&mut self, gateway: u32, behind: Behind, seen: &Sighting<'_>) -> Option<u32> {
+        if let Some(row) = self.by_unit.get(&(gateway, behind)) {
             return Some(self.resolve(*row));
         }
         let (id, mac, ips) = {
@@ -583,16 +608,38 @@ impl Inventory {
             let interface = asset.interfaces.first()?;
             (asset.asset_id.clone(), interface.mac, interface.ips.first().copied().into_iter().collect())
         };
+        let (key, modbus_unit, station) = match behind {
+            Behind::Unit(unit) => (format!("unit:{id}:{unit}"), Some(unit), None),
+            Behind::Station(station) => (format!("station:{id}:{station}"), None, Some(station)),
+        };
         let interface = Interface {
             mac,
             ips,
             vlan: seen.vlan,
             capture_source: seen.source_name.to_owned(),
-            modbus_unit: Some(unit),
+            modbus_unit,
+            station,
             ..Interface::default()
         };
-        let row = self.create(format!("unit:{id}:{unit}").as_bytes(), interface, seen)?;
-        self.by_unit.insert((gateway, unit), row);
+        let row = self.create(key.as_bytes(), interface, seen)?;
+        self.by_unit.insert((gateway, behind), row);
+        Some(row)
+    }
+
+    /// The station on a line whose master is nobody: open masters send with a group address as their own.
+    fn row_of_station(&mut self, station: u16, seen: &Sighting<'_>) -> Option<u32> {
+        let place = (seen.source_name.to_owned(), station);
+        if let Some(row) = self.by_station.get(&place) {
+            return Some(self.resolve(*row));
+        }
+        let interface = Interface {
+            vlan: seen.vlan,
+            capture_source: seen.source_name.to_owned(),
+            station: Some(station),
+            ..Interface::default()
+        };
+        let row = self.create(format!("station:{}:{station}", seen.source_name).as_bytes(), interface, seen)?;
+        self.by_station.insert(place, row);
         Some(row)
     }
 
@@ -679,7 +726,7 @@ impl Inventory {
             self.by_sfi.insert(sfi, into);
             self.add_sfi(into, sfi.as_str(), seen);
         }
-        let units: Vec<(u8, u32)> =
+        let units: Vec<(Behind, u32)> =
             self.by_unit.iter().filter(|((row, _), _)| *row == from).map(|((_, unit), row)| (*unit, *row)).collect();
         for (unit, row) in units {
             self.by_unit.remove(&(from, unit));

@@ -73,6 +73,27 @@ pub struct Interface {
     /// Modbus unit id behind a gateway; card and addresses beside it are the gateway's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub modbus_unit: Option<u8>,
+    /// Station address on a line behind a master (EtherCAT); card and addresses beside it are those of the master's frames.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub station: Option<u16>,
+}
+
+impl Interface {
+    /// Whether card and addresses belong to another device, behind which this one is.
+    #[must_use]
+    pub const fn is_behind(&self) -> bool {
+        self.modbus_unit.is_some() || self.station.is_some()
+    }
+
+    /// How a device behind another one is told apart, to be written behind the other's name; empty for all others.
+    #[must_use]
+    pub fn behind(&self) -> String {
+        match (self.modbus_unit, self.station) {
+            (Some(unit), _) => format!(" unit {unit}"),
+            (None, Some(station)) => format!(" station {station}"),
+            (None, None) => String::new(),
+        }
+    }
 }
 
 /// Class of device.
@@ -230,7 +251,7 @@ impl Asset {
             return name.to_owned();
         }
         let interface = self.interfaces.first();
-        let unit = interface.and_then(|i| i.modbus_unit).map(|unit| format!(" unit {unit}")).unwrap_or_default();
+        let unit = interface.map(Interface::behind).unwrap_or_default();
         let ip = interface.and_then(|i| i.ips.first()).map(|ip| format!("{ip}{unit}"));
         let mac = interface.and_then(|i| i.mac).map(|mac| format!("{mac}{unit}"));
         let name = interface.and_then(|i| i.n2k_name).map(|name| format!("NAME {name:016x}"));

@@ -174,6 +174,8 @@ pub enum Subject {
     Name(u64),
     /// The unit with this number behind the speaker, which speaks for it: a device on a serial line behind a gateway.
     Unit(u8),
+    /// The device with this station address on the line that the speaker's frames went through: an EtherCAT slave, which has no card of its own.
+    Station(u16),
 }
 
 /// A fact's value.

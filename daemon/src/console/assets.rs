@@ -240,6 +240,7 @@ impl Sheet<'_> {
             interface.n2k_source.map(|source| ("Bus address", source.to_string())),
             interface.sfi.map(|sfi| ("SFI", sfi.to_string())),
             interface.modbus_unit.map(|unit| ("Modbus unit", unit.to_string())),
+            interface.station.map(|station| ("Station", station.to_string())),
             (!interface.capture_source.is_empty()).then(|| ("Seen at", interface.capture_source.clone())),
         ]
         .into_iter()

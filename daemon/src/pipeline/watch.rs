@@ -178,8 +178,8 @@ impl Watch {
                         link_is_gateway,
                     });
                     let end = policy.end(placed, mac, ip, link_is_gateway);
-                    // A unit behind a gateway is in the gateway's zone; that the gateway is declared does not declare the unit.
-                    let of_end = end.asset.filter(|_| interface.modbus_unit.is_none());
+                    // What is behind a gateway is in the gateway's zone; that the gateway is declared does not declare it.
+                    let of_end = end.asset.filter(|_| !interface.is_behind());
                     (zone, declared) = (zone.or(end.zone), declared.or(of_end));
                 }
                 if interface.n2k_name.is_some() || interface.n2k_source.is_some() {

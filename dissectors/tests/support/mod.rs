@@ -98,6 +98,7 @@ pub(crate) fn act_text(act: &Act<'_>) -> String {
                 dogwatch_model::Subject::Ip(ip) => format!("{ip} "),
                 dogwatch_model::Subject::Name(name) => format!("{name:x} "),
                 dogwatch_model::Subject::Unit(unit) => format!("unit {unit} "),
+                dogwatch_model::Subject::Station(station) => format!("station {station} "),
             };
             format!("says {about}{}={value} ({})", attribute.as_str().unwrap(), fact.method)
         }

@@ -88,6 +88,8 @@ impl IdentityChanged {
             Subject::Ip(ip) => (Identity::Ip(ip), None),
             Subject::Name(name) => (Identity::Name(name), None),
             Subject::Unit(unit) => (from.identity(), Some(u64::from(unit))),
+            // Kept apart from units of the same number.
+            Subject::Station(station) => (from.identity(), Some(0x1_0000 | u64::from(station))),
         };
         let part = match (who, from.row) {
             // Nobody in particular: those who send without an address would seem to change into each other. A serial line is who speaks there.

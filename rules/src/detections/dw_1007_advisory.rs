@@ -11,7 +11,7 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use dogwatch_intel::{Intel, Known, Match};
-use dogwatch_model::{Asset, Attribute, CaptureTime, Severity, Speaker};
+use dogwatch_model::{Asset, Attribute, CaptureTime, Interface, Severity, Speaker};
 
 use super::zones::is_untrusted;
 use crate::detector::{Card, Context, Detector, Raise, Threshold, Wants};
@@ -241,8 +241,8 @@ fn raise(
     let model =
         if shown(Attribute::Model).is_empty() { shown(Attribute::ProductCode) } else { shown(Attribute::Model) };
     let version = shown(Attribute::FirmwareVersion);
-    let unit = asset.interfaces.iter().find_map(|interface| interface.modbus_unit);
-    let who = cx.call(party) + &unit.map(|unit| format!(" unit {unit}")).unwrap_or_default();
+    let behind = asset.interfaces.iter().find(|interface| interface.is_behind()).map(Interface::behind);
+    let who = cx.call(party) + &behind.unwrap_or_default();
     let is_exploited = found.iter().any(Match::is_exploited);
     let count = match found.len() {
         1 => "1 published advisory is".to_owned(),

@@ -3,7 +3,7 @@
 //! DW-3004 is Modbus: restart of communication, listen-only, cleared counters, programming functions, file records. DW-3008 is every other control
 //! protocol: stop and start, download, mode and password. Quiet only where a line of the policy names the operation, or a service window is open.
 
-use dogwatch_model::{Act, Event, Mac, Object, Severity, ShipState, Verb};
+use dogwatch_model::{Act, Event, FieldValue, FieldVisitor, Fields, Mac, Object, Severity, ShipState, Verb};
 
 use super::zones::{asked, leads_to_the_heart};
 use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
@@ -78,7 +78,7 @@ impl Detector for Commands {
                     "{} sent {} a command to {}: {object} ({})",
                     call(from),
                     call(to),
-                    clears.unwrap_or_else(|| in_words(verb)),
+                    clears.or_else(|| diagnostic(event.message.fields)).unwrap_or_else(|| in_words(verb)),
                     event.message.kind
                 ),
                 fields: vec![
@@ -132,6 +132,29 @@ fn clears(object: Object<'_>) -> Option<&'static str> {
         }
         _ => None,
     }
+}
+
+/// What a diagnostic function of Modbus (8) does by its number there, which the object of the command does not say.
+fn diagnostic(fields: &dyn Fields) -> Option<&'static str> {
+    struct Code(Option<u64>);
+    impl FieldVisitor for Code {
+        fn field(&mut self, name: &str, value: FieldValue<'_>) {
+            if let ("diagnostic_code", FieldValue::Coded { value, .. }) = (name, value) {
+                self.0 = Some(value);
+            }
+        }
+        fn open_list(&mut self, _name: &str) {}
+        fn open_group(&mut self, _name: &str) {}
+        fn close(&mut self) {}
+    }
+    let mut code = Code(None);
+    fields.visit(&mut code);
+    Some(match code.0? {
+        1 => "start its communication anew",
+        4 => "listen only and answer nobody",
+        10 | 20 => "clear its counters",
+        _ => return None,
+    })
 }
 
 /// Whether this file raises a finding for an operation: the policy's own word on it then adds nothing.
@@ -206,6 +229,28 @@ mod tests {
             assert_eq!(finding.rule_id, "DW-3008");
             assert!(finding.summary.contains(want), "{name}: {}", finding.summary);
             assert!(finding.why.contains(why), "{name}: {}", finding.why);
+        }
+    }
+
+    #[test]
+    fn diagnostics_say_what_was_done() {
+        struct Said(Option<u64>);
+        impl Fields for Said {
+            fn visit(&self, visitor: &mut dyn FieldVisitor) {
+                if let Some(value) = self.0 {
+                    visitor.field("diagnostic_code", FieldValue::Coded { value, name: None });
+                }
+            }
+        }
+        // Modbus Application Protocol V1.1b3, clause 6.8.
+        for (code, want) in [
+            (Some(1), Some("start its communication anew")),
+            (Some(4), Some("listen only and answer nobody")),
+            (Some(10), Some("clear its counters")),
+            (Some(3), None),
+            (None, None),
+        ] {
+            assert_eq!(diagnostic(&Said(code)), want, "{code:?}");
         }
     }
 

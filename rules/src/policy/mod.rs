@@ -14,6 +14,7 @@
 //! - A date without time ends at the end of that day, UTC.
 //! - The stricter mode of two zones holds for the traffic between them.
 
+mod address_words;
 mod app;
 mod check;
 mod coverage;

@@ -1,12 +1,13 @@
 //! Where a point of the plan stands: a register, or an object by the name that its protocol gives it; and how readings find their points.
 //!
 //! Names are compared without regard to case. What a reading's name has in front of its last `/` (whose it is) may be left out in the plan. A name of
-//! the shape of a memory address (`DB10.DBW4`, `MW20`, `D100`) is looked for in memory as well, where `type` says what lies there.
+//! the shape of a memory address (`DB10.DBW4`, `MW20`, `D100`; see `address_words`) is looked for in memory as well, where `type` says what lies there.
 
 use std::fmt;
 
 use dogwatch_model::{Memory, ReadingVisitor, Readings, Table};
 
+use super::address_words::{MemoryPlace, canonical, memory};
 use super::points::{PointPlan, Points};
 use super::types::AssetIx;
 
@@ -57,17 +58,6 @@ pub struct ObjectName {
     pub(super) memory: Option<MemoryPlace>,
 }
 
-/// An address in memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct MemoryPlace {
-    /// The name of the area as a number.
-    area: u64,
-    /// Byte or word.
-    address: u32,
-    /// 16-bit words that the name itself says: `W` one, `D` two.
-    pub(super) words: Option<u16>,
-}
-
 /// Longest name.
 const LONGEST: usize = 128;
 
@@ -81,57 +71,9 @@ impl ObjectName {
             let help = "such as \"DB10.DBW4\", \"AI:3\", \"ioa:1201\", \"analog-input:7\" or the name of a tag";
             return Err((format!("a name of {} bytes cannot be", text.len()), help));
         }
-        Ok(Self { text: text.to_owned(), key: hash(format_args!("{text}")).0, memory: memory(text)? })
+        let said = canonical(text).unwrap_or_else(|| text.to_owned());
+        Ok(Self { text: text.to_owned(), key: hash(format_args!("{said}")).0, memory: memory(text)? })
     }
-}
-
-/// Splits `text` into letters and the decimal number behind them.
-fn lettered(text: &str) -> Option<(&str, u32)> {
-    let at = text.find(|c: char| c.is_ascii_digit())?;
-    let (letters, digits) = text.split_at_checked(at)?;
-    let is_plain = letters.chars().all(|c| c.is_ascii_alphabetic()) && digits.chars().all(|c| c.is_ascii_digit());
-    (is_plain && !letters.is_empty()).then(|| Some((letters, digits.parse().ok()?))).flatten()
-}
-
-/// The memory address that a name has the shape of.
-fn memory(text: &str) -> Result<Option<MemoryPlace>, (String, &'static str)> {
-    const HELP: &str = "words are DBW or MW, double words DBD or MD: \"DB10.DBW4\", \"DB10.DBD8\", \"MW20\"";
-    let upper = text.to_ascii_uppercase();
-    let place = |area: fmt::Arguments<'_>, address, words| MemoryPlace { area: hash(area).0, address, words };
-    let words = |letter: &str| match letter {
-        "W" => Ok(Some(1)),
-        "D" => Ok(Some(2)),
-        _ => Err((format!("\"{text}\" names a byte or a bit, and points are numbers of 16 or 32 bits"), HELP)),
-    };
-    if let Some((block, inner)) = upper.split_once('.')
-        && let Some(("DB" | "DI", _)) = lettered(block)
-    {
-        if let Ok(address) = inner.parse() {
-            return Ok(Some(place(format_args!("{block}"), address, None)));
-        }
-        return match lettered(inner) {
-            Some((letters, address)) if letters.starts_with("DB") => {
-                Ok(Some(place(format_args!("{block}"), address, words(letters.trim_start_matches("DB"))?)))
-            }
-            _ => Err((format!("\"{text}\" is no address in a data block"), HELP)),
-        };
-    }
-    Ok(lettered(&upper).map(|(letters, address)| {
-        let size = |letter: char| if letter == 'W' { 1 } else { 2 };
-        let mut each = letters.chars();
-        match (each.next(), each.next(), each.next()) {
-            // inputs and outputs by their German letters as well
-            (Some(area @ ('M' | 'I' | 'Q' | 'E' | 'A')), Some(letter @ ('W' | 'D')), None) => {
-                let area = match area {
-                    'E' => 'I',
-                    'A' => 'Q',
-                    other => other,
-                };
-                place(format_args!("{area}"), address, Some(size(letter)))
-            }
-            _ => place(format_args!("{letters}"), address, None),
-        }
-    }))
 }
 
 /// FNV-1a over a text in lower case, of the whole and of what follows its last `/`. Stable, because baselines are kept by it.
@@ -156,7 +98,7 @@ impl fmt::Write for Hashing {
 }
 
 /// Of the whole text, and of what follows its last `/`.
-fn hash(text: fmt::Arguments<'_>) -> (u64, u64) {
+pub(super) fn hash(text: fmt::Arguments<'_>) -> (u64, u64) {
     let mut hashing = Hashing { whole: OFFSET, tail: OFFSET };
     let _ = fmt::Write::write_fmt(&mut hashing, text);
     (hashing.whole, hashing.tail)
@@ -237,6 +179,10 @@ impl ReadingVisitor for Finder<'_, '_> {
 /// The value of a point in memory; `None` where the bytes do not hold all of it, or no number.
 fn read(point: &PointPlan, address: u32, memory: &Memory<'_>) -> Option<f64> {
     let offset = usize::try_from(address.checked_sub(memory.first)?).ok()?.checked_mul(memory.step.into())?;
+    if let PointPlace::Object(ObjectName { memory: Some(MemoryPlace { bit: Some(bit), .. }), .. }) = &point.place {
+        let byte = memory.bytes.get(offset).filter(|_| memory.step == 1)?;
+        return Some(f64::from(byte >> bit & 1) * point.scale);
+    }
     let mut words = memory
         .bytes
         .get(offset..)?

@@ -290,6 +290,12 @@ fn object(
             let help = "the protocol says what kind of number this is; leave type out";
             report.error(Code::P006, &section.key_span("type"), "type has no meaning for this object", help);
         }
+        _ if parsed.memory.is_some_and(|place| place.bit.is_some()) => {
+            if kind.is_some() {
+                let help = "a bit is 0 or 1; leave type out";
+                report.error(Code::P006, &section.key_span("type"), "type has no meaning for a bit", help);
+            }
+        }
         (Some(Some(2)), None) => {
             let (message, help) = ("a double word needs a type", "add type = \"f32\", \"u32\" or \"i32\"");
             report.error(Code::P000, &name.span, message, help);
@@ -380,6 +386,8 @@ mod tests {
             let area = format_args!("DB{}", 10);
             let (first, step) = (100, 1);
             visitor.memory(&dogwatch_model::Memory { area, first, step, big_endian: true, low_first: false, bytes });
+            visitor.number(format_args!("M5.{}", 1), 1.0);
+            visitor.number(format_args!("I0.{}", 3), 1.0);
         }
     }
 
@@ -398,6 +406,13 @@ mod tests {
             ("object = \"DB10.DBD108\"\ntype = \"u32\"", None),
             ("object = \"DB11.DBW100\"", None),
             ("object = \"DB10.DBW98\"", None),
+            // 0xfe of byte 103, and a bit by its own name.
+            ("object = \"DB10.DBX103.1\"", Some(1.0)),
+            ("object = \"db10.dbx103.0\"", Some(0.0)),
+            ("object = \"DB10.DBX110.0\"", None),
+            ("object = \"M5.1\"", Some(1.0)),
+            ("object = \"M5.2\"", None),
+            ("object = \"e0.3\"", Some(1.0)),
         ] {
             let checked = checked(&format!("name = \"P\"\nasset = \"plc\"\n{object}\n"));
             let policy = checked.policy.unwrap_or_else(|| panic!("{:?}", checked.diagnostics));
@@ -433,8 +448,9 @@ mod tests {
                 Code::P005,
                 "of different size",
             ),
-            ("name = \"P\"\nasset = \"plc\"\nobject = \"DB10.DBX4.0\"\n", Code::P005, "no address in a data block"),
-            ("name = \"P\"\nasset = \"plc\"\nobject = \"DB10.DBB4\"\n", Code::P005, "a byte or a bit"),
+            ("name = \"P\"\nasset = \"plc\"\nobject = \"DB10.DBX4.8\"\n", Code::P005, "no address in a data block"),
+            ("name = \"P\"\nasset = \"plc\"\nobject = \"DB10.DBX4.0\"\ntype = \"u16\"\n", Code::P006, "for a bit"),
+            ("name = \"P\"\nasset = \"plc\"\nobject = \"DB10.DBB4\"\n", Code::P005, "names a byte"),
             ("name = \"P\"\nasset = \"plc\"\nobject = \"\"\n", Code::P005, "of 0 bytes"),
             (
                 "name = \"P\"\nasset = \"plc\"\nobject = \"AI:3\"\n[[point]]\nname = \"Q\"\nasset = \"plc\"\nobject = \"ai:3\"\n",

@@ -104,6 +104,29 @@ fn a_unit_behind_a_gateway_is_a_device_of_its_own() {
 }
 
 #[test]
+fn a_station_behind_a_master_is_a_device_of_its_own_even_where_the_master_is_none() {
+    let mut inventory = Inventory::default();
+    let master = see(&mut inventory, 0, B, None, 0).unwrap();
+    let code = FactValue::Text("0x044c2c52");
+    say(&mut inventory, 1, Subject::Station(1001), Attribute::ProductCode, code, Some(master));
+    say(&mut inventory, 2, Subject::Station(1001), Attribute::VendorId, FactValue::Text("0x00000002"), None);
+    assert_eq!(inventory.len(), 3, "a master without a row is another line");
+    let mut again = Inventory::default();
+    again.restore(inventory.assets().cloned().collect::<Vec<_>>());
+    let master = again.by_mac(B).unwrap();
+    assert_eq!(again.get(master).unwrap().shown(Attribute::ProductCode), None);
+    say(&mut again, 3, Subject::Station(1001), Attribute::SerialNumber, FactValue::Text("7"), Some(master));
+    say(&mut again, 4, Subject::Station(1001), Attribute::SerialNumber, FactValue::Text("8"), None);
+    assert_eq!(again.len(), 3);
+    let known: Vec<_> = again
+        .assets()
+        .filter(|asset| asset.interfaces[0].station == Some(1001))
+        .map(|asset| (asset.shown(Attribute::ProductCode), asset.shown(Attribute::SerialNumber)))
+        .collect();
+    assert_eq!(known, [(Some("0x044c2c52"), Some("7")), (None, Some("8"))]);
+}
+
+#[test]
 fn a_binding_joins_card_and_address() {
     let mut inventory = Inventory::default();
     say(

@@ -18,7 +18,7 @@ pub(crate) static RLOGIN: FramedProtocol = FramedProtocol {
     hints: &[Hint::Tcp(513)],
     carriers: &[Carrier::Tcp],
     probe: |_, head| known(terminal(head)),
-    frames: |_| Box::new(Greeting { length: |bytes| whole(terminal(bytes)), read: read_terminal }),
+    frames: |_| Box::new(Greeting { length: |bytes| whole("rlogin", terminal(bytes)), read: read_terminal }),
 };
 
 /// One command on another machine.
@@ -29,7 +29,7 @@ pub(crate) static RSH: FramedProtocol = FramedProtocol {
     probe: |_, head| known(command(head)),
     frames: |_| {
         Box::new(Greeting {
-            length: |bytes| answer(bytes).map_or_else(|| whole(command(bytes)), |length| Ok(Some(length))),
+            length: |bytes| answer(bytes).map_or_else(|| whole("rsh", command(bytes)), |length| Ok(Some(length))),
             read: read_command,
         })
     },
@@ -125,9 +125,9 @@ const fn known(opening: Opening<'_>) -> Probe {
     }
 }
 
-const fn whole(opening: Opening<'_>) -> Result<Option<usize>, ParseError> {
+const fn whole(what: &'static str, opening: Opening<'_>) -> Result<Option<usize>, ParseError> {
     match opening {
-        Opening::No => Err(ParseError::Malformed { what: "rlogin", at: 0, why: "four texts that end with zero" }),
+        Opening::No => Err(ParseError::Malformed { what, at: 0, why: "four texts that end with zero" }),
         Opening::More => Ok(None),
         Opening::Is(_, length) => Ok(Some(length)),
     }

@@ -30,7 +30,7 @@ const fn state_name(code: u16) -> &'static str {
 }
 
 /// The verb and the name of a place.
-pub(super) fn place(address: u16, access: Access, data: &[u8]) -> (Verb, Text<48>) {
+pub(super) fn place(address: u16, access: Access, data: &[u8]) -> (Verb, Text<80>) {
     let is_read = access == Access::Read;
     let first = data.first_chunk().map_or(0, |bytes| u16::from_le_bytes(*bytes));
     let pick = |read, write| if is_read { read } else { write };

@@ -25,7 +25,9 @@ pub(crate) static S7COMM: FramedProtocol = FramedProtocol {
     hints: &[Hint::Tcp(102)],
     carriers: &[Carrier::Tcp],
     probe: |_, head| tpkt::probe(head, judge),
-    frames: |limits| Box::new(S7 { open: Asked::new(limits), list: None }),
+    frames: |limits| {
+        Box::new(S7 { open: Asked::new(limits), subscriptions: variable::Subscriptions::default(), list: None })
+    },
 };
 
 const PROTOCOL_ID: u8 = 0x32;
@@ -125,15 +127,29 @@ fn item_name(item: &[u8]) -> Option<Text<32>> {
 
 /// The items of a read or write job.
 fn items(parameters: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let (count, mut rest) = match parameters {
+    let (count, rest) = match parameters {
         [0x04 | 0x05, count, rest @ ..] => (*count, rest),
         _ => (0, &[][..]),
     };
-    (0..count).map_while(move |_| {
-        let len = usize::from(*rest.get(1)?);
-        let (item, after) = rest.split_at_checked(len.saturating_add(2))?;
-        rest = after;
-        Some(item)
+    variable::items(count.into(), rest)
+}
+
+/// The names of the variables of a job: an item's own, or one for each part of a block read.
+fn names(parameters: &[u8]) -> impl Iterator<Item = Text<32>> {
+    items(parameters).flat_map(|item| {
+        let parts = match item {
+            [0x12, _, 0xb0, count, parts @ ..] => parts.as_chunks::<5>().0.iter().take((*count).into()),
+            _ => [].iter().take(0),
+        };
+        item_name(item).into_iter().chain(parts.map(|[length, d0, d1, a0, a1]| {
+            let (block, first) = (u16::from_be_bytes([*d0, *d1]), u16::from_be_bytes([*a0, *a1]));
+            let mut name = text!["db", block, ".", first];
+            if *length > 1 {
+                name.put("-");
+                name.put(u32::from(first).saturating_add((*length).into()).saturating_sub(1));
+            }
+            name
+        }))
     })
 }
 
@@ -151,6 +167,8 @@ struct Userdata {
     kind: u8,
     group: u8,
     function: u8,
+    /// The number of an order for cyclic data, in what comes for it.
+    sequence: u8,
     /// What keeps the parts of a long answer together, and whether more of them follow.
     unit: u8,
     more: bool,
@@ -160,12 +178,20 @@ struct Userdata {
 impl Userdata {
     fn parse(parameters: &[u8]) -> Option<Self> {
         // Head and length differ between requests and what is pushed; group and function stand at one place in all.
-        let [_, _, _, _, _, kind_group, function, _sequence, rest @ ..] = parameters else { return None };
+        let [_, _, _, _, _, kind_group, function, sequence, rest @ ..] = parameters else { return None };
         let (unit, more, error) = match rest {
             [unit, more, e0, e1, ..] => (*unit, *more != 0, Some(u16::from_be_bytes([*e0, *e1]))),
             _ => (0, false, None),
         };
-        Some(Self { kind: kind_group >> 4, group: kind_group & 15, function: *function, unit, more, error })
+        Some(Self {
+            kind: kind_group >> 4,
+            group: kind_group & 15,
+            function: *function,
+            sequence: *sequence,
+            unit,
+            more,
+            error,
+        })
     }
 
     const fn verb(self) -> Option<Verb> {
@@ -229,6 +255,8 @@ const LONGEST_LIST: usize = 8_192;
 struct S7 {
     /// By reference: what a job did, to what, for its answer.
     open: Asked<u16, (Verb, Text<32>, variable::Variables)>,
+    /// What the controller sends of itself.
+    subscriptions: variable::Subscriptions,
     /// A list whose end has not come yet: the number of its parts and the bytes so far.
     list: Option<(u8, Vec<u8>)>,
 }
@@ -264,6 +292,8 @@ impl Frames for S7 {
 
     fn lost(&mut self, direction: Direction) {
         self.open.clear();
+        // A number may have been given to another order meanwhile.
+        self.subscriptions.clear();
         // Lists come from the controller only: what is lost of the questions harms none.
         if direction == Direction::ToClient {
             self.list = None;
@@ -311,11 +341,9 @@ impl S7 {
         let function = pdu.parameters.first().copied();
         let mut names = [const { Text::<32>::new() }; 20];
         let mut known = 0_usize;
-        for (slot, item) in names.iter_mut().zip(items(pdu.parameters)) {
-            if let Some(name) = item_name(item) {
-                *slot = name;
-                known = known.saturating_add(1);
-            }
+        for (slot, name) in names.iter_mut().zip(self::names(pdu.parameters)) {
+            *slot = name;
+            known = known.saturating_add(1);
         }
         let mut acts = Acts::new();
         if let Some(verb) = function.and_then(|function| verb(function, pdu.parameters)) {
@@ -401,6 +429,27 @@ impl S7 {
         false
     }
 
+    /// The variables whose values a unit brings, where it belongs to an order for cyclic data.
+    fn delivered(&mut self, pdu: &Pdu<'_>, service: Option<Userdata>) -> Option<&variable::Variables> {
+        // Orders are placed cyclic, by change, and by change with another list (1, 5, 7).
+        let service = service.filter(|service| service.group == 2 && matches!(service.function, 1 | 5 | 7))?;
+        let is_done = service.error.is_none_or(|code| code == 0);
+        match service.kind {
+            4 => {
+                let ordered = variable::ordered(pdu.data);
+                self.open.ask(pdu.reference, (Verb::Read, Text::new(), ordered));
+                None
+            }
+            8 if is_done => {
+                let (.., ordered) = self.open.answer(&pdu.reference)?;
+                self.subscriptions.take(service.sequence, ordered);
+                self.subscriptions.get(service.sequence)
+            }
+            0 if is_done => self.subscriptions.get(service.sequence),
+            _ => None,
+        }
+    }
+
     fn userdata(&mut self, pdu: &Pdu<'_>, emit: &mut Emit<'_>) {
         let service = Userdata::parse(pdu.parameters);
         let status = service.filter(|service| (service.group, service.function) == (4, 1));
@@ -426,6 +475,12 @@ impl S7 {
         }
         if let (Some(list), Some(texts)) = (&list, &texts) {
             identity::facts(&mut acts, list, texts);
+        }
+        let ordered = self.delivered(pdu, service);
+        let readings =
+            Stated(|to| ordered.into_iter().for_each(|of| of.readings(variable::delivered(pdu.data), true, to)));
+        if ordered.is_some() {
+            acts.push(Act::States(&readings));
         }
         let fields = Shown(|visit| {
             header(visit, pdu);
@@ -489,7 +544,7 @@ mod tests {
         let data = hex("ff 04 0030 0001fffe42f7 ff 03 0001 01 00 ff 05 0010 0203");
         conversation.send(Direction::ToClient, &unit(3, &hex("04 03"), &data));
         assert_eq!(conversation.heard.seen[0].values, Vec::<String>::new(), "only asked");
-        let want = "states [\"DB10 100 = [00, 01, ff, fe, 42, f7]\", \"M 20 = [02, 03]\"]";
+        let want = "states [\"DB10 100 = [00, 01, ff, fe, 42, f7]\", \"M5.1 = 1\", \"M 20 = [02, 03]\"]";
         assert_eq!(conversation.heard.seen[1].values, [want]);
         let mut conversation = Conversation::new(&S7COMM, Carrier::Tcp, 102);
         let item = hex("05 01 12 0a 10 02 0002 0014 84 000050");
@@ -497,6 +552,47 @@ mod tests {
         assert_eq!(conversation.heard.seen[0].values, ["states [\"DB20 10 = [04, 7e]\"]"], "written");
         conversation.send(Direction::ToClient, &unit(3, &hex("05 01"), &hex("ff")));
         assert_eq!(conversation.heard.seen[1].values, Vec::<String>::new());
+    }
+
+    #[test]
+    fn bits_and_block_reads() {
+        let mut conversation = Conversation::new(&S7COMM, Carrier::Tcp, 102);
+        // Flag 5.1 (bit 0x29), and parts of data blocks: one byte of block 74 from 108, two of block 76 from 404, one of block 81.
+        let items = hex("04 02 12 0a 10 01 0001 0000 83 000029 12 11 b0 03 01 004a 006c 02 004c 0194 01 0051 003c");
+        conversation.send(ToServer, &unit(JOB, &items, &[]));
+        let want = ["m5", "db74.108", "db76.404-405", "db81.60"].map(|name| format!("request read {name}"));
+        assert_eq!(conversation.heard.seen[0].acts, want);
+        // The third part is not there: a return code, but bytes as well.
+        let data = hex("ff 03 0001 01 00 ff 04 0038 ff aa ff bbcc 0a 00");
+        conversation.send(Direction::ToClient, &unit(3, &hex("04 02"), &data));
+        let want = "states [\"M5.1 = 1\", \"DB74 108 = [aa]\", \"DB76 404 = [bb, cc]\"]";
+        assert_eq!(conversation.heard.seen[1].values, [want]);
+        // Lengths that do not add up: nothing is guessed.
+        conversation.send(ToServer, &unit(JOB, &items, &[]));
+        let data = hex("ff 03 0001 00 00 ff 04 0030 ff aa ff bbcc 0a");
+        conversation.send(Direction::ToClient, &unit(3, &hex("04 02"), &data));
+        assert_eq!(conversation.heard.seen[3].values, ["states [\"M5.1 = 0\"]"]);
+    }
+
+    #[test]
+    fn values_that_a_controller_sends_of_itself() {
+        let mut conversation = Conversation::new(&S7COMM, Carrier::Tcp, 102);
+        // Order: every second (unit 1, factor 1), a word of data block 300 from byte 4; the controller gives it number 2.
+        let order = hex("ff 09 0010 0001 01 01 12 0a 10 04 0001 012c 84 000020");
+        conversation.send(ToServer, &unit(USERDATA, &hex("000112 04 11 42 01 00"), &order));
+        let value = |word: &str| hex(&format!("ff 09 0008 0001 ff 04 0010 {word}"));
+        let from_controller =
+            |kind: &str, word| unit(USERDATA, &hex(&format!("000112 08 12 {kind} 00 00 0000")), &value(word));
+        conversation.send(Direction::ToClient, &from_controller("82 01 02", "3000"));
+        conversation.send(Direction::ToClient, &from_controller("02 01 02", "3001"));
+        conversation.send(Direction::ToClient, &from_controller("02 01 03", "3002"));
+        let seen = &conversation.heard.seen;
+        let values: Vec<&[String]> = seen.iter().map(|seen| seen.values.as_slice()).collect();
+        let stated = |byte: &str| vec![format!("states [\"DB300 4 = [30, {byte}]\"]")];
+        assert_eq!(values, [&[][..], &stated("00"), &stated("01"), &[]], "the last is of no order that was seen");
+        conversation.lose(Direction::ToClient, 100);
+        conversation.send(Direction::ToClient, &from_controller("02 01 02", "3000"));
+        assert_eq!(conversation.heard.seen[4].values, Vec::<String>::new(), "the number may mean another by now");
     }
 
     #[test]
