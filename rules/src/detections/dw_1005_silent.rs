@@ -170,11 +170,11 @@ impl Detector for Silent {
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
         match seen.stage {
             FlowStage::Started => self.heard(&seen.from, (seen.at, seen.frame), cx),
-            FlowStage::Progress => {
-                for (party, packets) in [(&seen.from, seen.sent), (&seen.to, seen.received)] {
-                    if packets > 0 {
-                        self.heard(party, (seen.at, seen.frame), cx);
-                    }
+            // whoever is still sent to in an open connection is not gone yet: a display that starts again is back in a minute or two
+            FlowStage::Progress if seen.packets() > 0 => {
+                self.heard(&seen.from, (seen.at, seen.frame), cx);
+                if seen.account.is_answered {
+                    self.heard(&seen.to, (seen.at, seen.frame), cx);
                 }
             }
             _ => {}
