@@ -404,7 +404,7 @@ fn end(party: &Party, policy: Option<&Policy>, directory: &dyn Directory) -> Fin
 /// What an end is called when nothing better is known.
 fn party_name(party: &Party) -> String {
     match party.identity() {
-        crate::seen::Identity::Name(name) => format!("NAME {name:016x}"),
+        crate::seen::Identity::Name(name) => format!("NAME {:016x}", name.number()),
         crate::seen::Identity::BusAddress(address) => format!("bus address {address}"),
         crate::seen::Identity::Ip(ip) => ip.to_string(),
         crate::seen::Identity::Mac(mac) if mac.is_none() => "a sender without an address".to_owned(),

@@ -25,6 +25,6 @@ pub use engine::{Rules, RulesCounters, Settings};
 pub use findings::{Cause, FindingTable, WouldAlert};
 pub use learning::{Baseline, Learning};
 pub use seen::{
-    Account, EnforcedSeen, FlowSeen, FlowStage, HealthSeen, Identity, IrregularSeen, PacketSeen, Party, PolicySeen,
-    SelfSeen, SignatureSeen, Source, Volume,
+    Account, BusName, EnforcedSeen, FlowSeen, FlowStage, HealthSeen, Identity, IrregularSeen, PacketSeen, Party,
+    PolicySeen, SelfSeen, SignatureSeen, Source, Volume,
 };

@@ -86,7 +86,7 @@ impl IdentityChanged {
             Subject::Speaker => (from.identity(), None),
             Subject::Mac(mac) => (Identity::Mac(mac), None),
             Subject::Ip(ip) => (Identity::Ip(ip), None),
-            Subject::Name(name) => (Identity::Name(name), None),
+            Subject::Name(name) => (Identity::Name(name.into()), None),
             Subject::Unit(unit) => (from.identity(), Some(u64::from(unit))),
             // Kept apart from units of the same number.
             Subject::Station(station) => (from.identity(), Some(0x1_0000 | u64::from(station))),

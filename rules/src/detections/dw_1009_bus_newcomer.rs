@@ -178,7 +178,8 @@ impl BusNewcomer {
     /// Whether a known device differs only in what an installer sets.
     fn is_set_up_anew(&self, name: u64, cx: &Context<'_>) -> bool {
         let same = |known: u64| known & MAKERS == name & MAKERS;
-        let learned = self.known.entries().iter().any(|(who, ..)| matches!(who, Identity::Name(known) if same(*known)));
+        let learned =
+            self.known.entries().iter().any(|(who, ..)| matches!(who, Identity::Name(known) if same(known.number())));
         let listed = cx.policy.is_some_and(|policy| {
             policy.n2k.iter().any(|entry| entry.name.mask & MAKERS == MAKERS && same(entry.name.bits))
         });

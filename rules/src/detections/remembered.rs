@@ -6,10 +6,13 @@ use dogwatch_model::CaptureTime;
 use foldhash::quality::RandomState;
 use indexmap::IndexMap;
 
+/// Entries from which on a table is given its whole room.
+const LARGE: usize = 2_048;
+
 /// At most `limit` entries, each with the time it was last touched.
 #[derive(Debug)]
 pub(crate) struct Remembered<K, V> {
-    /// Entries stand one behind the other and only their numbers are hashed: growing moves no entry to another page.
+    /// Entries stand one behind the other and only their numbers are hashed.
     entries: IndexMap<K, (CaptureTime, V), RandomState>,
     limit: usize,
     forgotten: u64,
@@ -74,7 +77,7 @@ impl<K: Hash + Eq + Copy + Ord, V> Remembered<K, V> {
     /// For a new entry: when full, an eighth goes, the longest untouched first (by key among equals, so that a replay forgets the same).
     fn make_room(&mut self) {
         if self.entries.len() < self.limit {
-            return;
+            return self.grow();
         }
         let going = (self.limit / 8).max(1);
         // only the times are copied: keys are several times as large, and this happens again and again while somebody floods
@@ -93,6 +96,14 @@ impl<K: Hash + Eq + Copy + Ord, V> Remembered<K, V> {
             std::cmp::Ordering::Greater => true,
         });
         self.forgotten = self.forgotten.saturating_add(going as u64);
+    }
+
+    /// A table that has become large gets room for all it may hold, at once. Doubling would copy it several times, each time to pages the kernel
+    /// has to clear first; those of room not yet used cost nothing.
+    fn grow(&mut self) {
+        if self.entries.len() == LARGE {
+            self.entries.reserve_exact(self.limit.saturating_sub(LARGE));
+        }
     }
 
     /// Every entry with the time it was last touched, by key: the form kept in a baseline.
@@ -119,6 +130,20 @@ impl<K: Hash + Eq + Copy + Ord, V> Remembered<K, V> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_grows_in_one_step_once_it_is_large() {
+        let mut map = Remembered::new(3 * LARGE);
+        for key in 0..=LARGE {
+            map.put(key, CaptureTime(0), ());
+        }
+        let room = map.entries.capacity();
+        assert!(room >= 3 * LARGE);
+        for key in 0..4 * LARGE {
+            map.put(key, CaptureTime(1), ());
+        }
+        assert_eq!(map.entries.capacity(), room);
+    }
 
     #[test]
     fn the_longest_untouched_goes_first() {

@@ -402,7 +402,7 @@ mod tests {
         let message =
             Message { protocol: "t", kind: "t", function: 0, speaker: Speaker::Sender, acts: &[], fields: &NoFields };
         let mut say = |number: u64, second: i64| {
-            let key = Key { who: Identity::Name(number), sfi: 0, letters: [0; 2] };
+            let key = Key { who: Identity::Name(number.into()), sfi: 0, letters: [0; 2] };
             let event = Event { at: CaptureTime::from_parts(second, 0), frame: 1, flow: &flow, message: &message };
             talkers.of(key, &event, &Party::nobody(None), Source::default())
         };

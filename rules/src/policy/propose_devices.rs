@@ -48,7 +48,7 @@ impl Policy {
         let address = match identity {
             Identity::Ip(ip) => ip.to_string(),
             Identity::Mac(mac) => mac.to_string(),
-            Identity::Name(name) => format!("{name:016x}"),
+            Identity::Name(name) => format!("{:016x}", name.number()),
             Identity::BusAddress(address) => address.to_string(),
         };
         let plain: String = address.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();

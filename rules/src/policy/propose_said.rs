@@ -107,6 +107,7 @@ impl Policy {
         let mut sources: BTreeMap<(String, u64), (BTreeSet<u32>, Evidence)> = BTreeMap::new();
         for (key, _, row) in &learned.rows {
             let (What::Sends { pgn }, Some(Identity::Name(name))) = (key.what, key.from.identity()) else { continue };
+            let name = name.number();
             if row.bus.is_empty() || self.bus_zone(&row.bus).is_none() {
                 continue;
             }

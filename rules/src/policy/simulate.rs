@@ -129,6 +129,7 @@ impl Policy {
             }
             What::Sends { pgn } => {
                 let Some(Identity::Name(name)) = key.from.identity() else { return };
+                let name = name.number();
                 let verdict = self.n2k_allows(&row.bus, name, pgn);
                 (
                     format!("NAME {name:016x} on {} sends PGN {pgn}", row.bus),

@@ -116,7 +116,7 @@ fn suspects(folder: &Path) -> anyhow::Result<Vec<Suspect>> {
 
 fn identity(end: &FindingEnd) -> Option<Identity> {
     let by_card = || end.mac.map(Identity::Mac);
-    end.n2k_name.map(Identity::Name).or_else(|| end.ip.map(Identity::Ip)).or_else(by_card)
+    end.n2k_name.map(|name| Identity::Name(name.into())).or_else(|| end.ip.map(Identity::Ip)).or_else(by_card)
 }
 
 /// Today, `2027-03-21`.

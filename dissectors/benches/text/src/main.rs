@@ -31,7 +31,8 @@ struct CountFields<'a>(&'a mut u64);
 
 impl FieldVisitor for CountFields<'_> {
     fn field(&mut self, _name: &str, value: FieldValue<'_>) {
-        black_box(value);
+        // by reference: a copy made right after the parts were written would be the measuring program's own wait
+        black_box(&value);
         *self.0 += 1;
     }
     fn open_list(&mut self, _name: &str) {}
