@@ -293,11 +293,9 @@ fn object(
             let help = "the protocol says what kind of number this is; leave type out";
             report.error(Code::P006, &section.key_span("type"), "type has no meaning for this object", help);
         }
-        _ if parsed.memory.is_some_and(|place| place.bit.is_some()) => {
-            if kind.is_some() {
-                let help = "a bit is 0 or 1; leave type out";
-                report.error(Code::P006, &section.key_span("type"), "type has no meaning for a bit", help);
-            }
+        _ if kind.is_some() && parsed.memory.is_some_and(|place| place.bit.is_some()) => {
+            let help = "a bit is 0 or 1; leave type out";
+            report.error(Code::P006, &section.key_span("type"), "type has no meaning for a bit", help);
         }
         (Some(Some(2)), None) => {
             let (message, help) = ("a double word needs a type", "add type = \"f32\", \"u32\" or \"i32\"");
