@@ -48,7 +48,8 @@ pub fn write_folder(folder: &Path, baseline: &Baseline) -> anyhow::Result<()> {
     crate::policy_versions::replace(&folder.join(FILE), &serde_json::to_string(baseline)?)
 }
 
-/// Reads the baseline of a folder: that of a baseline itself, or of an analysis that has one in it.
+/// Reads the baseline of a folder: that of a baseline itself, or of an analysis that has one in it. Whoever names one for an analysis wants it compared
+/// with, so it counts as learned however short it looked.
 ///
 /// # Errors
 /// When there is none, or when it is not of a form this build reads.
@@ -56,7 +57,8 @@ pub fn read_folder(folder: &Path) -> anyhow::Result<Baseline> {
     let inner: PathBuf = folder.join("baseline").join(FILE);
     let file = if inner.is_file() { inner } else { folder.join(FILE) };
     let bytes = std::fs::read(&file).with_context(|| format!("cannot read the baseline {}", file.display()))?;
-    parse(&bytes).with_context(|| format!("{} is no baseline this build can read", file.display()))
+    let baseline = parse(&bytes).with_context(|| format!("{} is no baseline this build can read", file.display()))?;
+    Ok(baseline.as_learned())
 }
 
 fn parse(bytes: &[u8]) -> anyhow::Result<Baseline> {

@@ -224,7 +224,7 @@ impl Rules {
         if let Some(aggregates) = &mut self.aggregates {
             aggregates.recall(baseline.aggregates, self.known.policy.as_ref());
         }
-        self.known.learning.has_baseline();
+        self.known.learning.take_up(baseline.watched_s);
         unread
     }
 

@@ -2,7 +2,8 @@
 //!
 //! Learning is on where the policy's mode says so. Where it says watch or enforce, a monitor that begins without a baseline still only looks for
 //! the first two minutes (the catalogue's grace after a start); without a policy it looks for a day. Only time in which somebody looked counts:
-//! captures taken a month apart show no month.
+//! captures taken a month apart show no month. A run that takes up the baseline of an earlier one goes on where that one stopped, so that a power cut
+//! in the first hours does not turn all that was not seen yet into findings; a baseline that somebody names for an analysis counts as learned.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -31,7 +32,6 @@ pub struct Learning {
     last: Option<CaptureTime>,
     /// How long was looked.
     watched: Duration,
-    has_baseline: bool,
 }
 
 impl Learning {
@@ -48,13 +48,13 @@ impl Learning {
     }
 
     fn watched_until(&self, at: CaptureTime) -> Duration {
-        let Some(last) = self.last.or(self.started) else { return Duration::ZERO };
+        let Some(last) = self.last.or(self.started) else { return self.watched };
         self.watched.saturating_add(at.since(last).min(LONGEST_SILENCE))
     }
 
-    /// Knows what an earlier run learned.
-    pub(crate) const fn has_baseline(&mut self) {
-        self.has_baseline = true;
+    /// Knows what an earlier run learned: all there is to learn, or what was seen in the time that it looked.
+    pub(crate) fn take_up(&mut self, watched_s: Option<u64>) {
+        self.watched = watched_s.map_or(WITHOUT_POLICY, Duration::from_secs);
     }
 
     /// Whether learning is on at `at` between two zones.
@@ -65,7 +65,7 @@ impl Learning {
             Some(_) => WITHOUT_BASELINE,
             None => WITHOUT_POLICY,
         };
-        !self.has_baseline && self.watched_until(at) < grace
+        self.watched_until(at) < grace
     }
 }
 
@@ -78,6 +78,9 @@ pub struct Baseline {
     pub first: Option<CaptureTime>,
     /// Last thing seen.
     pub last: Option<CaptureTime>,
+    /// Seconds in which somebody looked, by this run and those it took up; absent where it counts as learned however long that was.
+    #[serde(default)]
+    pub watched_s: Option<u64>,
     /// What each detector learned, by the first id it raises.
     pub learned: BTreeMap<String, serde_json::Value>,
     /// What was seen, added up.
@@ -93,7 +96,14 @@ impl Baseline {
         learned: BTreeMap<String, serde_json::Value>,
         aggregates: Learned,
     ) -> Self {
-        Self { schema: SCHEMA, first: learning.started, last, learned, aggregates }
+        let watched_s = Some(learning.watched.as_secs());
+        Self { schema: SCHEMA, first: learning.started, last, watched_s, learned, aggregates }
+    }
+
+    /// The same as what learning came to: who takes it up judges.
+    #[must_use]
+    pub fn as_learned(self) -> Self {
+        Self { watched_s: None, ..self }
     }
 }
 
@@ -110,8 +120,28 @@ mod tests {
         (0..86_400).step_by(50).for_each(|second| learning.tick(at(second)));
         assert!(learning.is_on(at(86_399), None, None, None));
         assert!(!learning.is_on(at(86_400), None, None, None));
-        learning.has_baseline();
+        learning.take_up(None);
         assert!(!learning.is_on(at(1), None, None, None));
+    }
+
+    #[test]
+    fn a_run_goes_on_learning_where_the_one_before_was_cut_off() {
+        let at = |seconds: i64| CaptureTime::from_parts(1_800_000_000 + seconds, 0);
+        let mut before = Learning::default();
+        (0..=7_200).for_each(|second| before.tick(at(second)));
+        let baseline = Baseline::new(before, None, BTreeMap::new(), Learned::default());
+        assert_eq!(baseline.watched_s, Some(7_200));
+        let mut after = Learning::default();
+        after.take_up(baseline.watched_s);
+        assert!(after.is_on(at(90_000), None, None, None), "switched on again the next day");
+        let rest = 86_400 - 7_200;
+        (0..rest).for_each(|second| after.tick(at(90_000 + second)));
+        assert!(after.is_on(at(90_000 + rest - 1), None, None, None));
+        assert!(!after.is_on(at(90_000 + rest), None, None, None));
+        let mut judging = Learning::default();
+        judging.take_up(baseline.as_learned().watched_s);
+        judging.seen(at(90_000));
+        assert!(!judging.is_on(at(90_000), None, None, None), "an analysis that was given it");
     }
 
     #[test]

@@ -104,7 +104,7 @@ pub fn analyse_after(scenario: &Scenario, policy: Policy, learned: Option<&Analy
     if let Some(learned) = learned {
         let assets = learned.pipeline.inventory().assets().cloned().collect();
         pipeline.restore(assets, Vec::new());
-        let unread = pipeline.recall(learned.pipeline.rules().baseline());
+        let unread = pipeline.recall(learned.pipeline.rules().baseline().as_learned());
         anyhow::ensure!(unread.is_empty(), "what was learned cannot be read: {unread:?}");
     }
     let mut import = dogwatch_intel::Import::default();

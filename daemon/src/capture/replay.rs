@@ -38,7 +38,7 @@ const MOST_OPEN: usize = 64;
 pub fn replay(files: &[PathBuf], sink: &mut impl FrameSink) -> Result<Replayed, OpenError> {
     let mut answer = Replayed::default();
     if let [only] = files {
-        Reading::of(only)?.until(None, sink, &mut answer);
+        Reading::of(only, files)?.until(None, sink, &mut answer);
         return Ok(answer);
     }
     let mut waiting = Vec::new();
@@ -49,14 +49,14 @@ pub fn replay(files: &[PathBuf], sink: &mut impl FrameSink) -> Result<Replayed, 
     }
     waiting.sort_unstable();
     let mut waiting = waiting.into_iter().peekable();
-    let mut open: Vec<(usize, Reading<'_>)> = Vec::new();
+    let mut open: Vec<(usize, Reading)> = Vec::new();
     loop {
         let next = open.iter().enumerate().min_by_key(|(_, (order, reading))| (reading.at(), *order));
         let next = next.map(|(place, (_, reading))| (place, reading.at()));
         let has_room = open.len() < MOST_OPEN;
         let is_due = |first: CaptureTime| has_room && next.is_none_or(|(_, at)| first <= at);
         if let Some((_, order, path)) = waiting.next_if(|(first, ..)| is_due(*first)) {
-            open.push((order, Reading::of(path)?));
+            open.push((order, Reading::of(path, files)?));
             continue;
         }
         let Some((place, _)) = next else { return Ok(answer) };
@@ -71,8 +71,9 @@ pub fn replay(files: &[PathBuf], sink: &mut impl FrameSink) -> Result<Replayed, 
 }
 
 /// A file being read, with the frame it stands before.
-struct Reading<'p> {
-    path: &'p Path,
+struct Reading {
+    /// What it is called among the others.
+    name: String,
     file: CaptureFile,
     /// What the sink calls each interface.
     sources: Vec<Option<SourceId>>,
@@ -90,9 +91,10 @@ struct Waiting {
     original_length: u32,
 }
 
-impl<'p> Reading<'p> {
-    fn of(path: &'p Path) -> Result<Self, OpenError> {
-        Ok(Self { path, file: CaptureFile::open(path)?, sources: Vec::new(), waiting: None, bytes: Vec::new() })
+impl Reading {
+    fn of(path: &Path, all: &[PathBuf]) -> Result<Self, OpenError> {
+        let (name, file) = (name_among(path, all), CaptureFile::open(path)?);
+        Ok(Self { name, file, sources: Vec::new(), waiting: None, bytes: Vec::new() })
     }
 
     /// When its next frame was captured; the beginning of time for a file that was not looked into yet.
@@ -143,7 +145,7 @@ impl<'p> Reading<'p> {
         if let Some(source) = self.sources.get(interface).copied().flatten() {
             return source;
         }
-        let source = sink.add_source(source_info(self.path, &self.file, interface));
+        let source = sink.add_source(source_info(self.name.clone(), &self.file, interface));
         if self.sources.len() <= interface {
             self.sources.resize(interface.saturating_add(1), None);
         }
@@ -154,8 +156,16 @@ impl<'p> Reading<'p> {
     }
 }
 
-fn source_info(path: &Path, file: &CaptureFile, interface: usize) -> SourceInfo {
-    let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+/// What a file is called: its name, or its whole path where another one has the same name (a folder for each day).
+fn name_among(path: &Path, all: &[PathBuf]) -> String {
+    let is_shared = all.iter().any(|other| other != path && other.file_name() == path.file_name());
+    match path.file_name() {
+        Some(name) if !is_shared => name.to_string_lossy().into_owned(),
+        _ => path.display().to_string(),
+    }
+}
+
+fn source_info(name: String, file: &CaptureFile, interface: usize) -> SourceInfo {
     match file.interface_name(interface) {
         Some(interface) => SourceInfo { label: format!("{name}:{interface}"), interface: Some(interface.to_owned()) },
         None if interface == 0 => SourceInfo { label: name, interface: None },
@@ -233,6 +243,17 @@ mod tests {
         let (sources, frames) = read(&[later, empty, earlier]);
         assert_eq!(sources, ["earlier", "later"]);
         assert_eq!(frames, [(0, 100, 1), (0, 101, 2), (1, 200, 1), (1, 201, 2)]);
+    }
+
+    #[test]
+    fn files_of_one_name_are_told_apart_by_their_folders() {
+        let folder = tempfile::tempdir().unwrap();
+        let [monday, tuesday] = ["monday", "tuesday"].map(|day| folder.path().join(day));
+        [&monday, &tuesday].map(|day| std::fs::create_dir(day).unwrap());
+        let files =
+            [capture(&monday, "bridge", &[100]), capture(&tuesday, "bridge", &[200]), capture(&tuesday, "bus", &[300])];
+        let (sources, _) = read(&files);
+        assert_eq!(sources, [files[0].display().to_string(), files[1].display().to_string(), "bus".to_owned()]);
     }
 
     #[test]

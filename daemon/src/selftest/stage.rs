@@ -146,7 +146,7 @@ pub(super) fn play(run: &Run, seconds: u32) -> Result<Played, String> {
     if run.learned {
         let (baseline, assets) = learned(run)?;
         monitor.pipeline.restore(assets, Vec::new());
-        let unread = monitor.pipeline.recall(baseline);
+        let unread = monitor.pipeline.recall(baseline.as_learned());
         if !unread.is_empty() {
             return Err(format!("what was learned could not be read: {}", unread.join(", ")));
         }
