@@ -237,6 +237,7 @@ pub static PROTOCOLS: &[&dyn Protocol] = &[
     &industrial::fox::FOX,
     &industrial::ethersbus::ETHER_S_BUS,
     &industrial::ethersio::ETHER_S_IO,
+    &industrial::c1222::C1222,
     &enterprise::arp::ARP,
     // What is TLS or HTTP under another name is asked before them.
     &enterprise::anydesk::ANYDESK,

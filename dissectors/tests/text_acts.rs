@@ -222,6 +222,24 @@ fn damage_is_counted_and_the_next_sentence_found() {
 }
 
 #[test]
+fn the_number_of_a_sentence_that_was_cut_off_is_not_read() {
+    let headings = |protocol, whole: &str, last: &str| {
+        let keep = run(protocol, "239.192.0.4", &[whole.as_bytes().to_vec(), last.as_bytes().to_vec()]);
+        let headings = keep.measures.iter().filter(|(_, quantity, _)| *quantity == Quantity::HeadingTrue);
+        headings.count()
+    };
+    let whole = sentence("$HEHDT,48.2,T");
+    // the capture kept only so much of the frame: 48.2 degrees became 4
+    assert_eq!(headings("nmea0183", &whole, "$HEHDT,4"), 1);
+    assert_eq!(headings("nmea0183", &whole, &whole), 2);
+    assert_eq!(headings("nmea0183", &whole, &format!("{whole}$HEHDT,4")), 2, "what stands before is read");
+    // who never sends checksums sends none with the last sentence of a datagram either
+    assert_eq!(headings("nmea0183", "$HEHDT,48.2,T\r\n", "$HEHDT,48.3,T\r\n"), 2);
+    let framed = |sentence: &str| format!("UdPbC\0{}{sentence}", tag("s:HE0001,n:1"));
+    assert_eq!(headings("iec61162-450", &framed(&whole), &framed("$HEHDT,4")), 1);
+}
+
+#[test]
 fn ais_tells_targets_from_own_ship() {
     // Message 1: MMSI 366053209, 37.802118 N 122.341618 W (the corpus of an independent project decodes it so).
     let other = sentences(&["!AIVDM,1,1,,B,15M67FC000G?ufbE`FepT@3n00Sa,0"]);

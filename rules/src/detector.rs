@@ -7,6 +7,7 @@ use dogwatch_intel::Intel;
 use dogwatch_model::{Asset, CaptureTime, Event, Mac, Severity, ShipState};
 
 use crate::findings::{Cause, FindingTable};
+use crate::heard::Heard;
 use crate::learning::Learning;
 use crate::own_ship::{OwnShip, TalkerIx, Troubles};
 use crate::policy::{AppName, Policy};
@@ -200,6 +201,8 @@ pub struct Context<'a> {
     pub(crate) policy_raised: &'a mut bool,
     /// What the ship says of herself.
     pub(crate) ship: &'a OwnShip,
+    /// When each zone of the plan was last heard.
+    pub(crate) heard: &'a Heard,
     /// Who of the ship's talkers said what is looked at.
     pub(crate) talker: Option<TalkerIx>,
     /// What was already told of talkers.
@@ -273,6 +276,11 @@ impl Context<'_> {
     /// Raises a finding. `key` says what makes it the same one when it comes again; `make` is called only when words are needed.
     pub fn raise(&mut self, key: &[u8], card: &'static Card, at: CaptureTime, make: impl FnOnce() -> Raise) {
         self.findings.raise(key, card, at, self.source.label, self.state, self.policy, self.directory, make);
+    }
+
+    /// Puts a finding that was raised into other words, because it has grown.
+    pub(crate) fn retell(&mut self, key: &[u8], card: &'static Card, summary: String) {
+        self.findings.retell(key, card, summary);
     }
 
     /// Like [`Context::raise`] for what may come with every packet: a repeat is known by its `cause`, and `key` is not asked for.

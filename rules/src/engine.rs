@@ -10,6 +10,7 @@ use crate::aggregates::Aggregates;
 use crate::detections;
 use crate::detector::{Context, Detector, Directory, Wants};
 use crate::findings::FindingTable;
+use crate::heard::Heard;
 use crate::learning::{Baseline, Learning};
 use crate::own_ship::{OwnShip, TalkerIx, Troubles};
 use crate::policy::{AppName, Mode, Policy, StateTracker};
@@ -77,6 +78,7 @@ struct Known {
     settles: Option<CaptureTime>,
     learning: Learning,
     own_ship: OwnShip,
+    heard: Heard,
     troubles: Troubles,
     findings: FindingTable,
 }
@@ -100,6 +102,7 @@ impl Known {
             source,
             policy_raised,
             ship: &self.own_ship,
+            heard: &self.heard,
             talker,
             troubles: &mut self.troubles,
         }
@@ -248,6 +251,7 @@ impl Rules {
     /// A flow reached a stage.
     pub fn flow(&mut self, seen: &FlowSeen<'_>, directory: &dyn Directory) {
         self.known.learning.seen(seen.at);
+        self.known.heard.flow(seen);
         let mut policy_raised = false;
         let app = seen.protocol.and_then(|protocol| self.spoken.of(protocol).0);
         let mut cx = self.known.context(directory, seen.source, (app, None), &mut policy_raised);
@@ -377,6 +381,7 @@ impl Rules {
         }
         self.last_tick = Some(at);
         self.known.learning.tick(at);
+        self.known.heard.looks(at);
         self.follow_state(at);
         if let Some(aggregates) = &mut self.aggregates {
             aggregates.tick(at, self.known.state, self.known.policy.as_ref(), directory);
@@ -445,6 +450,7 @@ impl Rules {
             }
             self.known.policy = Some(policy);
             self.known.findings.policy_changed();
+            self.known.heard.forget();
             self.set_thresholds();
             self.ask_wants();
             self.weigh_state();

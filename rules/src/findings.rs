@@ -235,6 +235,17 @@ impl FindingTable {
         Some(index)
     }
 
+    /// Other words for a finding that has grown.
+    pub(crate) fn retell(&mut self, key: &[u8], card: &Card, summary: String) {
+        let Some(index) = self.by_key.get(&print_of(card, key)).copied() else { return };
+        let Some(row) = self.rows.get_mut(index) else { return };
+        row.finding.summary = shortened(summary);
+        if !row.is_changed && row.standing == Standing::Told {
+            row.is_changed = true;
+            self.changed.push(index);
+        }
+    }
+
     /// Whether there is a finding of this key.
     pub(crate) fn has(&self, card: &Card, key: &[u8]) -> bool {
         self.by_key.contains_key(&print_of(card, key))

@@ -12,6 +12,7 @@ pub mod detections;
 mod detector;
 mod engine;
 mod findings;
+mod heard;
 mod learning;
 mod own_ship;
 pub mod policy;

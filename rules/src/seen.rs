@@ -213,10 +213,10 @@ pub struct Volume {
 }
 
 impl FlowSeen<'_> {
-    /// The ends that are there: the opening side, and the other one where it sent something since the flow was last told of.
+    /// The ends that are there: those that sent something since the flow was last told of.
     pub(crate) fn speaking(&self) -> impl Iterator<Item = &Party> {
-        let answering = (self.received > 0).then_some(&self.to);
-        std::iter::once(&self.from).chain(answering)
+        let ends = [(&self.from, self.sent), (&self.to, self.received)];
+        ends.into_iter().filter(|(_, packets)| *packets > 0).map(|(party, _)| party)
     }
 
     /// Packets either way since the flow was last told of.

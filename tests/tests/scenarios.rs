@@ -17,6 +17,7 @@ const NORMAL_S: u32 = 480;
 const SAMPLE: &[&str] = &[
     "sea-day",
     "rogue-device",
+    "zone-hop",
     "ip-takeover",
     "crew-to-bridge",
     "modbus-write",

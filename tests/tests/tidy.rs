@@ -316,6 +316,7 @@ const WITHOUT_A_WORD: &[&str] = &[
     "ethercat",
     "ether-s-bus",
     "ether-s-io",
+    "c1222",
     "fox",
     "dicom",
 ];

@@ -222,7 +222,7 @@ impl Entry {
         if let Some(ack) = segment.ack {
             let half = halves.of_mut(side.other());
             let before = half.cost();
-            half.acknowledged(ack, counters, |piece, counters| {
+            half.acknowledged(ack, cx.at, counters, |piece, counters| {
                 reader.stream(rests, side.other(), piece, counters, cx);
             });
             *cx.held = cx.held.saturating_sub(before).saturating_add(half.cost());

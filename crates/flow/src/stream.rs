@@ -4,6 +4,7 @@
 //! receiver had it, when too much waits behind the hole, or when it has been missing for too long. Sequence numbers wrap (RFC 9293, 3.4).
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use dogwatch_model::CaptureTime;
 
@@ -14,6 +15,8 @@ use crate::{Counters, Limits};
 const FAR: u32 = 4 * 1024 * 1024;
 /// Data of a full segment on Ethernet.
 const FULL_SEGMENT: u32 = 1_460;
+/// An acknowledgement may come before what it acknowledges where two mirror ports are merged; not by more than this.
+const REORDERED: Duration = Duration::from_millis(50);
 /// What keeping a segment costs beyond its bytes.
 const SEGMENT_COST: usize = 64;
 
@@ -68,6 +71,8 @@ pub(crate) struct Half {
     next: u32,
     /// Up to where the receiver acknowledged.
     acked: Option<u32>,
+    /// An acknowledgement of what nothing was seen of, and when it came.
+    early: Option<(u32, CaptureTime)>,
     /// Segments behind the hole at `next`: sorted, apart from each other or just touching.
     held: VecDeque<Held>,
     held_cost: usize,
@@ -141,6 +146,7 @@ impl Half {
     pub(crate) fn acknowledged(
         &mut self,
         ack: u32,
+        at: CaptureTime,
         counters: &mut Counters,
         mut out: impl FnMut(Piece<'_>, &mut Counters),
     ) {
@@ -152,6 +158,33 @@ impl Half {
             self.count_unseen(counters);
             self.skip_hole(counters, &mut out);
         }
+        if self.held.is_empty()
+            && let Some(missing) = self.never_came(ack, at)
+        {
+            counters.tcp_unseen_segments =
+                counters.tcp_unseen_segments.wrapping_add(u64::from(missing.div_ceil(FULL_SEGMENT)));
+            out(Piece::Gap(missing), counters);
+        }
+    }
+
+    /// The bytes that the receiver had a while ago, of which nothing was seen since although it has still more now: the capture does not show this
+    /// direction any more. A FIN that was not seen takes one number, too, and is no byte.
+    fn never_came(&mut self, ack: u32, at: CaptureTime) -> Option<u32> {
+        let next = self.next;
+        let ahead = |number: u32| Some(number.wrapping_sub(next)).filter(|ahead| *ahead > 1 && !is_behind(*ahead));
+        if ahead(ack).is_none() {
+            self.early = None;
+            return None;
+        }
+        let missing = match self.early {
+            Some((early, _)) if ahead(early).is_none() => None,
+            Some((early, since)) if early != ack && at.since(since) >= REORDERED => ahead(early),
+            Some(_) => return None,
+            None => None,
+        };
+        self.early = Some((ack, at));
+        self.next = next.wrapping_add(missing.unwrap_or_default());
+        missing
     }
 
     /// Lets time pass.

@@ -3,6 +3,7 @@
 pub(crate) mod ads;
 pub(crate) mod bacnet;
 pub(crate) mod bsap;
+pub(crate) mod c1222;
 pub(crate) mod codesys;
 pub(crate) mod dnp3;
 pub(crate) mod egd;

@@ -170,6 +170,24 @@ mod tests {
     }
 
     #[test]
+    fn the_thief_is_called_by_his_own_name() {
+        use crate::detections::bench::{SHIP, device};
+        let mut bench = Bench::new(Some(SHIP), Box::<IpTakeover>::default());
+        let pc = device("10.0.4.12");
+        let thief = pc.interfaces[0].mac.unwrap();
+        bench.knows(pc);
+        for (second, mac) in [(0.0, OWNER), (30.0, OWNER), (40.0, thief)] {
+            bench.at(second);
+            bench.claims(mac, "10.0.2.21");
+        }
+        let found = bench.findings();
+        assert_eq!(found.len(), 1);
+        let (who, whose) = found[0].summary.split_once(" answers for ").unwrap();
+        assert!(who.contains(&thief.to_string()) && !who.contains("plc"), "not by the name he took: {who}");
+        assert!(whose.contains("10.0.2.21 (plc)"), "{whose}");
+    }
+
+    #[test]
     fn a_replacement_and_virtual_cards_are_quiet() {
         assert!(claims(&[(0.0, OWNER), (4_000.0, THIEF), (4_001.0, THIEF)]).is_empty(), "replaced hardware");
         assert!(claims(&[(0.0, OWNER), (1.0, Mac([0, 0, 0x5e, 0, 1, 7]))]).is_empty(), "VRRP");

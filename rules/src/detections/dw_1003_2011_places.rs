@@ -156,6 +156,8 @@ impl Places {
     fn reaches(&mut self, seen: &FlowSeen<'_>, packets: u64, cx: &mut Context<'_>) {
         let Some(policy) = cx.policy else { return };
         let (from, to) = (seen.from.end.zone, seen.to.end.zone);
+        // a cooked capture does not tell to which card a packet goes, but the answers tell whose it was
+        let far = if seen.flow.dst_mac.is_none() { seen.to.end.mac } else { seen.flow.dst_mac };
         let is_unrouted = |party: &Party, mac: Mac| {
             !mac.is_group()
                 && !policy.is_gateway_mac(mac)
@@ -165,7 +167,7 @@ impl Places {
             || seen.flow.is_to_group()
             || [from, to].iter().any(|zone| zone.is_none_or(|zone| zone == policy.outside()))
             || !is_unrouted(&seen.from, seen.flow.src_mac)
-            || !is_unrouted(&seen.to, seen.flow.dst_mac)
+            || !is_unrouted(&seen.to, far)
         {
             return;
         }

@@ -2,8 +2,8 @@
 //!
 //! What a device's silence means is learned while it talks: in how many minutes it was heard, and how long its pauses were, for each state of the
 //! ship (a radar is off in port). Only devices of OT zones that were heard in nearly every minute are expected to go on. Devices that fall silent
-//! together, in one zone or in several (a black-out, a switch), have one cause and are one finding; when the whole mirror is silent it is DW-9001's
-//! matter, and so is a pause of the capture.
+//! together, in one zone or in several (a black-out, a switch), have one cause and are one finding. When nothing at all is heard of a zone, that
+//! is DW-9001's matter, with everybody who fell silent at that moment (`heard.rs`); and so is a pause of the capture.
 
 use std::time::Duration;
 
@@ -100,8 +100,17 @@ struct Device {
     /// Frame that was heard last.
     frame: u64,
     last: CaptureTime,
+    /// Up to when its silence had a cause that is told elsewhere.
+    excused: CaptureTime,
     habits: [Habit; STATES],
     is_told: bool,
+}
+
+impl Device {
+    /// Since when its silence counts.
+    fn since(&self) -> CaptureTime {
+        self.last.max(self.excused)
+    }
 }
 
 /// A device that has been silent for longer than it ever is.
@@ -139,6 +148,7 @@ pub(super) struct Silent {
     last_heard: Option<CaptureTime>,
     last_look: i64,
     outages: Vec<Outage>,
+    state: ShipState,
 }
 
 impl Detector for Silent {
@@ -160,6 +170,7 @@ impl Detector for Silent {
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
         match seen.stage {
             FlowStage::Started => self.heard(&seen.from, (seen.at, seen.frame), cx),
+            // whoever is still sent to in an open connection is not gone yet: a display that starts again is back in a minute or two
             FlowStage::Progress if seen.packets() > 0 => {
                 self.heard(&seen.from, (seen.at, seen.frame), cx);
                 if seen.account.is_answered {
@@ -180,6 +191,7 @@ impl Detector for Silent {
             return;
         }
         self.last_look = at.seconds();
+        self.follow(cx.state);
         if cx.policy.is_some() && !cx.is_settling(at) {
             self.look(at, cx);
         }
@@ -202,9 +214,20 @@ impl Silent {
         }
         let Some(slot) = self.devices.get_mut(row) else { return };
         let device = slot.get_or_insert_with(|| {
-            Box::new(Device { party: *party, frame, last: at, habits: [Habit::default(); STATES], is_told: false })
+            Box::new(Device {
+                party: *party,
+                frame,
+                last: at,
+                excused: at,
+                habits: [Habit::default(); STATES],
+                is_told: false,
+            })
         });
-        let pause = at.since(device.last);
+        // the account of a flow that has ended comes late, and is no sign of life
+        if at < device.last || device.is_told && at == device.last {
+            return;
+        }
+        let pause = at.since(device.since());
         device.last = device.last.max(at);
         device.frame = frame;
         device.is_told = false;
@@ -217,7 +240,21 @@ impl Silent {
         }
     }
 
+    /// When the state comes to be known, the ship was in it already while it was not: her devices' habits of then are those of this state.
+    fn follow(&mut self, state: ShipState) {
+        if std::mem::replace(&mut self.state, state) != ShipState::Unknown || state == ShipState::Unknown {
+            return;
+        }
+        for device in self.devices.iter_mut().flatten() {
+            let before = device.habits.get(index(ShipState::Unknown)).copied().unwrap_or_default();
+            if let Some(habit) = device.habits.get_mut(index(state)).filter(|habit| habit.minutes < MINUTES) {
+                *habit = before;
+            }
+        }
+    }
+
     fn look(&mut self, at: CaptureTime, cx: &mut Context<'_>) {
+        self.excuse(at, cx);
         let quiet = self.quiet(at, cx);
         self.outages.retain(|outage| at.since(outage.at) <= REMEMBERED);
         for one in quiet.iter().filter(|one| one.is_over) {
@@ -244,6 +281,19 @@ impl Silent {
         }
     }
 
+    /// Whoever is silent together with a zone as a whole is part of that story, and may take its time to come back after it.
+    fn excuse(&mut self, at: CaptureTime, cx: &Context<'_>) {
+        let state = index(cx.state);
+        for device in self.devices.iter_mut().flatten().filter(|device| at.since(device.last) >= LEAST / 2) {
+            let pause = device.habits.get(state).map_or(Duration::ZERO, Habit::pause);
+            let is_excused = cx.heard.is_silent(zone_of(cx, &device.party), at, cx.policy)
+                || cx.heard.fell_silent_with_a_zone((device.last, pause), at, cx.policy);
+            if is_excused {
+                device.excused = at;
+            }
+        }
+    }
+
     /// The devices whose silence is past its limit, and those on the way there: past half of it.
     fn quiet(&self, at: CaptureTime, cx: &Context<'_>) -> Vec<Quiet> {
         let state = index(cx.state);
@@ -251,7 +301,7 @@ impl Silent {
             let device = device.as_ref().filter(|device| is_expected(cx, &device.party))?;
             let habit = device.habits.get(state)?;
             let limit = habit.limit()?;
-            let silent = at.since(device.last);
+            let silent = at.since(device.since());
             (silent > limit / 2).then(|| Quiet {
                 row,
                 zone: zone_of(cx, &device.party),
@@ -376,16 +426,19 @@ const fn index(state: ShipState) -> usize {
 mod tests {
     use super::*;
     use crate::detections::bench::{Bench, SHIP, device, flow};
-    use dogwatch_model::Transport;
+    use dogwatch_model::{Quantity, Transport, Value};
 
-    /// Two devices of the bridge and four of the machinery talk every second; from second 400 on only those named go on.
-    fn told(go_on: &[&str]) -> Vec<(String, String, u64)> {
-        let mut bench = Bench::new(Some(SHIP), Box::<Silent>::default());
-        let all = ["10.0.2.10", "10.0.2.21", "10.0.2.22", "10.0.2.23", "10.0.1.5", "10.0.1.6"];
-        all.iter().for_each(|ip| bench.knows(device(ip)));
-        for second in 0..600_u32 {
+    const ALL: [&str; 6] = ["10.0.2.10", "10.0.2.21", "10.0.2.22", "10.0.2.23", "10.0.1.5", "10.0.1.6"];
+
+    /// Two devices of the bridge and four of the machinery talk every second; from second 400 on only those named go on, and from second 600 on
+    /// also those that come back. Judged by this detection and by DW-9001.
+    fn told_of(go_on: &[&str], back: &[&str]) -> Vec<(String, String, String)> {
+        let blind = Box::<crate::detections::dw_9001_blind::Blind>::default();
+        let mut bench = Bench::of(Some(SHIP), vec![Box::<Silent>::default(), blind]);
+        ALL.iter().for_each(|ip| bench.knows(device(ip)));
+        for second in 0..800_u32 {
             bench.at(f64::from(second));
-            for ip in all.iter().filter(|ip| second < 400 || go_on.contains(ip)) {
+            for ip in ALL.iter().filter(|ip| second < 400 || go_on.contains(ip) || second >= 600 && back.contains(ip)) {
                 // one of them is heard more seldom and passes its limit later
                 if *ip == "10.0.2.23" && !second.is_multiple_of(20) && second > 150 {
                     continue;
@@ -393,14 +446,39 @@ mod tests {
                 bench.started(flow(ip, "10.0.4.9", 502, Transport::Tcp));
             }
         }
-        bench.findings().into_iter().map(|finding| (finding.source.name, finding.summary, finding.count)).collect()
+        let told = bench.findings().into_iter();
+        told.map(|finding| (finding.rule_id, finding.source.name, finding.summary)).collect()
+    }
+
+    fn told(go_on: &[&str]) -> Vec<(String, String, String)> {
+        told_of(go_on, &[])
     }
 
     #[test]
     fn one_device_is_one_finding() {
         let told = told(&["10.0.2.10", "10.0.2.22", "10.0.2.23", "10.0.1.5", "10.0.1.6"]);
         assert_eq!(told.len(), 1);
-        assert_eq!(told[0].0, "plc");
+        assert_eq!((told[0].0.as_str(), told[0].1.as_str()), ("DW-1005", "plc"));
+    }
+
+    #[test]
+    fn the_account_of_a_flow_that_ended_is_no_sign_of_life() {
+        let mut bench = Bench::new(Some(SHIP), Box::<Silent>::default());
+        ALL.iter().for_each(|ip| bench.knows(device(ip)));
+        let plc = flow("10.0.2.21", "10.0.4.9", 502, Transport::Tcp);
+        for second in 0..600_u32 {
+            bench.at(f64::from(second));
+            for ip in ALL.iter().filter(|ip| second < 400 || **ip != "10.0.2.21") {
+                bench.started(flow(ip, "10.0.4.9", 502, Transport::Tcp));
+            }
+            if second == 500 {
+                // told at the time of its last packet
+                bench.at(399.0);
+                bench.told(&plc, None, FlowStage::Progress, 3, crate::seen::Account::default());
+            }
+        }
+        let told: Vec<_> = bench.findings().into_iter().map(|finding| (finding.source.name, finding.count)).collect();
+        assert_eq!(told, [("plc".to_owned(), 1)]);
     }
 
     #[test]
@@ -409,30 +487,61 @@ mod tests {
     }
 
     #[test]
-    fn two_devices_that_are_all_of_a_zone_are_one() {
-        let told = told(&["10.0.2.10", "10.0.2.21", "10.0.2.22", "10.0.2.23"]);
+    fn devices_behind_one_switch_are_one_finding() {
+        let told = told(&["10.0.2.23", "10.0.1.5", "10.0.1.6"]);
         assert_eq!(told.len(), 1, "{told:?}");
-        assert!(told[0].1.starts_with("2 devices (bridge)"), "{told:?}");
+        assert!(told[0].2.starts_with("3 devices (machinery) fell silent together"), "{told:?}");
     }
 
     #[test]
-    fn a_dead_switch_is_one_finding_too() {
-        let told = told(&["10.0.1.5", "10.0.1.6"]);
-        assert_eq!(told.len(), 1, "{told:?}");
-        assert!(told[0].1.contains("devices (machinery) fell silent together"), "{told:?}");
+    fn a_zone_that_is_silent_as_a_whole_is_one_finding_of_health() {
+        for go_on in [&["10.0.2.10", "10.0.2.21", "10.0.2.22", "10.0.2.23"][..], &["10.0.1.5", "10.0.1.6"]] {
+            let told = told(go_on);
+            assert_eq!(told.len(), 1, "{told:?}");
+            assert_eq!(told[0].0, "DW-9001");
+        }
     }
 
     #[test]
     fn a_black_out_over_two_zones_is_one_finding() {
         let told = told(&["10.0.1.5"]);
         assert_eq!(told.len(), 1, "{told:?}");
-        assert!(told[0].1.contains("(bridge, machinery)"), "{told:?}");
-        assert!(told[0].2 >= 1);
+        assert!(told[0].0 == "DW-9001" && told[0].2.contains("zone machinery"), "{told:?}");
+    }
+
+    #[test]
+    fn who_does_not_come_back_with_its_zone_is_told_then() {
+        let back = ["10.0.2.10", "10.0.2.22", "10.0.2.23"];
+        let told = told_of(&["10.0.1.5", "10.0.1.6"], &back);
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told[0].0 == "DW-9001" && told[1].0 == "DW-1005" && told[1].1 == "plc", "{told:?}");
+        let all = told_of(&["10.0.1.5", "10.0.1.6"], &ALL);
+        assert_eq!(all.len(), 1, "{all:?}");
     }
 
     #[test]
     fn when_nothing_is_heard_at_all_it_is_the_mirror() {
         assert!(told(&[]).is_empty());
+    }
+
+    #[test]
+    fn a_state_that_comes_to_be_known_keeps_what_was_learned() {
+        let told = |silent_from: u32| {
+            let mut bench = Bench::new(Some(SHIP), Box::<Silent>::default());
+            ALL.iter().for_each(|ip| bench.knows(device(ip)));
+            for second in 0..1_000_u32 {
+                bench.at(f64::from(second));
+                // ten minutes under way and it is known that she is at sea
+                bench.measures("10.0.1.6", &[(Quantity::SpeedOverGround, Value::Number(8.0))]);
+                for ip in ALL.iter().filter(|ip| second < silent_from || **ip != "10.0.2.21") {
+                    bench.started(flow(ip, "10.0.4.9", 502, Transport::Tcp));
+                }
+            }
+            let told = bench.findings().into_iter();
+            told.map(|finding| (finding.source.name, finding.ship_state)).collect::<Vec<_>>()
+        };
+        assert_eq!(told(700), [("plc".to_owned(), ShipState::AtSea)]);
+        assert!(told(1_000).is_empty());
     }
 
     #[test]

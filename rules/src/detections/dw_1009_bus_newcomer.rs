@@ -195,6 +195,10 @@ mod tests {
     use crate::detections::bench::{Bench, flow};
 
     fn bus(policy: Option<&str>, said: &[(f64, Speaker)]) -> Vec<Severity> {
+        told(policy, said).into_iter().map(|finding| finding.severity).collect()
+    }
+
+    fn told(policy: Option<&str>, said: &[(f64, Speaker)]) -> Vec<dogwatch_model::Finding> {
         let mut bench = Bench::new(policy, Box::<BusNewcomer>::default());
         bench.bus("can0");
         let can = dogwatch_model::Flow { src: None, dst: None, ..flow("0.0.0.0", "0.0.0.0", 0, Transport::Can) };
@@ -203,7 +207,7 @@ mod tests {
             let object = Object::Pgn { pgn: 127_508, destination: 255 };
             bench.says("nmea2000", *speaker, &can, &[Act::Publishes { object }]);
         }
-        bench.findings().into_iter().map(|finding| finding.severity).collect()
+        bench.findings()
     }
 
     const DAY: f64 = 90_000.0;
@@ -238,6 +242,15 @@ pgn = []
         assert_eq!(bus(Some(POLICY), &[(200.0, named(NAME | 3 << 56 | 1 << 40))]), [Severity::Low]);
         assert!(bus(None, &[(0.0, named(99)), (DAY, named(99))]).is_empty());
         assert_eq!(bus(None, &[(0.0, named(99)), (DAY, named(77))]), [Severity::Medium]);
+    }
+
+    #[test]
+    fn it_is_named_once_and_the_bus_as_the_plan_calls_it() {
+        let found = told(Some(POLICY), &[(200.0, Speaker::Name { name: 99, address: 9 })]);
+        assert_eq!(found.len(), 1);
+        let summary = &found[0].summary;
+        assert_eq!(summary.matches("0000000000000063").count(), 1, "{summary}");
+        assert!(summary.ends_with("is new on can0"), "{summary}");
     }
 
     #[test]

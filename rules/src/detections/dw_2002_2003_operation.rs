@@ -205,9 +205,9 @@ fn deny(
         return;
     }
     // one finding for one station doing one kind of thing to one device, whatever the register; where the unit itself is what the plan does not
-    // list, whatever the unit
+    // list, and where it only reads, whatever the unit (where the zone is watched every unit is a line that somebody may want to allow)
     let unit = match object {
-        _ if denial.failed_field == "unit" => None,
+        _ if denial.failed_field == "unit" || is_enforced && !changes => None,
         Object::Registers { unit, .. } => Some(unit),
         Object::Device { unit } => unit,
         _ => None,

@@ -418,6 +418,25 @@ mod tests {
     }
 
     #[test]
+    fn a_gateway_of_which_the_plan_knows_the_address_is_no_forger() {
+        let told = |declared: Option<&str>| {
+            let mut bench = bench();
+            let gateway = crate::detections::bench::device("10.0.2.1");
+            let mac = gateway.interfaces[0].mac.unwrap();
+            bench.knows(dogwatch_model::Asset { policy_id: declared.map(str::to_owned), ..gateway });
+            let own = flow("10.0.2.21", "10.0.2.10", 40_000, Transport::Tcp);
+            bench.at(200.0);
+            for src_mac in [own.src_mac, mac, own.src_mac, mac] {
+                bench.says("modbus", Speaker::Sender, &dogwatch_model::Flow { src_mac, ..own }, &[REPLY]);
+            }
+            bench.ids()
+        };
+        assert!(told(Some("firewall")).is_empty());
+        assert_eq!(told(Some("mail")), ["DW-3007"], "a server is no router");
+        assert_eq!(told(None), ["DW-3007"]);
+    }
+
+    #[test]
     fn copies_with_other_bytes() {
         let mut bench = bench();
         let flow = flow("10.0.2.21", "10.0.2.10", 40_000, Transport::Tcp);

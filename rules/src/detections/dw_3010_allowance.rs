@@ -8,11 +8,20 @@ use dogwatch_model::{Act, Event, Mac, Object, Severity, Speaker};
 use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
 use crate::findings::{Cause, call};
+use crate::own_ship::Trouble;
 use crate::policy::{Mode, N2kRefusal, N2kVerdict, NmeaAsk, NmeaRefusal, NmeaVerdict, Policy};
 use crate::seen::{Identity, Party, PolicySeen, service, sfi_number};
 
 /// Times a thing must be said before it counts.
 const MIN_TIMES: u32 = 2;
+/// After how many more it is noted again of a talker that it is a stranger.
+const NOTED: u32 = 1_024;
+/// Why not, where the speaker is not who he says.
+const SOURCE: &str = "the source is not on the list of talkers";
+const CARD_DIFFERS: &str = "the address is a known source's, the network card is not";
+const FUNCTION: &str = "the function id is not its own";
+const TALKER: &str = "the talker id is not its own";
+const DEVICE: &str = "the device is not on the list for this bus";
 /// Pairs of source and sentence remembered.
 const REMEMBERED: usize = 32_768;
 
@@ -77,12 +86,21 @@ impl Detector for Allowance {
             };
             let Some(refusal) = answer.refusal else { continue };
             answer.times = answer.times.saturating_add(1);
+            // what it tells and no longer tells is nobody's loss; said again now and then, because notes are few
+            if let Some(talker) = cx.talker.filter(|_| answer.times % NOTED == MIN_TIMES && is_of_a_stranger(refusal)) {
+                cx.troubles.note(Trouble::Stranger, talker, event.at);
+            }
             // whoever steers without leave is told of as that
             if answer.times >= MIN_TIMES && !cx.has_policy_spoken() {
                 raise(event, from, to, object, refusal, policy, cx);
             }
         }
     }
+}
+
+/// Whether it is the speaker that is not known by this name, rather than one thing of what it says.
+fn is_of_a_stranger(refusal: &str) -> bool {
+    [SOURCE, CARD_DIFFERS, FUNCTION, TALKER, DEVICE].contains(&refusal)
 }
 
 /// Why the policy does not allow it; `None` when it does, or has nothing to say.
@@ -93,10 +111,10 @@ fn refusal(policy: &Policy, from: &Party, to: &Party, object: Object<'_>, bus: &
             match policy.nmea_allows(&ask) {
                 NmeaVerdict::Allowed(_) | NmeaVerdict::NotDeclared => None,
                 NmeaVerdict::Denied { why, .. } => Some(match why {
-                    NmeaRefusal::Source => "the source is not on the list of talkers",
-                    NmeaRefusal::Mac => "the address is a known source's, the network card is not",
-                    NmeaRefusal::Sfi => "the function id is not its own",
-                    NmeaRefusal::Talker => "the talker id is not its own",
+                    NmeaRefusal::Source => SOURCE,
+                    NmeaRefusal::Mac => CARD_DIFFERS,
+                    NmeaRefusal::Sfi => FUNCTION,
+                    NmeaRefusal::Talker => TALKER,
                     NmeaRefusal::Sentence => "the sentence is not on its list",
                     NmeaRefusal::SteeringCommand => "it may not give steering commands",
                 }),
@@ -104,7 +122,7 @@ fn refusal(policy: &Policy, from: &Party, to: &Party, object: Object<'_>, bus: &
         }
         (Object::Pgn { pgn, .. }, Speaker::Name { name, .. }) => match policy.n2k_allows(bus, name, pgn) {
             N2kVerdict::Allowed(_) | N2kVerdict::Management | N2kVerdict::NotDeclared => None,
-            N2kVerdict::Denied { why: N2kRefusal::Source, .. } => Some("the device is not on the list for this bus"),
+            N2kVerdict::Denied { why: N2kRefusal::Source, .. } => Some(DEVICE),
             N2kVerdict::Denied { why: N2kRefusal::Pgn, .. } => Some("the parameter group is not on its list"),
         },
         _ => None,

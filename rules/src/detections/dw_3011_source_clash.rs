@@ -11,6 +11,7 @@ use dogwatch_model::{CaptureTime, Event, Mac, Sfi, Speaker};
 use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
 use crate::findings::{Cause, call};
+use crate::own_ship::Trouble;
 use crate::policy::{AppName, NmeaAllowance, Policy};
 use crate::seen::{Identity, Party, service, sfi_number};
 
@@ -80,6 +81,9 @@ impl Detector for SourceClash {
             return;
         }
         let other = from.neighbour(before.ip.and_then(|ip| cx.directory.row_of_ip(ip)), before.mac, before.ip);
+        if let Some(talker) = cx.talker.filter(|_| !is_rightful) {
+            cx.troubles.note(Trouble::Stranger, talker, event.at);
+        }
         let (intruder, owner) = if is_rightful { (other, *from) } else { (*from, other) };
         let key = || {
             let mut ends = [format!("{:?}|{}", before.ip, before.mac), format!("{:?}|{}", now.ip, now.mac)];

@@ -10,18 +10,18 @@ use dogwatch_model::{Act, CaptureTime, Cells, Event, Severity, Table};
 
 use super::remembered::Remembered;
 use super::tracks::Outside;
-use crate::detector::{Card, Context, Detector, Raise, Threshold, Wants};
+use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::policy::{AssetIx, Mode, PointPlan, Policy};
 use crate::seen::{Party, PolicySeen};
 
 /// Seconds a value must stay outside (catalogue: `hold_s`).
-pub(super) const HOLD_S: f64 = 10.0;
+const HOLD_S: f64 = 10.0;
 /// A value unread for this long begins anew.
 const STALE_S: f64 = 120.0;
 /// Values outside their limits that are remembered.
 const REMEMBERED: usize = 4_096;
 
-const OUTSIDE: Card = Card {
+pub(super) const OUTSIDE: Card = Card {
     id: "DW-4001",
     why: "A value outside its limits is a machine in trouble, a broken sensor, or a number that somebody put there.",
     e26: &["4.3.1"],
@@ -37,7 +37,7 @@ struct Out {
 pub(super) struct Envelope {
     /// By place, because positions in the plan change with it.
     outside: Remembered<(AssetIx, u64), Out>,
-    hold_s: f64,
+    pub(super) hold_s: f64,
 }
 
 impl Default for Envelope {
@@ -53,10 +53,6 @@ impl Detector for Envelope {
 
     fn wants(&self) -> Wants {
         Wants { values: true, planned: true, ..Wants::default() }
-    }
-
-    fn thresholds(&mut self) -> Vec<Threshold<'_>> {
-        vec![Threshold::new("DW-4001", "hold_s", &mut self.hold_s, 0.0..=3_600.0)]
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {

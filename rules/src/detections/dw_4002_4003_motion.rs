@@ -3,7 +3,7 @@
 //! Every register that answers hold is followed by itself: how fast it moves, how long it stands still, between which numbers. What counts from one
 //! end to the other (hours run), what switches (status words) and what hardly moves (set points) is no measured value and is never judged. Numbers
 //! are taken as they stand, with or without sign; the halves of a floating-point number judge themselves, the low one leaps all the time and so
-//! learns that it may. The same tracks hold the learned envelope of DW-4001 (`tracks.rs`).
+//! learns that it may. The same tracks hold the learned envelope of DW-4001 (`tracks.rs`), so this detector asks its declared limits, too.
 //!
 //! A machine that starts, stops or takes load moves many of its values at once: then all of them learn and none is told. A value that stands still
 //! at the edge of what it has shown is a machine at rest; one that stands still in between, while others of the same controller go on, is not.
@@ -14,12 +14,12 @@ use std::time::Duration;
 
 use dogwatch_model::{Act, CaptureTime, Cells, Event, Table};
 
-use super::dw_4001_envelope::{HOLD_S, beyond_learned, has_limits};
+use super::dw_4001_envelope::{Envelope, OUTSIDE, beyond_learned, has_limits};
 use super::remembered::Remembered;
 use super::tracks::{Judging, Reading, STILL_S, Track, Tracks};
 use crate::detector::{Card, Context, Detector, Raise, Threshold, Wants};
 use crate::policy::Mode;
-use crate::seen::{Identity, Party};
+use crate::seen::{Identity, Party, PolicySeen};
 
 /// Times the fastest and the longest of what was learned (catalogue: `factor`).
 const TIMES_FASTER: f64 = 1.5;
@@ -59,23 +59,25 @@ type Block = (Identity, u8, Table, u16, u16);
 /// See the file's head.
 pub(super) struct Motion {
     blocks: Remembered<Block, Tracks>,
+    /// The limits that the plan declares: another half of DW-4001, with the same hold.
+    declared: Envelope,
     times_faster: f64,
     times_longer: f64,
     /// Of the learned envelope.
     margin: f64,
-    hold_s: f64,
 }
 
 impl Default for Motion {
     fn default() -> Self {
         let (times_faster, times_longer) = (TIMES_FASTER, TIMES_LONGER);
-        Self { blocks: Remembered::new(BLOCKS), times_faster, times_longer, margin: MARGIN, hold_s: HOLD_S }
+        let declared = Envelope::default();
+        Self { blocks: Remembered::new(BLOCKS), declared, times_faster, times_longer, margin: MARGIN }
     }
 }
 
 impl Detector for Motion {
     fn cards(&self) -> &'static [&'static Card] {
-        &[&FASTER, &FROZEN]
+        &[&FASTER, &FROZEN, &OUTSIDE]
     }
 
     fn wants(&self) -> Wants {
@@ -86,12 +88,13 @@ impl Detector for Motion {
         vec![
             Threshold::new(FASTER.id, "factor", &mut self.times_faster, 1.1..=100.0),
             Threshold::new(FROZEN.id, "factor", &mut self.times_longer, 2.0..=100.0),
-            Threshold::new("DW-4001", "margin", &mut self.margin, 0.0..=10.0),
-            Threshold::new("DW-4001", "hold_s", &mut self.hold_s, 0.0..=3_600.0),
+            Threshold::new(OUTSIDE.id, "margin", &mut self.margin, 0.0..=10.0),
+            Threshold::new(OUTSIDE.id, "hold_s", &mut self.declared.hold_s, 0.0..=3_600.0),
         ]
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {
+        self.declared.event(event, from, to, cx);
         // what is written is an order, what is answered is how it is
         if !event.message.acts.iter().any(|act| matches!(act, Act::Reply { refused: false, .. })) {
             return;
@@ -102,6 +105,10 @@ impl Detector for Motion {
                 self.answered(event, (from, to), (from.identity(), unit, table, first, count), cells, cx);
             }
         }
+    }
+
+    fn policy(&mut self, seen: &PolicySeen<'_>, cx: &mut Context<'_>) {
+        self.declared.policy(seen, cx);
     }
 
     fn learned(&self) -> Option<serde_json::Value> {
@@ -168,7 +175,8 @@ impl Motion {
             again.clear();
         }
         let frozen = if is_judged { frozen(known, at, longer) } else { Vec::new() };
-        let judging = Judging { state: cx.state, margin: self.margin, hold_s: self.hold_s, together: TOGETHER };
+        let judging =
+            Judging { state: cx.state, margin: self.margin, hold_s: self.declared.hold_s, together: TOGETHER };
         let outside = if is_judged { known.outside(at, judging) } else { None };
         known.learn(cx.state, is_new_day, is_learning);
         for (place, ..) in again {

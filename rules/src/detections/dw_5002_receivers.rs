@@ -29,6 +29,8 @@ const MEMORY: f64 = 600.0;
 const SMOOTHING: f64 = 5.0;
 /// Standard deviations of the ordinary noise.
 const DEVIATIONS: f64 = 6.0;
+/// Once they are merged, noise may bring them this many times as far from each other before they are not.
+const STILL_MERGED: f64 = 4.0 / 3.0;
 /// Merging is judged only where the noise is below this share of the distance.
 const QUIET: f64 = 0.25;
 
@@ -53,6 +55,7 @@ struct Pair {
     has_heading: bool,
     apart: Hold,
     merged: Hold,
+    is_merged: bool,
     /// How far the way is off what was learned, metres, and the limit.
     off: f64,
     limit: f64,
@@ -157,7 +160,9 @@ impl Receivers {
         pair.off = if pair.samples < LEARNED { 0.0 } else { (low.0 - pair.mean.0).hypot(low.1 - pair.mean.1) };
         let distance = declared.unwrap_or(if pair.samples < 2.0 * LEARNED { 0.0 } else { learned });
         let metres = low.0.hypot(low.1);
-        let is_close = distance >= min_sep && sigma <= QUIET * distance && metres < merge_ratio * distance;
+        let ratio = if pair.is_merged { STILL_MERGED * merge_ratio } else { merge_ratio };
+        let is_close = distance >= min_sep && sigma <= QUIET * distance && metres < ratio * distance;
+        pair.is_merged = is_close;
         let is_suspect = pair.off > pair.limit / 2.0 || (learned >= min_sep && metres < 0.5 * learned);
         if pair.samples < LEARNED || !is_suspect {
             pair.learn(way);
@@ -188,6 +193,7 @@ impl Receivers {
             has_heading: false,
             apart: Hold::default(),
             merged: Hold::default(),
+            is_merged: false,
             off: 0.0,
             limit: f64::MAX,
         });
@@ -328,6 +334,15 @@ mod tests {
         let told = sail(300, |second| if second < 150 { 14.0 } else { 0.4 });
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(told[0].1.contains("report one place"), "{told:?}");
+    }
+
+    #[test]
+    fn noise_does_not_begin_the_wait_anew() {
+        // twelve of forty seconds at five metres are more than 0.3 of fourteen
+        let merged = |second: u32| if second % 40 < 12 { 5.0 } else { 0.4 };
+        let told = sail(260, |second| if second < 150 { 14.0 } else { merged(second) });
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(sail(400, |second| if second < 150 { 14.0 } else { 5.6 }).is_empty(), "never merged");
     }
 
     #[test]

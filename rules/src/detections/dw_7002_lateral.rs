@@ -16,6 +16,9 @@ const PEERS: usize = 5;
 const WINDOW: Duration = Duration::from_secs(600);
 /// Pairs remembered.
 const REMEMBERED: usize = 8_192;
+/// Computers counted that one newly administers, and clients that do.
+const VICTIMS: usize = 64;
+const CLIENTS: usize = 1_024;
 
 const CARD: Card = Card {
     id: "DW-7002",
@@ -30,6 +33,8 @@ pub(super) struct Lateral {
     /// Pairs that administered while learning.
     admins: Remembered<(Identity, Identity), ()>,
     fresh: Remembered<Identity, Vec<(CaptureTime, Identity)>>,
+    /// Whom a client was told of as newly administering.
+    victims: Remembered<Identity, Vec<Identity>>,
 }
 
 impl Default for Lateral {
@@ -38,6 +43,7 @@ impl Default for Lateral {
             pairs: Remembered::new(REMEMBERED),
             admins: Remembered::new(REMEMBERED),
             fresh: Remembered::new(REMEMBERED),
+            victims: Remembered::new(CLIENTS),
         }
     }
 }
@@ -75,7 +81,7 @@ impl Detector for Lateral {
             return;
         }
         let (who, whom) = (cx.call(&seen.from), cx.call(&seen.to));
-        let key = format!("peers|{:?}", pair.0);
+        let key = story(pair.0);
         cx.raise(key.as_bytes(), &CARD, seen.at, || Raise {
             summary: format!("{who} opened file sharing with {count} computers within ten minutes, last with {whom}"),
             fields: vec![("new_partners".to_owned(), count.to_string())],
@@ -102,7 +108,7 @@ impl Detector for Lateral {
                 continue;
             }
             let (who, whom) = (cx.call(from), cx.call(to));
-            let key = format!("admin|{pair:?}");
+            let key = story(pair.0);
             cx.raise(key.as_bytes(), &CARD, event.at, || Raise {
                 severity: Some(Severity::High),
                 to: Some(*to),
@@ -111,6 +117,19 @@ impl Detector for Lateral {
                 expected: "administration only by the computers that did it while learning".to_owned(),
                 ..Raise::of_event(&CARD, event, from)
             });
+            let victims = self.victims.touch_or(pair.0, event.at, Vec::new);
+            if victims.len() >= VICTIMS || victims.contains(&pair.1) {
+                continue;
+            }
+            victims.push(pair.1);
+            if victims.len() > 1 {
+                let count = victims.len();
+                cx.retell(
+                    key.as_bytes(),
+                    &CARD,
+                    format!("{who} took hold of {count} computers it never administered before; on {whom} it {what}"),
+                );
+            }
         }
     }
 
@@ -125,6 +144,11 @@ impl Detector for Lateral {
         self.admins.recall(admins);
         Ok(())
     }
+}
+
+/// One finding for one client: whoever works his way from computer to computer is one story.
+fn story(client: Identity) -> String {
+    format!("{client:?}")
 }
 
 /// Whether a share is one of those that Windows makes for administration: a drive letter or `ADMIN`, with a dollar sign. `IPC$` is everybody's.
@@ -155,6 +179,24 @@ mod tests {
             bench.flow("10.0.4.66", &format!("10.0.4.{n}"), 445, Some("smb"), FlowStage::Recognised);
         }
         assert_eq!(bench.ids(), ["DW-7002"]);
+    }
+
+    #[test]
+    fn one_finding_for_whoever_takes_one_after_the_other() {
+        let mut bench = bench();
+        let act = Act::Request { verb: Verb::Read, object: Object::Named(r"\\pc\ADMIN$") };
+        for n in 0..6_u32 {
+            bench.at(200.0 + f64::from(n) * 20.0);
+            let host = format!("10.0.4.{}", 1 + n % 5);
+            bench.flow("10.0.4.66", &host, 445, Some("smb"), FlowStage::Recognised);
+            bench.says("smb", Speaker::Sender, &flow("10.0.4.66", &host, 445, Transport::Tcp), &[act]);
+        }
+        let told = bench.findings();
+        assert_eq!(told.len(), 1, "{told:#?}");
+        assert_eq!(told[0].severity, Severity::High);
+        assert!(told[0].summary.contains("took hold of 5 computers"), "{}", told[0].summary);
+        bench.says("smb", Speaker::Sender, &flow("10.0.4.67", "10.0.4.1", 445, Transport::Tcp), &[act]);
+        assert_eq!(bench.ids().len(), 2, "another client is another story");
     }
 
     #[test]

@@ -10,8 +10,9 @@ use std::time::Duration;
 use dogwatch_model::{CaptureTime, Severity};
 
 use crate::detector::{Card, Context, Detector, Raise, Wants};
+use crate::heard::{ABSENT, WAS_BUSY, ZoneTalk, is_counted_on};
 use crate::policy::ZoneIx;
-use crate::seen::{FlowSeen, FlowStage, HealthSeen, Party};
+use crate::seen::{HealthSeen, Party};
 
 /// Share of frames lost over [`WINDOW`] that is too much.
 const DROP_SHARE: f64 = 0.005;
@@ -19,16 +20,10 @@ const DROP_SHARE: f64 = 0.005;
 const UNSEEN_SHARE: f64 = 0.01;
 /// Over what time losses are judged.
 const WINDOW: Duration = Duration::from_secs(60);
-/// Silence of an interface or zone that is not normal.
+/// Silence of an interface that is not normal; another zone heard within it says that the monitor is there.
 const SILENT: Duration = Duration::from_secs(120);
-/// Times its own longest pause that a zone must be silent.
-const HABIT: u32 = 4;
-/// How far apart zones may have been heard last, beside their own pauses, that fell silent together.
-const APART: Duration = Duration::from_secs(10);
-/// How long nothing at all is looked at before the monitor counts as not having been there.
-const ABSENT: Duration = Duration::from_secs(600);
-/// How long something must have talked before its silence means anything.
-const WAS_BUSY: Duration = Duration::from_secs(120);
+/// A zone silent for less than this speaks again.
+const AGAIN: Duration = Duration::from_secs(20);
 /// TCP segments below which a share says nothing.
 const MIN_SEGMENTS: u64 = 300;
 /// Frames below which a share says nothing.
@@ -54,52 +49,12 @@ struct Source {
     told_silent: bool,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct ZoneTalk {
-    first: CaptureTime,
-    last: CaptureTime,
-    packets: u64,
-    /// The two longest pauses so far: the second one is habit, the first one may be chance.
-    pauses: [Duration; 2],
-    told: bool,
-}
-
-impl ZoneTalk {
-    fn heard(&mut self, at: CaptureTime) {
-        let pause = at.since(self.last);
-        let [longest, second] = self.pauses;
-        if pause > longest {
-            self.pauses = [pause, longest];
-        } else if pause > second {
-            self.pauses = [longest, pause];
-        }
-        self.last = self.last.max(at);
-    }
-
-    /// Whether it was always talking: a zone of a few packets a minute may be quiet.
-    fn was_busy(&self) -> bool {
-        let span = self.last.since(self.first);
-        span >= WAS_BUSY && self.packets >= span.as_secs()
-    }
-
-    /// Whether it fell silent with another zone: half its limit ago at least, and about when the other was heard last.
-    fn fell_silent_with(&self, other: &Self, at: CaptureTime) -> bool {
-        let apart = self.last.since(other.last).max(other.last.since(self.last));
-        let pause = Duration::max(self.pauses[1], other.pauses[1]);
-        self.was_busy() && !self.told && at.since(self.last) >= self.limit() / 2 && apart <= APART.saturating_add(pause)
-    }
-
-    /// The silence that is not normal for this zone.
-    fn limit(&self) -> Duration {
-        SILENT.max(self.pauses[1] * HABIT)
-    }
-}
-
 /// See the file's head.
 #[derive(Default)]
 pub(super) struct Blind {
     sources: Vec<Source>,
-    zones: Vec<Option<ZoneTalk>>,
+    /// Silent zones that were told, or are not to be told.
+    told: Vec<ZoneIx>,
     /// When it looked last.
     now: Option<CaptureTime>,
 }
@@ -110,27 +65,7 @@ impl Detector for Blind {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: &[FlowStage::Started, FlowStage::Progress], health: true, ..Wants::default() }
-    }
-
-    fn flow(&mut self, seen: &FlowSeen<'_>, _cx: &mut Context<'_>) {
-        self.looks(seen.at);
-        let Some(zone) = seen.from.end.zone else { return };
-        let index = zone.index();
-        if self.zones.len() <= index && index < 4_096 {
-            self.zones.resize(index.saturating_add(1), None);
-        }
-        let Some(slot) = self.zones.get_mut(index) else { return };
-        let talk = slot.get_or_insert(ZoneTalk {
-            first: seen.at,
-            last: seen.at,
-            packets: 0,
-            pauses: [Duration::ZERO; 2],
-            told: false,
-        });
-        talk.heard(seen.at);
-        talk.packets = talk.packets.saturating_add(seen.packets());
-        talk.told = false;
+        Wants { health: true, ..Wants::default() }
     }
 
     fn health(&mut self, seen: &HealthSeen<'_>, cx: &mut Context<'_>) {
@@ -155,7 +90,10 @@ impl Detector for Blind {
                         ),
                     ));
                 }
-                if let Some(share) = share_above(unseen, segments, MIN_SEGMENTS, UNSEEN_SHARE) {
+                // where a zone is not shown at all, what others say to it is acknowledged unseen: that is one story, and told below
+                if let Some(share) = share_above(unseen, segments, MIN_SEGMENTS, UNSEEN_SHARE)
+                    && !cx.heard.is_any_silent(seen.at, cx.policy)
+                {
                     reasons.push((
                         "unseen",
                         format!(
@@ -192,40 +130,20 @@ impl Detector for Blind {
 
     fn tick(&mut self, at: CaptureTime, cx: &mut Context<'_>) {
         self.looks(at);
-        let alive = self.zones.iter().flatten().any(|talk| at.since(talk.last) < SILENT);
-        if !alive {
-            return;
-        }
-        for index in 0..self.zones.len() {
-            let Some(talk) = self.zones.get(index).copied().flatten() else { continue };
-            if !talk.was_busy() || talk.told || at.since(talk.last) < talk.limit() {
-                continue;
-            }
-            let is_ours = u16::try_from(index).is_ok_and(|index| is_counted_on(cx, ZoneIx(index)));
-            if !is_ours {
-                if let Some(talk) = self.zones.get_mut(index).and_then(Option::as_mut) {
-                    talk.told = true;
-                }
-                continue;
-            }
-            // one mirror port often shows several zones: those that fell silent with it are told with it
-            let mut together: Vec<ZoneIx> = Vec::new();
-            for (other, slot) in self.zones.iter_mut().enumerate() {
-                let Some(other_talk) = slot.as_mut() else { continue };
-                if other == index || other_talk.fell_silent_with(&talk, at) {
-                    other_talk.told = true;
-                    together.extend(u16::try_from(other).ok().map(ZoneIx).filter(|zone| is_counted_on(cx, *zone)));
-                }
-            }
-            tell_zones(at, talk.last, &together, cx);
-        }
+        let silent = |talk: &ZoneTalk| at.since(talk.last);
+        self.told.retain(|zone| cx.heard.zones().any(|(other, talk)| other == *zone && silent(talk) >= AGAIN));
+        let is_alive = cx.heard.zones().any(|(_, talk)| silent(talk) < SILENT);
+        let is_new = |zone: ZoneIx| !self.told.contains(&zone) && is_counted_on(cx.policy, Some(zone));
+        let mut zones = cx.heard.zones().filter(|(zone, talk)| is_new(*zone) && talk.was_busy());
+        let Some((_, first)) = zones.find(|(_, talk)| is_alive && silent(talk) >= talk.limit()) else { return };
+        // one mirror port often shows several zones: those that fell silent with it are told with it
+        let first = *first;
+        let zones = cx.heard.zones().filter(|(zone, _)| is_new(*zone));
+        let together: Vec<ZoneIx> =
+            zones.filter(|(_, other)| other.fell_silent_with(&first, at)).map(|(zone, _)| zone).collect();
+        self.told.extend(&together);
+        tell_zones(at, first.last, &together, cx);
     }
-}
-
-/// Whether a zone always talks: people switch office computers off, machinery and bridge go on.
-fn is_counted_on(cx: &Context<'_>, zone: ZoneIx) -> bool {
-    let plan = cx.policy.and_then(|policy| policy.zone(zone));
-    plan.is_some_and(|plan| plan.devices == crate::policy::Devices::Fixed && plan.class == crate::policy::Class::Ot)
 }
 
 fn tell_zones(at: CaptureTime, last: CaptureTime, zones: &[ZoneIx], cx: &mut Context<'_>) {
@@ -332,8 +250,8 @@ mod tests {
             for second in (0..200).chain(200 + pause..400 + pause) {
                 bench.at(f64::from(second));
                 // after the pause the bridge is heard again at once, the engine five minutes later at the earliest
-                for ip in ["10.0.1.5", "10.0.2.10"] {
-                    if ip == "10.0.1.5" || second < 200 {
+                for ip in ["10.0.1.5", "10.0.1.6", "10.0.2.10", "10.0.2.21"] {
+                    if ip.starts_with("10.0.1.") || second < 200 {
                         bench.started(flow(ip, "10.0.3.9", 502, dogwatch_model::Transport::Tcp));
                     }
                 }
@@ -360,16 +278,19 @@ mod tests {
         assert!(told[0].contains("3.8 %"), "4 unseen beside 100 seen: {told:?}");
     }
 
-    /// Addresses that talk every second; from second 200 on only those named go on.
+    /// Two devices each of three zones that talk every second; from second 200 on only those zones go on.
     fn zones(go_on: &[&str]) -> Vec<String> {
         use crate::detections::bench::{SHIP, flow};
         let mut bench = Bench::new(Some(SHIP), Box::<Blind>::default());
         for second in 0..500_u32 {
             bench.at(f64::from(second));
             // the bridge is heard four seconds longer
-            for ip in ["10.0.1.5", "10.0.2.10", "10.0.4.30"] {
-                if second < 200 + u32::from(ip == "10.0.1.5") * 4 || go_on.contains(&ip) {
-                    bench.started(flow(ip, "10.0.3.9", 502, dogwatch_model::Transport::Tcp));
+            for net in ["10.0.1", "10.0.2", "10.0.4"] {
+                if second < 200 + u32::from(net == "10.0.1") * 4 || go_on.contains(&net) {
+                    for host in [30, 31] {
+                        let ip = format!("{net}.{host}");
+                        bench.started(flow(&ip, "10.0.3.9", 502, dogwatch_model::Transport::Tcp));
+                    }
                 }
             }
         }
@@ -378,17 +299,34 @@ mod tests {
 
     #[test]
     fn zones_that_fall_silent_together_are_one_finding() {
-        let told = zones(&["10.0.4.30"]);
+        let told = zones(&["10.0.4"]);
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(told[0].contains("zones bridge, machinery"), "{told:?}");
     }
 
     #[test]
+    fn what_a_silent_zone_acknowledges_unseen_is_its_story() {
+        use crate::detections::bench::{SHIP, flow};
+        let mut bench = Bench::new(Some(SHIP), Box::<Blind>::default());
+        for second in 0..500_u64 {
+            bench.at(second as f64);
+            for ip in ["10.0.1.5", "10.0.1.6", "10.0.2.10", "10.0.2.21"] {
+                if second < 200 || ip.starts_with("10.0.1.") {
+                    bench.started(flow(ip, "10.0.3.9", 502, dogwatch_model::Transport::Tcp));
+                }
+            }
+            bench.segments("mir0", second * 50, second * 10, second.saturating_sub(200) / 2);
+        }
+        let told: Vec<_> = bench.findings().into_iter().map(|finding| finding.summary).collect();
+        assert!(told.len() == 1 && told[0].contains("zone machinery"), "{told:?}");
+    }
+
+    #[test]
     fn one_silent_zone_and_a_silent_office() {
-        let told = zones(&["10.0.1.5"]);
+        let told = zones(&["10.0.1"]);
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(told[0].contains("zone machinery"), "{told:?}");
-        assert!(zones(&["10.0.1.5", "10.0.2.10"]).is_empty(), "people switch office computers off");
+        assert!(zones(&["10.0.1", "10.0.2"]).is_empty(), "people switch office computers off");
     }
 
     #[test]

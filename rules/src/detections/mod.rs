@@ -110,7 +110,6 @@ pub fn all() -> Vec<Box<dyn Detector>> {
         Box::<dw_3005_3006_3007_conversation::Conversation>::default(),
         Box::<dw_3018_fragments::Fragmentation>::default(),
         Box::<dw_3019_3020_new_writer::NewWriter>::default(),
-        Box::<dw_4001_envelope::Envelope>::default(),
         Box::<dw_4002_4003_motion::Motion>::default(),
         Box::<dw_4005_4007_writes::Writes>::default(),
         Box::<dw_4006_relation::Relations>::default(),

@@ -170,6 +170,11 @@ impl Talker {
         format!("{:?}|{}|{a:02x}{b:02x}", self.key.who, self.key.sfi)
     }
 
+    /// Its talker id; empty where the protocol has none.
+    pub(crate) fn letters(&self) -> &str {
+        if self.key.letters == [0; 2] { "" } else { std::str::from_utf8(&self.key.letters).unwrap_or_default() }
+    }
+
     /// Who it is without regard to its talker id: a receiver says GP and GL.
     pub(crate) fn device(&self) -> (Identity, u64) {
         (self.key.who, self.key.sfi)

@@ -23,6 +23,8 @@ pub(crate) enum Trouble {
     Heading,
     /// It hears its satellites badly.
     Signal,
+    /// It speaks in another's name, or is nobody who may speak.
+    Stranger,
 }
 
 /// See the file's head.

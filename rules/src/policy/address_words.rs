@@ -3,7 +3,8 @@
 //!
 //! Letters and a number (`D100`, `M20`) are an area and an address in it. On top of that the plan knows the notation of IEC 61131-3 as the tools of
 //! one family of controllers write it, because lists are exported from there: `DB10.DBW4` (word 4 of data block 10), `DBD` for two words, `DBX4.1`
-//! for a bit, `MW20`, `ID4`, `M5.1`, and the German letters `E` and `A` for inputs and outputs. Deliberately not read: single bytes, symbols.
+//! for a bit, `MW20`, `ID4`, `M5.1`, and the German letters `E` and `A` for inputs and outputs. A symbol
+//! (`MAIN.rpm`) is memory, too, where the plan gives its type. Deliberately not read: single bytes.
 
 use std::fmt;
 
@@ -56,6 +57,16 @@ pub(super) fn canonical(text: &str) -> Option<String> {
         rest.split_once('.').is_some_and(|(byte, of)| byte.parse::<u32>().is_ok() && bit(of).is_some())
     })?;
     matches!(letter, 'E' | 'A').then(|| format!("{}{rest}", area(letter)))
+}
+
+/// Whether a name may be that of a symbol: names that a protocol gives to its own objects have a colon or an equals sign.
+pub(super) fn is_symbol(text: &str) -> bool {
+    !text.contains([':', '='])
+}
+
+/// The memory of a symbol, which begins with it.
+pub(super) fn symbol(text: &str) -> MemoryPlace {
+    place(format_args!("{text}"), 0, None, None)
 }
 
 fn place(area: fmt::Arguments<'_>, address: u32, words: Option<u16>, bit: Option<u8>) -> MemoryPlace {

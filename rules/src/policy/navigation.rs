@@ -178,6 +178,19 @@ impl Policy {
         }
     }
 
+    /// Whether a source is there for `role`: by an allowance of its own for this talker id, or by its NAME on a bus.
+    #[must_use]
+    pub fn has_nav_role(&self, from: End, talker: &str, name: Option<u64>, role: NavRole) -> bool {
+        if let Some(name) = name {
+            return self.n2k.iter().any(|entry| entry.role == Some(role) && entry.name.matches(name));
+        }
+        let own = from.asset.map_or(&[][..], |asset| self.allowances_of(asset));
+        own.iter().filter_map(|(_, at)| self.nmea.get(usize::from(*at))).any(|entry| {
+            entry.role == Some(role)
+                && (entry.talkers.is_empty() || entry.talkers.iter().any(|listed| listed == talker))
+        })
+    }
+
     /// Like [`Policy::nmea_allows`] for a caller who holds addresses and no [`End`].
     #[must_use]
     pub fn nmea_end(&self, source: &str, mac: Mac, ip: Option<IpAddr>) -> End {

@@ -5,6 +5,7 @@
 
 use dogwatch_model::{Cells, Table};
 
+use super::address_words::{is_symbol, symbol};
 use super::diagnostic::{Code, Report, nearest};
 use super::parse::{MOST_ENTRIES, Names, asset, room};
 use super::point_place::{ObjectIndex, ObjectName, PointPlace};
@@ -277,7 +278,7 @@ fn object(
         let message = format!("{key} has no meaning beside object");
         report.error(Code::P006, &section.key_span(key), message, "a point is a register or an object");
     }
-    let parsed = match ObjectName::parse(name.value.trim()) {
+    let mut parsed = match ObjectName::parse(name.value.trim()) {
         Ok(parsed) => parsed,
         Err((message, help)) => {
             report.error(Code::P005, &name.span, message, help);
@@ -286,15 +287,15 @@ fn object(
     };
     let (size, registers) = (parsed.memory.map(|place| place.words), kind.map(|kind| kind.value.registers()));
     match (size, registers) {
+        // The name of a symbol, of which the protocol says the bytes and not the kind of number.
+        (None, Some(_)) if is_symbol(&parsed.text) => parsed.memory = Some(symbol(&parsed.text)),
         (None, Some(_)) => {
             let help = "the protocol says what kind of number this is; leave type out";
             report.error(Code::P006, &section.key_span("type"), "type has no meaning for this object", help);
         }
-        _ if parsed.memory.is_some_and(|place| place.bit.is_some()) => {
-            if kind.is_some() {
-                let help = "a bit is 0 or 1; leave type out";
-                report.error(Code::P006, &section.key_span("type"), "type has no meaning for a bit", help);
-            }
+        _ if kind.is_some() && parsed.memory.is_some_and(|place| place.bit.is_some()) => {
+            let help = "a bit is 0 or 1; leave type out";
+            report.error(Code::P006, &section.key_span("type"), "type has no meaning for a bit", help);
         }
         (Some(Some(2)), None) => {
             let (message, help) = ("a double word needs a type", "add type = \"f32\", \"u32\" or \"i32\"");
@@ -388,6 +389,9 @@ mod tests {
             visitor.memory(&dogwatch_model::Memory { area, first, step, big_endian: true, low_first: false, bytes });
             visitor.number(format_args!("M5.{}", 1), 1.0);
             visitor.number(format_args!("I0.{}", 3), 1.0);
+            let (area, bytes) = (format_args!("MAIN.{}", "rpm"), &[0xdc, 5]);
+            let (first, step) = (0, 1);
+            visitor.memory(&dogwatch_model::Memory { area, first, step, big_endian: false, low_first: true, bytes });
         }
     }
 
@@ -413,6 +417,9 @@ mod tests {
             ("object = \"M5.1\"", Some(1.0)),
             ("object = \"M5.2\"", None),
             ("object = \"e0.3\"", Some(1.0)),
+            ("object = \"Main.rpm\"\ntype = \"u16\"", Some(1_500.0)),
+            ("object = \"Main.rpm\"\ntype = \"f32\"", None),
+            ("object = \"Main.load\"\ntype = \"u16\"", None),
         ] {
             let checked = checked(&format!("name = \"P\"\nasset = \"plc\"\n{object}\n"));
             let policy = checked.policy.unwrap_or_else(|| panic!("{:?}", checked.diagnostics));

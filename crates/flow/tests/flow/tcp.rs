@@ -1,5 +1,7 @@
 //! TCP as dissectors see it: order, gaps, both sides, ends of connections.
 
+use std::time::Duration;
+
 use dogwatch_dissectors::{Carrier, Hint, Protocol};
 use dogwatch_flow::{Carried, Engine, Limits};
 use dogwatch_model::{Direction, Initiator, Irregularity};
@@ -488,4 +490,41 @@ fn segments_the_receiver_had_and_the_capture_had_not() {
     feed.tcp(By::Client, 107, 904, ACK, b"xc\n");
     feed.tcp(By::Server, 904, 110, ACK, b"xs\n");
     assert_eq!(feed.engine.segments(dogwatch_model::SourceId(0)), dogwatch_flow::Segments { seen: 4, unseen: 1 });
+}
+
+#[test]
+fn a_direction_that_the_capture_no_longer_shows() {
+    let mut log = Log::default();
+    let mut feed = Feed::new(engine(), &mut log);
+    feed.handshake(100, 900);
+    feed.tcp(By::Client, 101, 901, ACK, b"xa\n");
+    feed.tcp(By::Server, 901, 104, ACK, b"xr\n");
+    // the client's questions of three bytes are gone, the answers to them are not
+    for n in 1..=4_u32 {
+        feed.at = feed.at.plus(Duration::from_millis(500));
+        feed.tcp(By::Server, 901 + 3 * n, 104 + 3 * n, ACK, b"xr\n");
+    }
+    assert_eq!(feed.engine.segments(dogwatch_model::SourceId(0)), dogwatch_flow::Segments { seen: 6, unseen: 3 });
+    assert_eq!(feed.counter("stream_lost_bytes"), 9);
+    // it is seen again: what came is read, nothing twice
+    feed.tcp(By::Client, 116, 916, ACK, b"xb\n");
+    assert_eq!(log.said().last().copied(), Some(">[3]xb"), "the last question is lost, too");
+}
+
+#[test]
+fn an_acknowledgement_that_comes_before_what_it_acknowledges() {
+    let mut log = Log::default();
+    let mut feed = Feed::new(engine(), &mut log);
+    feed.handshake(100, 900);
+    for n in 0..4_u32 {
+        feed.at = feed.at.plus(Duration::from_millis(500));
+        // two answers of the server are read before the client's bytes, a few milliseconds late
+        feed.tcp(By::Server, 901, 103 + 6 * n, ACK, b"");
+        feed.at = feed.at.plus(Duration::from_millis(2));
+        feed.tcp(By::Server, 901, 107 + 6 * n, ACK, b"");
+        feed.at = feed.at.plus(Duration::from_millis(2));
+        feed.tcp(By::Client, 101 + 6 * n, 901, ACK, b"xa\nxb\n");
+    }
+    assert_eq!(feed.engine.segments(dogwatch_model::SourceId(0)).unseen, 0);
+    assert_eq!(log.said().len(), 8, "{:?}", log.said());
 }

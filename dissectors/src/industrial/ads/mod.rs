@@ -1,19 +1,21 @@
 //! Beckhoff ADS/AMS: TwinCAT controllers over TCP 48898 and their discovery over UDP 48899.
 //!
 //! Reads every command with its index group and offset, symbol names (also behind handles), state changes, routes and files of the system
-//! service, device information, and discovery with host name, Net Id and version. Deliberately not read: values, samples of notifications,
-//! Secure ADS (that is TLS), passwords in route requests.
+//! service, device information, values of memory areas and symbols, also as notifications, and discovery with host name, Net Id and version.
+//! Deliberately not read: many values in one request, Secure ADS (that is TLS), passwords in route requests.
 //!
 //! Source: Beckhoff Information System, "ADS specification"; the UDP service as published in open client libraries.
 
 mod discovery;
 mod service;
+mod values;
 
 use dogwatch_model::{Act, Attribute, Direction, FactValue, Object, Verb};
 
 pub(crate) use self::discovery::DISCOVERY;
 use self::service::{command_name, operation, state_name};
-use crate::acts::{Acts, Emit, Shown};
+use self::values::{Place, Watched};
+use crate::acts::{Acts, Emit, Shown, Stated};
 use crate::asked::Asked;
 use crate::framed::{Frame, FramedProtocol, Frames};
 use crate::reader::Reader;
@@ -125,6 +127,7 @@ struct Open {
     verb: Verb,
     object: Text<64>,
     group: u32,
+    place: Place,
 }
 
 /// One AMS connection.
@@ -133,11 +136,12 @@ struct Ads {
     open: Asked<([u8; 6], u16, u32), Open>,
     /// Names by handle.
     symbols: Vec<(u32, Text<64>)>,
+    watched: Watched,
 }
 
 impl Ads {
     fn new(limits: &Limits) -> Self {
-        Self { open: Asked::new(limits), symbols: Vec::new() }
+        Self { open: Asked::new(limits), symbols: Vec::new(), watched: Watched::default() }
     }
 
     fn remember(&mut self, handle: u32, name: Text<64>) {
@@ -174,13 +178,32 @@ impl Ads {
         }
     }
 
+    /// Where the values of a request, or of its answer, belong.
+    fn place(&self, body: &Body<'_>) -> Place {
+        let (Some(group), Some(offset)) = (body.group, body.offset) else { return Place::Nowhere };
+        let is_symbol = match group {
+            service::VALUE_BY_NAME => body.text.is_some(),
+            _ => self.symbols.iter().any(|(handle, _)| *handle == offset),
+        };
+        Place::of(group, offset, is_symbol)
+    }
+
     fn request(&mut self, ams: &Ams, body: &Body<'_>, emit: &mut Emit<'_>) {
         let mut acts = Acts::new();
         let known = operation(ams.command, ams.target_port, body.group.unwrap_or_default());
         let object = self.object(ams, body, known.and_then(|(_, name)| name));
+        // The system service holds files and routes, no memory.
+        let place = if ams.target_port == service::SYSTEM_SERVICE { Place::Nowhere } else { self.place(body) };
+        if let (service::DELETE_NOTIFICATION, Some(handle)) = (ams.command, body.handle) {
+            self.watched.remove((ams.sender, ams.sender_port, ams.target_port, handle));
+        }
+        let values = Stated(|to| place.hand_out(object.as_str(), body.data, to));
+        if ams.command == service::WRITE && place != Place::Nowhere {
+            acts.push(Act::States(&values));
+        }
         if let Some((verb, _)) = known {
             acts.request(verb, Object::Named(object.as_str()));
-            let open = Open { verb, object, group: body.group.unwrap_or_default() };
+            let open = Open { verb, object, group: body.group.unwrap_or_default(), place };
             self.open.ask((ams.sender, ams.sender_port, ams.invoke), open);
         }
         let from = net_id(ams.sender);
@@ -198,10 +221,22 @@ impl Ads {
                 asked.as_ref().map_or(Object::Device { unit: None }, |open| Object::Named(open.object.as_str()));
             acts.reply(verb, object, refused);
         }
-        if let (Some(open), Some(handle), false) = (asked, body.handle, refused)
-            && open.group == service::HANDLE_BY_NAME
-        {
-            self.remember(handle, open.object);
+        if let (Some(open), Some(handle), false) = (asked, body.handle, refused) {
+            match ams.command {
+                service::READ_WRITE if open.group == service::HANDLE_BY_NAME => self.remember(handle, open.object),
+                service::ADD_NOTIFICATION => {
+                    let key = (ams.target, ams.target_port, ams.sender_port, handle);
+                    self.watched.add(key, open.place, open.object);
+                }
+                _ => {}
+            }
+        }
+        let read = asked.as_ref().filter(|open| !refused && open.place != Place::Nowhere);
+        let read = read.filter(|_| matches!(ams.command, service::READ | service::READ_WRITE));
+        let values =
+            Stated(|to| read.into_iter().for_each(|open| open.place.hand_out(open.object.as_str(), body.data, to)));
+        if read.is_some() {
+            acts.push(Act::States(&values));
         }
         let from = net_id(ams.sender);
         let version = body.version_text();
@@ -235,6 +270,8 @@ struct Body<'a> {
     device_state: Option<u16>,
     text: Option<&'a str>,
     handle: Option<u32>,
+    /// Bytes that are written, or that were read.
+    data: &'a [u8],
     device: Option<(&'a str, u8, u8, u16)>,
 }
 
@@ -249,6 +286,8 @@ impl<'a> Body<'a> {
                 if ams.command == service::READ_WRITE {
                     let _written = reader.le32()?;
                     body.text = printable(reader.rest());
+                } else if ams.command == service::WRITE {
+                    body.data = reader.rest();
                 }
             }
             service::WRITE_CONTROL => {
@@ -280,8 +319,10 @@ impl<'a> Body<'a> {
             }
             service::READ | service::READ_WRITE => {
                 body.length = reader.le32().ok();
+                body.data = reader.rest();
                 body.handle = reader.le32().ok().filter(|_| body.length == Some(4));
             }
+            service::ADD_NOTIFICATION => body.handle = reader.le32().ok(),
             _ => {}
         }
         Ok(body)
@@ -346,7 +387,11 @@ impl Frames for Ads {
         if ams.command == service::NOTIFICATION && !ams.is_response() {
             let object: Text<64> = text!["port ", ams.sender_port, " notification"];
             let act = Act::Publishes { object: Object::Named(object.as_str()) };
-            emit.plain("notification", &[act], &Shown(|visit| show(visit, &ams, &Body::default())));
+            // What is cut off by the end of what is looked at stays unknown.
+            let values = Stated(|to| self.watched.samples(&ams, reader, to).unwrap_or_default());
+            let acts = [act, Act::States(&values)];
+            let acts = if self.watched.is_empty() { acts.get(..1) } else { acts.get(..) };
+            emit.plain("notification", acts.unwrap_or_default(), &Shown(|visit| show(visit, &ams, &Body::default())));
         } else if ams.is_response() {
             let body = Body::response(&ams, reader)?;
             self.response(&ams, &body, emit);
@@ -359,6 +404,8 @@ impl Frames for Ads {
 
     fn lost(&mut self, _direction: Direction) {
         self.open.clear();
+        // Handles may mean something else by now.
+        self.watched.clear();
     }
 }
 

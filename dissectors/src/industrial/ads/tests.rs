@@ -110,3 +110,44 @@ fn what_the_first_bytes_tell() {
     assert_eq!(ADS.probe(Carrier::Tcp, ToServer, &lying), Probe::No);
     assert_eq!(ADS.probe(Carrier::Tcp, ToServer, &hex("0001 0000 0006 01 03 0000 0001")), Probe::No, "modbus");
 }
+
+#[test]
+fn values_of_memory_and_symbols() {
+    let mut conversation = Conversation::new(&ADS, Carrier::Tcp, 48_898);
+    // Flags from byte 100 on, then the bit 5.1 (0x29) of the flags, are written; inputs are read.
+    conversation.send(ToServer, &ask(851, 3, 1, "20400000 64000000 02000000 0102"));
+    conversation.send(ToServer, &ask(851, 3, 2, "21400000 29000000 01000000 01"));
+    conversation.send(ToServer, &ask(851, 2, 3, "20f00000 08000000 04000000"));
+    conversation.send(ToClient, &answer(851, 2, 3, "00000000 04000000 0000f742"));
+    // A symbol by handle 7: its name first, then its value.
+    conversation.send(ToServer, &ask(851, 9, 4, "03f00000 00000000 04000000 09000000 4d41494e2e72706d00"));
+    conversation.send(ToClient, &answer(851, 9, 4, "00000000 04000000 07000000"));
+    conversation.send(ToServer, &ask(851, 2, 5, "05f00000 07000000 02000000"));
+    conversation.send(ToClient, &answer(851, 2, 5, "00000000 02000000 dc05"));
+    // A handle nobody has seen given: no name, no value.
+    conversation.send(ToServer, &ask(851, 2, 6, "05f00000 08000000 02000000"));
+    conversation.send(ToClient, &answer(851, 2, 6, "00000000 02000000 dc05"));
+    assert_eq!(conversation.heard.errors, []);
+    let values: Vec<String> = conversation.heard.seen.iter().flat_map(|seen| seen.values.clone()).collect();
+    let want = ["M 100 = [01, 02]", "M5.1 = 1", "I 8 = [00, 00, f7, 42]", "MAIN.rpm 0 = [dc, 05]"];
+    assert_eq!(values, want.map(|value| format!("states [\"{value}\"]")));
+}
+
+#[test]
+fn values_of_notifications() {
+    let mut conversation = Conversation::new(&ADS, Carrier::Tcp, 48_898);
+    // Two bytes of flags from 10 on, on change; the server calls it 3.
+    conversation.send(ToServer, &ask(851, 6, 1, "20400000 0a000000 02000000 04000000 00000000 00000000"));
+    conversation.send(ToClient, &answer(851, 6, 1, "00000000 03000000"));
+    let stream = "22000000 01000000 0000000000000000 02000000 03000000 02000000 3412 04000000 01000000 ff";
+    // Sent by the server of itself: a request in its flags, from its port to the client's.
+    let mut notice = ams(851, [8, 5], 0, 0, stream);
+    notice[24] = 4;
+    conversation.send(ToClient, &notice);
+    conversation.send(ToServer, &ask(851, 7, 2, "03000000"));
+    conversation.send(ToClient, &notice);
+    assert_eq!(conversation.heard.errors, []);
+    let values: Vec<&[String]> = conversation.heard.seen.iter().map(|seen| seen.values.as_slice()).collect();
+    assert_eq!(values[2], ["states [\"M 10 = [34, 12]\"]"]);
+    assert_eq!(values[4], [] as [String; 0], "no longer watched");
+}

@@ -1,18 +1,20 @@
 //! OPC UA over TCP: what services are called, and which application speaks, as long as the channel is not encrypted.
 //!
 //! Reads the service of every message and the first node it is about, application descriptions of session and endpoint exchanges, build
-//! information that is read, who logs in and how, and the subject of certificates. Deliberately not read: chunks behind the first, values,
-//! encrypted content (its services then stay unknown), passwords.
+//! information that is read, who logs in and how, the subject of certificates, and numbers that are written, read or published. Deliberately not
+//! read: chunks behind the first, encrypted content (its services then stay unknown), passwords.
 //!
 //! Specification: OPC UA part 6 (mappings) clauses 5.2 and 7.1, part 4 (services); identifiers of its node id list.
 
 mod certificate;
+mod readings;
 mod values;
 
-use dogwatch_model::{Attribute, Direction, FactValue, Object, Verb};
+use dogwatch_model::{Act, Attribute, Direction, FactValue, Object, Verb};
 
+use self::readings::Watched;
 use self::values::{BuildInfo, Node, Value, data_value, diagnostics, extension, string};
-use crate::acts::{Acts, Emit, Shown};
+use crate::acts::{Acts, Emit, Shown, Stated};
 use crate::asked::Asked;
 use crate::framed::{Frame, FramedProtocol, Frames};
 use crate::reader::Reader;
@@ -25,7 +27,15 @@ pub(crate) static OPCUA: FramedProtocol = FramedProtocol {
     hints: &[Hint::Tcp(4840), Hint::Tcp(4843)],
     carriers: &[Carrier::Tcp],
     probe: |_, head| begins(head),
-    frames: |limits| Box::new(OpcUa { open: Asked::new(limits), is_plain: false, parts: None }),
+    frames: |limits| {
+        Box::new(OpcUa {
+            open: Asked::new(limits),
+            watched: Watched::default(),
+            spare: Vec::new(),
+            is_plain: false,
+            parts: None,
+        })
+    },
 };
 
 const HEADER: usize = 8;
@@ -93,6 +103,8 @@ const fn service(id: u32) -> Option<(&'static str, Option<Verb>, bool)> {
         754 => ("create-monitored-items", Some(Verb::Read), true),
         787 => ("create-subscription", Some(Verb::Read), false),
         790 => ("create-subscription", Some(Verb::Read), true),
+        763 => ("modify-monitored-items", Some(Verb::Read), false),
+        766 => ("modify-monitored-items", Some(Verb::Read), true),
         826 => ("publish", Some(Verb::Read), false),
         829 => ("publish", Some(Verb::Read), true),
         _ => return None,
@@ -196,11 +208,13 @@ impl<'a> Login<'a> {
 const MOST_NODES: usize = 24;
 
 /// What an answer needs to know of its request.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Open {
     verb: Option<Verb>,
     object: Text<96>,
     nodes: [u32; MOST_NODES],
+    /// The list of a read request.
+    list: Vec<u8>,
 }
 
 /// The nodes a read request asks for: zero for those that are not of the standard namespace (part 4 clause 5.10.2).
@@ -299,6 +313,9 @@ fn first_node<'a>(reader: &mut Reader<'a>) -> Option<Node<'a>> {
 struct OpcUa {
     /// By request id.
     open: Asked<u32, Open>,
+    watched: Watched,
+    /// Room for the list of the next read request, so that a poll takes none anew.
+    spare: Vec<u8>,
     /// Whether the channel was opened without security.
     is_plain: bool,
     /// A message whose further chunks are still to come: its side and request id.
@@ -357,6 +374,8 @@ impl Frames for OpcUa {
 
     fn lost(&mut self, _direction: Direction) {
         self.open.clear();
+        // Handles may have been given to other nodes meanwhile.
+        self.watched.clear();
         self.parts = None;
     }
 }
@@ -397,16 +416,29 @@ impl OpcUa {
         let text = body.node.map(|node| node.text()).filter(|text| !text.is_empty());
         let mut object = text.unwrap_or_else(|| Text::of(format_args!("{name}")));
         let (mut verb, mut build) = (verb, BuildInfo::default());
+        let mut list = Vec::new();
         if is_response {
             if let Some(asked) = self.open.answer(&request) {
                 (verb, object) = (verb.or(asked.verb), asked.object);
                 if id == 634 {
                     build = build_info(reader, &asked.nodes);
                 }
+                list = asked.list;
             }
         } else {
             let nodes = if id == 631 { asked_nodes(reader).unwrap_or([0; MOST_NODES]) } else { [0; MOST_NODES] };
-            self.open.ask(request, Open { verb, object, nodes });
+            let mut list = Vec::new();
+            match id {
+                631 => {
+                    list = std::mem::take(&mut self.spare);
+                    readings::keep(reader, &mut list);
+                }
+                // What is cut off by the end of the chunk stays unknown.
+                751 => self.watched.create(reader).unwrap_or_default(),
+                763 => self.watched.modify(reader).unwrap_or_default(),
+                _ => {}
+            }
+            self.open.ask(request, Open { verb, object, nodes, list });
         }
         let mut acts = Acts::new();
         let named = Object::Named(object.as_str());
@@ -416,6 +448,18 @@ impl OpcUa {
             Some(verb) if is_response => acts.reply(verb, named, refused),
             Some(verb) => acts.request(verb, named),
             None => {}
+        }
+        let values = Stated(|to| {
+            // What is cut off by the end of the chunk, or of a type that is not read, ends the list.
+            let _ = match id {
+                634 => readings::read(&list, reader, to),
+                673 => readings::written(reader, to),
+                829 => self.watched.published(reader, to),
+                _ => Ok(()),
+            };
+        });
+        if id == 673 || (id == 634 && !list.is_empty()) || (id == 829 && !self.watched.is_empty()) {
+            acts.push(Act::States(&values));
         }
         self.login(body.login, &mut acts);
         if let Some(application) = &body.application {
@@ -438,6 +482,9 @@ impl OpcUa {
             visit.maybe_text("build_number", build.build);
         });
         emit.function(id).message(if is_response { "response" } else { "request" }, &mut acts, &fields);
+        if !list.is_empty() {
+            self.spare = list;
+        }
     }
 
     fn login<'a>(&self, login: Option<Login<'a>>, acts: &mut Acts<'a>) {
@@ -583,6 +630,72 @@ mod tests {
                 "says product_uri=urn:p (opcua.build-info)",
             ]
         );
+    }
+
+    /// The head of a response: time, handle, status, no diagnostics, no texts, no extension.
+    fn response_head() -> Vec<u8> {
+        hex("0000000000000000 01000000 00000000 00 ffffffff 0000 00")
+    }
+
+    #[test]
+    fn values_read_and_written() {
+        let mut conversation = Conversation::new(&OPCUA, Carrier::Tcp, 4840);
+        // Write a double (type 11) of 1.5 to ns=2;s=Rpm, and the description (attribute 5) of ns=2;i=7.
+        let write = [
+            request_head(),
+            hex("02000000 03 0200"),
+            text("Rpm"),
+            hex("0d000000 ffffffff 01 0b 000000000000f83f"),
+            hex("01 02 0700 05000000 ffffffff 01 06 05000000"),
+        ];
+        conversation.send(ToServer, &service(673, &write.concat()));
+        assert_eq!(conversation.heard.seen[0].values, ["states [\"ns=2;s=Rpm = 1.5\"]"]);
+        conversation.send(ToClient, &service(676, &response_head()));
+        // Read four values: a signed word, an array that is passed over, one the server calls bad, a truth.
+        let item = |node: &str| [hex(node), hex("0d000000 ffffffff 0000 ffffffff")].concat();
+        let list = [
+            hex("0000000000000000 00000000 04000000"),
+            item("01 02 0700"),
+            item("01 02 0800"),
+            item("01 02 0900"),
+            item("01 02 0a00"),
+        ];
+        conversation.send(ToServer, &service(631, &[request_head(), list.concat()].concat()));
+        let values = hex(
+            "04000000 01 04 feff  01 8a 02000000 0000803f 00000040  03 05 0100 00000080  09 01 01 0000000000000000",
+        );
+        conversation.send(ToClient, &service(634, &[response_head(), values].concat()));
+        assert_eq!(conversation.heard.seen[2].values, Vec::<String>::new(), "only asked");
+        assert_eq!(conversation.heard.seen[3].values, ["states [\"ns=2;i=7 = -2\", \"ns=2;i=10 = 1\"]"]);
+    }
+
+    #[test]
+    fn values_of_a_subscription() {
+        let mut conversation = Conversation::new(&OPCUA, Carrier::Tcp, 4840);
+        // Subscription 5: watch ns=2;s=Temp under handle 9; no filter.
+        let watch = |handle: &str| {
+            let item = [hex("03 0200"), text("Temp"), hex("0d000000 ffffffff 0000 ffffffff 02000000"), hex(handle)];
+            let rest = hex("0000000000407f40 0000 00 01000000 01");
+            [request_head(), hex("05000000 02000000 01000000"), item.concat(), rest].concat()
+        };
+        let notice = |subscription: &str| {
+            let change = hex("01000000 09000000 01 0a 0000a841 ffffffff");
+            let mut body = [response_head(), hex(subscription), hex("00000000 00 01000000 0000000000000000")].concat();
+            body.extend(hex("01000000 01 00 2b03 01"));
+            body.extend(u32::try_from(change.len()).unwrap().to_le_bytes());
+            body.extend(change);
+            service(829, &body)
+        };
+        conversation.send(ToServer, &service(751, &watch("09000000")));
+        conversation.send(ToClient, &notice("05000000"));
+        conversation.send(ToClient, &notice("06000000"));
+        let seen = &conversation.heard.seen;
+        assert_eq!(seen[1].values, ["states [\"ns=2;s=Temp = 21\"]"]);
+        assert_eq!(seen[2].values, ["states []"], "another subscription");
+        // Items are changed: their handles are no longer known.
+        conversation.send(ToServer, &service(763, &[request_head(), hex("05000000 02000000 00000000")].concat()));
+        conversation.send(ToClient, &notice("05000000"));
+        assert_eq!(conversation.heard.seen[4].values, Vec::<String>::new());
     }
 
     #[test]

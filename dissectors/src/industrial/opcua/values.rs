@@ -1,6 +1,6 @@
-//! Built-in types of OPC UA as far as identity needs them: node ids, strings, variants, diagnostics, and the BuildInfo structure.
+//! Built-in types of OPC UA as far as identity and values need them: node ids, strings, variants, diagnostics, and the BuildInfo structure.
 //!
-//! Deliberately not read: arrays and matrices, structures of other types.
+//! Deliberately not read: arrays (those of numbers are passed over) and matrices, structures of other types.
 //!
 //! Specification: OPC UA part 6 clause 5.2 (encodings), part 5 clause 12.4 (BuildInfo), part 4 clause 7.11 (DataValue).
 
@@ -119,10 +119,11 @@ pub(super) fn diagnostics(reader: &mut Reader<'_>) -> Result<(), ParseError> {
 }
 
 /// What a value says of the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Value<'a> {
     Text(&'a str),
     Build(BuildInfo<'a>),
+    Number(f64),
     Other,
 }
 
@@ -146,8 +147,11 @@ impl<'a> BuildInfo<'a> {
 /// Takes a value with its status and times.
 pub(super) fn data_value<'a>(reader: &mut Reader<'a>) -> Result<Value<'a>, ParseError> {
     let mask = reader.u8()?;
-    let value = if mask & 1 == 0 { Value::Other } else { variant(reader)? };
-    for (bit, length) in [(0x02, 4), (0x04, 8), (0x10, 2), (0x08, 8), (0x20, 2)] {
+    let mut value = if mask & 1 == 0 { Value::Other } else { variant(reader)? };
+    if mask & 0x02 != 0 && reader.le32()? & 0x8000_0000 != 0 {
+        value = Value::Other;
+    }
+    for (bit, length) in [(0x04, 8), (0x10, 2), (0x08, 8), (0x20, 2)] {
         if mask & bit != 0 {
             let _status_or_time = reader.take(length)?;
         }
@@ -155,17 +159,58 @@ pub(super) fn data_value<'a>(reader: &mut Reader<'a>) -> Result<Value<'a>, Parse
     Ok(value)
 }
 
+/// Takes a number of one of the numeric types (part 6 clause 5.1.2); nothing for other types.
+fn number(kind: u8, reader: &mut Reader<'_>) -> Result<Option<f64>, ParseError> {
+    #[expect(clippy::cast_precision_loss, reason = "values of processes are far below 2^53")]
+    Ok(Some(match kind {
+        1 => f64::from(u8::from(reader.u8()? != 0)),
+        2 => f64::from(reader.u8()?.cast_signed()),
+        3 => f64::from(reader.u8()?),
+        4 => f64::from(reader.le16()?.cast_signed()),
+        5 => f64::from(reader.le16()?),
+        6 => f64::from(reader.le32()?.cast_signed()),
+        7 => f64::from(reader.le32()?),
+        8 => reader.le64()?.cast_signed() as f64,
+        9 => reader.le64()? as f64,
+        10 => f64::from(f32::from_bits(reader.le32()?)),
+        11 => f64::from_bits(reader.le64()?),
+        _ => return Ok(None),
+    }))
+}
+
+/// Passes over an array of numbers, so that the values behind it are read.
+fn array<'a>(kind: u8, reader: &mut Reader<'a>) -> Result<Value<'a>, ParseError> {
+    let size = match kind & 0x3f {
+        1..=3 => 1_usize,
+        4 | 5 => 2,
+        6 | 7 | 10 => 4,
+        8 | 9 | 11 | 13 => 8,
+        _ => return Err(ParseError::Limit { what: "opcua array" }),
+    };
+    let mut list = |size: usize| {
+        let count = usize::try_from(reader.le32()?).ok().filter(|count| *count != u32::MAX as usize).unwrap_or(0);
+        reader.take(count.saturating_mul(size)).map(|_| ())
+    };
+    list(size)?;
+    // The lengths of its dimensions.
+    if kind & 0x40 != 0 {
+        list(4)?;
+    }
+    Ok(Value::Other)
+}
+
 fn variant<'a>(reader: &mut Reader<'a>) -> Result<Value<'a>, ParseError> {
     let kind = reader.u8()?;
     if kind & 0xc0 != 0 {
-        return Err(ParseError::Limit { what: "opcua array" });
+        return array(kind, reader);
+    }
+    if let Some(number) = number(kind, reader)? {
+        return Ok(Value::Number(number));
     }
     let length = match kind {
         0 => 0,
-        1..=3 => 1,
-        4 | 5 => 2,
-        6 | 7 | 10 | 19 => 4,
-        8 | 9 | 11 | 13 => 8,
+        19 => 4,
+        13 => 8,
         14 => 16,
         12 => return Ok(string(reader)?.and_then(printable).map_or(Value::Other, Value::Text)),
         15 | 16 => return string(reader).map(|_| Value::Other),
