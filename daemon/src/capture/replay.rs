@@ -249,7 +249,9 @@ mod tests {
     fn files_of_one_name_are_told_apart_by_their_folders() {
         let folder = tempfile::tempdir().unwrap();
         let [monday, tuesday] = ["monday", "tuesday"].map(|day| folder.path().join(day));
-        [&monday, &tuesday].map(|day| std::fs::create_dir(day).unwrap());
+        for day in [&monday, &tuesday] {
+            std::fs::create_dir(day).unwrap();
+        }
         let files =
             [capture(&monday, "bridge", &[100]), capture(&tuesday, "bridge", &[200]), capture(&tuesday, "bus", &[300])];
         let (sources, _) = read(&files);
