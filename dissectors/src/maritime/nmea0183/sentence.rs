@@ -135,6 +135,14 @@ fn only_commas(word: u64) -> Option<u64> {
     if odd == 0 { Some(equal(b',' as u64)) } else { None }
 }
 
+/// The checksum of `bytes`: all of them, one over the other.
+#[inline]
+pub(crate) fn sum_of(bytes: &[u8]) -> u8 {
+    let (words, rest) = bytes.as_chunks();
+    let words = words.iter().fold(0, |sum, word| sum ^ u64::from_le_bytes(*word));
+    rest.iter().fold(folded(words), |sum, byte| sum ^ byte)
+}
+
 /// All eight bytes of a word, one over the other.
 const fn folded(word: u64) -> u8 {
     let word = word ^ (word >> 32);
@@ -349,9 +357,7 @@ fn starts_anew(bytes: &[u8]) -> bool {
 /// against the rules but as its sender meant it.
 fn closes(body: &[u8], at: usize, sum: u8) -> bool {
     match body.get(at..) {
-        Some([rest @ .., b'*', high, low]) => {
-            Checksum::compare(rest.iter().fold(sum, |sum, byte| sum ^ byte), *high, *low) == Checksum::Ok
-        }
+        Some([rest @ .., b'*', high, low]) => Checksum::compare(sum ^ sum_of(rest), *high, *low) == Checksum::Ok,
         _ => false,
     }
 }
@@ -377,6 +383,14 @@ mod tests {
                 assert!(odd || matches!(meaning, ORDINARY | COMMA), "{byte:#x} means something");
                 assert_eq!(folded(u64::from_le_bytes(eight)), eight.iter().fold(0, |sum, byte| sum ^ byte));
             }
+        }
+    }
+
+    #[test]
+    fn the_checksum_of_any_length_is_that_of_its_bytes() {
+        let bytes: Vec<u8> = (0..40).map(|n: u8| n.wrapping_mul(37).wrapping_add(11)).collect();
+        for len in 0..=bytes.len() {
+            assert_eq!(sum_of(&bytes[..len]), bytes[..len].iter().fold(0, |sum, byte| sum ^ byte), "{len}");
         }
     }
 

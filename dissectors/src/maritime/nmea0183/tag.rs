@@ -4,7 +4,7 @@
 
 use dogwatch_model::{FieldValue, FieldVisitor, Sfi};
 
-use super::sentence::Checksum;
+use super::sentence::{Checksum, sum_of};
 use super::value::unsigned;
 
 /// The longest TAG block the standard allows, without its backslashes.
@@ -60,14 +60,13 @@ impl<'a> Tags<'a> {
         'l: 'a,
     {
         let inside = line.get(1..)?;
-        let close = inside.iter().position(|byte| *byte == b'\\')?;
+        let close = memchr::memchr(b'\\', inside)?;
         let (block, rest) = inside.split_at_checked(close)?;
         self.blocks = self.blocks.saturating_add(1);
         self.too_long |= block.len() > STANDARD_TAG_LENGTH;
         let parameters = match block {
             [parameters @ .., b'*', high, low] => {
-                let sum = parameters.iter().fold(0, |sum, byte| sum ^ byte);
-                if Checksum::compare(sum, *high, *low) != Checksum::Ok {
+                if Checksum::compare(sum_of(parameters), *high, *low) != Checksum::Ok {
                     self.bad = self.bad.saturating_add(1);
                 }
                 parameters
