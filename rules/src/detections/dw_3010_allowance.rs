@@ -16,12 +16,6 @@ use crate::seen::{Identity, Party, PolicySeen, service, sfi_number};
 const MIN_TIMES: u32 = 2;
 /// After how many more it is noted again of a talker that it is a stranger.
 const NOTED: u32 = 1_024;
-/// Why not, where the speaker is not who he says.
-const SOURCE: &str = "the source is not on the list of talkers";
-const CARD_DIFFERS: &str = "the address is a known source's, the network card is not";
-const FUNCTION: &str = "the function id is not its own";
-const TALKER: &str = "the talker id is not its own";
-const DEVICE: &str = "the device is not on the list for this bus";
 /// Pairs of source and sentence remembered.
 const REMEMBERED: usize = 32_768;
 
@@ -37,8 +31,16 @@ type Said = (Identity, u64, u128);
 
 #[derive(Debug, Clone, Copy)]
 struct Answer {
-    refusal: Option<&'static str>,
+    refusal: Option<Refusal>,
     times: u32,
+}
+
+/// Why the policy does not allow it.
+#[derive(Debug, Clone, Copy)]
+struct Refusal {
+    why: &'static str,
+    /// It is the speaker that is not who he says, rather than one thing of what he says.
+    is_stranger: bool,
 }
 
 /// See the file's head.
@@ -87,43 +89,42 @@ impl Detector for Allowance {
             let Some(refusal) = answer.refusal else { continue };
             answer.times = answer.times.saturating_add(1);
             // what it tells and no longer tells is nobody's loss; said again now and then, because notes are few
-            if let Some(talker) = cx.talker.filter(|_| answer.times % NOTED == MIN_TIMES && is_of_a_stranger(refusal)) {
+            if let Some(talker) = cx.talker.filter(|_| answer.times % NOTED == MIN_TIMES && refusal.is_stranger) {
                 cx.troubles.note(Trouble::Stranger, talker, event.at);
             }
             // whoever steers without leave is told of as that
             if answer.times >= MIN_TIMES && !cx.has_policy_spoken() {
-                raise(event, from, to, object, refusal, policy, cx);
+                raise(event, from, to, object, refusal.why, policy, cx);
             }
         }
     }
 }
 
-/// Whether it is the speaker that is not known by this name, rather than one thing of what it says.
-fn is_of_a_stranger(refusal: &str) -> bool {
-    [SOURCE, CARD_DIFFERS, FUNCTION, TALKER, DEVICE].contains(&refusal)
-}
-
 /// Why the policy does not allow it; `None` when it does, or has nothing to say.
-fn refusal(policy: &Policy, from: &Party, to: &Party, object: Object<'_>, bus: &str) -> Option<&'static str> {
+fn refusal(policy: &Policy, from: &Party, to: &Party, object: Object<'_>, bus: &str) -> Option<Refusal> {
+    let stranger = |why| Some(Refusal { why, is_stranger: true });
+    let known = |why| Some(Refusal { why, is_stranger: false });
     match (object, from.speaker) {
         (Object::Sentence { talker, formatter }, _) => {
             let ask = NmeaAsk { from: from.end, to: to.end, sfi: from.sfi(), talker, formatter };
             match policy.nmea_allows(&ask) {
                 NmeaVerdict::Allowed(_) | NmeaVerdict::NotDeclared => None,
-                NmeaVerdict::Denied { why, .. } => Some(match why {
-                    NmeaRefusal::Source => SOURCE,
-                    NmeaRefusal::Mac => CARD_DIFFERS,
-                    NmeaRefusal::Sfi => FUNCTION,
-                    NmeaRefusal::Talker => TALKER,
-                    NmeaRefusal::Sentence => "the sentence is not on its list",
-                    NmeaRefusal::SteeringCommand => "it may not give steering commands",
-                }),
+                NmeaVerdict::Denied { why, .. } => match why {
+                    NmeaRefusal::Source => stranger("the source is not on the list of talkers"),
+                    NmeaRefusal::Mac => stranger("the address is a known source's, the network card is not"),
+                    NmeaRefusal::Sfi => stranger("the function id is not its own"),
+                    NmeaRefusal::Talker => stranger("the talker id is not its own"),
+                    NmeaRefusal::Sentence => known("the sentence is not on its list"),
+                    NmeaRefusal::SteeringCommand => known("it may not give steering commands"),
+                },
             }
         }
         (Object::Pgn { pgn, .. }, Speaker::Name { name, .. }) => match policy.n2k_allows(bus, name, pgn) {
             N2kVerdict::Allowed(_) | N2kVerdict::Management | N2kVerdict::NotDeclared => None,
-            N2kVerdict::Denied { why: N2kRefusal::Source, .. } => Some(DEVICE),
-            N2kVerdict::Denied { why: N2kRefusal::Pgn, .. } => Some("the parameter group is not on its list"),
+            N2kVerdict::Denied { why: N2kRefusal::Source, .. } => {
+                stranger("the device is not on the list for this bus")
+            }
+            N2kVerdict::Denied { why: N2kRefusal::Pgn, .. } => known("the parameter group is not on its list"),
         },
         _ => None,
     }

@@ -1,9 +1,9 @@
 //! DW-5015: a position or the heading is lost while the ship is under way.
 //!
 //! A receiver that told positions for a minute and then says for 60 s that it has no fix, or says nothing, has lost its position; the same for the
-//! source that tells the heading most often, and for those that the plan has for the heading (a display that repeats one is no source of it). Only under way (by ship state, else by the last speed), and only while the capture still hears
-//! something of that network and zone: what the mirror does not show is DW-9001's. Sources lost within seconds of each other are one finding, which names
-//! what is left; the last one is high.
+//! source that tells the heading most often, and for those that the plan has for the heading (a display that repeats one is no source of it). Only
+//! under way (by ship state, else by the last speed), and only while the capture still hears something of that network and zone: what the mirror does
+//! not show is DW-9001's. Sources lost within seconds of each other are one finding, which names what is left; the last one is high.
 
 use dogwatch_model::{CaptureTime, Severity, ShipState, Speaker};
 

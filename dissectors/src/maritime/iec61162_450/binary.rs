@@ -39,7 +39,7 @@ pub(crate) struct Header<'a> {
     pub(crate) length: Option<u16>,
     /// Who sends.
     pub(crate) source: &'a str,
-    /// To whom; `XXXXXX` is anybody.
+    /// To whom: a system function id, or six letters X for anybody.
     pub(crate) destination: &'a str,
     /// Data, query, ack.
     pub(crate) kind: MessageType,
