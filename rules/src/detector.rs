@@ -8,6 +8,7 @@ use dogwatch_model::{Asset, CaptureTime, Event, Mac, Severity, ShipState};
 
 use crate::findings::{Cause, FindingTable};
 use crate::heard::Heard;
+use crate::holders::Holders;
 use crate::learning::Learning;
 use crate::own_ship::{OwnShip, TalkerIx, Troubles};
 use crate::policy::{AppName, Policy};
@@ -207,6 +208,10 @@ pub struct Context<'a> {
     pub(crate) talker: Option<TalkerIx>,
     /// What was already told of talkers.
     pub(crate) troubles: &'a mut Troubles,
+    /// Which card holds which address.
+    pub(crate) holders: &'a mut Holders,
+    /// Number of the flow and direction in which something was said; 0 where nothing was.
+    pub(crate) line: u64,
 }
 
 /// A reason for a finding. Strings are made only when it is new or worth a second piece of evidence.
@@ -306,7 +311,7 @@ impl Context<'_> {
             make,
         );
         if let Some(row) = row {
-            self.findings.remember(cause, row);
+            self.findings.remember(&cause, row);
         }
     }
 

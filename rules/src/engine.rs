@@ -11,6 +11,7 @@ use crate::detections;
 use crate::detector::{Context, Detector, Directory, Wants};
 use crate::findings::FindingTable;
 use crate::heard::Heard;
+use crate::holders::Holders;
 use crate::learning::{Baseline, Learning};
 use crate::own_ship::{OwnShip, TalkerIx, Troubles};
 use crate::policy::{AppName, Mode, Policy, StateTracker};
@@ -67,8 +68,20 @@ pub struct Rules {
     counters: RulesCounters,
 }
 
-/// Nobody speaks: time goes by, or the monitor looks at itself.
-const NOBODY: (Option<AppName>, Option<TalkerIx>) = (None, None);
+/// Who speaks: an application, a talker of the ship's, and the number of the flow and direction. By default nobody does: time goes by, or the
+/// monitor looks at itself.
+#[derive(Debug, Clone, Copy, Default)]
+struct Spoke {
+    app: Option<AppName>,
+    talker: Option<TalkerIx>,
+    line: u64,
+}
+
+impl Spoke {
+    const fn of(app: Option<AppName>) -> Self {
+        Self { app, talker: None, line: 0 }
+    }
+}
 
 /// What every detector is shown of the ship while it looks, apart from the detectors so that both can be held at a time.
 #[derive(Default)]
@@ -80,6 +93,7 @@ struct Known {
     own_ship: OwnShip,
     heard: Heard,
     troubles: Troubles,
+    holders: Holders,
     findings: FindingTable,
 }
 
@@ -88,7 +102,7 @@ impl Known {
         &'a mut self,
         directory: &'a dyn Directory,
         source: Source<'a>,
-        (app, talker): (Option<AppName>, Option<TalkerIx>),
+        Spoke { app, talker, line }: Spoke,
         policy_raised: &'a mut bool,
     ) -> Context<'a> {
         Context {
@@ -105,6 +119,8 @@ impl Known {
             heard: &self.heard,
             talker,
             troubles: &mut self.troubles,
+            holders: &mut self.holders,
+            line,
         }
     }
 }
@@ -252,9 +268,12 @@ impl Rules {
     pub fn flow(&mut self, seen: &FlowSeen<'_>, directory: &dyn Directory) {
         self.known.learning.seen(seen.at);
         self.known.heard.flow(seen);
+        if matches!(seen.stage, FlowStage::Started | FlowStage::Progress) && !self.detectors.is_empty() {
+            self.known.holders.flow(seen);
+        }
         let mut policy_raised = false;
         let app = seen.protocol.and_then(|protocol| self.spoken.of(protocol).0);
-        let mut cx = self.known.context(directory, seen.source, (app, None), &mut policy_raised);
+        let mut cx = self.known.context(directory, seen.source, Spoke::of(app), &mut policy_raised);
         for index in self.flows.get(seen.stage as usize).into_iter().flatten() {
             if let Some(detector) = self.detectors.get_mut(*index) {
                 detector.flow(seen, &mut cx);
@@ -311,7 +330,7 @@ impl Rules {
         }
         self.counters.events = self.counters.events.wrapping_add(u64::from(wanting != 0));
         let mut policy_raised = false;
-        let mut cx = self.known.context(directory, source, (app, talker), &mut policy_raised);
+        let mut cx = self.known.context(directory, source, Spoke { app, talker, line }, &mut policy_raised);
         while wanting != 0 {
             let index = wanting.trailing_zeros() as usize;
             wanting &= wanting - 1;
@@ -331,7 +350,7 @@ impl Rules {
         for index in &self.irregulars {
             let Some(detector) = self.detectors.get_mut(*index) else { continue };
             let app = seen.protocol.and_then(AppName::of_protocol);
-            let mut cx = self.known.context(directory, seen.source, (app, None), &mut policy_raised);
+            let mut cx = self.known.context(directory, seen.source, Spoke::of(app), &mut policy_raised);
             detector.irregular(seen, &mut cx);
         }
     }
@@ -343,7 +362,7 @@ impl Rules {
         for index in &self.signatures {
             let Some(detector) = self.detectors.get_mut(*index) else { continue };
             let app = seen.protocol.and_then(|protocol| self.spoken.of(protocol).0);
-            let mut cx = self.known.context(directory, seen.source, (app, None), &mut policy_raised);
+            let mut cx = self.known.context(directory, seen.source, Spoke::of(app), &mut policy_raised);
             detector.signature(seen, &mut cx);
         }
     }
@@ -353,8 +372,12 @@ impl Rules {
         let mut policy_raised = false;
         for index in &self.healths {
             let Some(detector) = self.detectors.get_mut(*index) else { continue };
-            let mut cx =
-                self.known.context(directory, Source { label: seen.source, selector: "" }, NOBODY, &mut policy_raised);
+            let mut cx = self.known.context(
+                directory,
+                Source { label: seen.source, selector: "" },
+                Spoke::default(),
+                &mut policy_raised,
+            );
             detector.health(seen, &mut cx);
         }
     }
@@ -363,7 +386,7 @@ impl Rules {
     pub fn itself(&mut self, seen: &SelfSeen<'_>, directory: &dyn Directory) {
         let mut policy_raised = false;
         for detector in &mut self.detectors {
-            let mut cx = self.known.context(directory, Source::default(), NOBODY, &mut policy_raised);
+            let mut cx = self.known.context(directory, Source::default(), Spoke::default(), &mut policy_raised);
             detector.itself(seen, &mut cx);
         }
     }
@@ -388,7 +411,7 @@ impl Rules {
         }
         let mut policy_raised = false;
         for detector in &mut self.detectors {
-            let mut cx = self.known.context(directory, Source::default(), NOBODY, &mut policy_raised);
+            let mut cx = self.known.context(directory, Source::default(), Spoke::default(), &mut policy_raised);
             detector.tick(at, &mut cx);
         }
     }
@@ -457,7 +480,7 @@ impl Rules {
         }
         let mut policy_raised = false;
         for detector in &mut self.detectors {
-            let mut cx = self.known.context(directory, Source::default(), NOBODY, &mut policy_raised);
+            let mut cx = self.known.context(directory, Source::default(), Spoke::default(), &mut policy_raised);
             detector.policy(seen, &mut cx);
             enforced.iter().for_each(|zone| detector.enforced(zone, &mut cx));
         }

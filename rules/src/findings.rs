@@ -1,11 +1,14 @@
 //! The table of findings: one per cause, repeats raise its count, the words are made once.
 
+use std::hash::BuildHasher;
+
 use dogwatch_model::{
     AttackRef, CaptureTime, Evidence, Finding, FindingEnd, FindingStatus, IdKind, Mac, Position, Severity, ShipState,
     Transport, fingerprint, stable_id,
 };
 use foldhash::fast::RandomState;
-use hashbrown::HashMap;
+use hashbrown::hash_table::Entry;
+use hashbrown::{HashMap, HashTable};
 
 use crate::catalogue;
 use crate::detector::{Card, Directory, Raise};
@@ -19,7 +22,7 @@ const PER_DETECTION: usize = 200;
 /// Seconds between two notices of a finding that only goes on.
 const NOTICE_SECONDS: u64 = 60;
 /// Causes whose row is remembered: more than there are rows, as several causes share the one that counts further cases.
-const CAUSES: usize = 4_096;
+const CAUSES: usize = 16_384;
 
 /// Detections that only ask the policy: in a zone that is watched they are counted, not told.
 const ASKS_POLICY: [&str; 18] = [
@@ -45,13 +48,29 @@ pub struct Cause {
     pub words: [&'static str; 2],
 }
 
+impl Cause {
+    /// What one sender does, whatever else there may be to it.
+    #[must_use]
+    pub const fn by(id: &'static str, who: Identity) -> Self {
+        Self { id, from: (who, Mac::NONE), to: None, transport: None, number: 0, words: [""; 2] }
+    }
+
+    /// What one does to another.
+    #[must_use]
+    pub const fn between(id: &'static str, who: Identity, whom: Identity) -> Self {
+        Self { to: Some((whom, Mac::NONE)), ..Self::by(id, who) }
+    }
+}
+
 /// Every finding of this run.
 #[derive(Debug, Default)]
 pub struct FindingTable {
     rows: Vec<Row>,
     by_key: HashMap<u128, usize, RandomState>,
-    /// Rows by cause, for repeats; only a shortcut, so it may forget.
-    by_cause: HashMap<Cause, usize, foldhash::quality::RandomState>,
+    /// Rows by cause, for repeats; only a shortcut, so it may forget. A cause is kept as its hash, which is seeded at random: nobody can make up
+    /// two that are taken for one.
+    by_cause: HashTable<(u64, u32)>,
+    causes: foldhash::quality::RandomState,
     per_detection: HashMap<&'static str, usize, RandomState>,
     /// Rows to be told of, in the order they changed.
     changed: Vec<usize>,
@@ -253,7 +272,8 @@ impl FindingTable {
 
     /// The row of a cause that was raised before.
     pub(crate) fn row_of(&self, cause: &Cause) -> Option<usize> {
-        self.by_cause.get(cause).copied()
+        let hash = self.causes.hash_one(cause);
+        self.by_cause.find(hash, |(known, _)| *known == hash).map(|(_, row)| *row as usize)
     }
 
     /// How severe the finding of a cause is, when it was seen no longer than `within` ago.
@@ -264,11 +284,18 @@ impl FindingTable {
     }
 
     /// Remembers the row of a cause.
-    pub(crate) fn remember(&mut self, cause: Cause, row: usize) {
+    pub(crate) fn remember(&mut self, cause: &Cause, row: usize) {
         if self.by_cause.len() >= CAUSES {
             self.by_cause.clear();
         }
-        self.by_cause.insert(cause, row);
+        let hash = self.causes.hash_one(cause);
+        let Ok(row) = u32::try_from(row) else { return };
+        match self.by_cause.entry(hash, |(known, _)| *known == hash, |(known, _)| *known) {
+            Entry::Occupied(mut known) => known.get_mut().1 = row,
+            Entry::Vacant(room) => {
+                room.insert((hash, row));
+            }
+        }
     }
 
     /// Counts a repeat; `make` is called only when it is worth a piece of evidence.

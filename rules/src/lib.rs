@@ -13,6 +13,7 @@ mod detector;
 mod engine;
 mod findings;
 mod heard;
+mod holders;
 mod learning;
 mod own_ship;
 pub mod policy;

@@ -5,7 +5,7 @@
 
 use std::hash::{BuildHasher, Hasher};
 
-use dogwatch_model::{Act, Event, Object, Speaker};
+use dogwatch_model::{Act, CaptureTime, Event, Mac, Object, Speaker};
 use foldhash::quality::RandomState;
 
 /// Messages remembered, two to the power of this: those of a moment, so that the cache holds them.
@@ -33,13 +33,11 @@ impl Repeats {
         if event.message.speaker != Speaker::Sender {
             return false;
         }
+        // two words at a time, which is what the hasher takes without packing
         let mut hasher = self.hasher.build_hasher();
-        hasher.write_u64(line);
-        let [a, b, c, d, e, f] = event.flow.src_mac.0;
-        hasher.write_u64(u64::from_be_bytes([0, 0, a, b, c, d, e, f]));
+        hasher.write_u128(pair(line, number_of(event.flow.src_mac)));
         // names of protocols are constants: the place of one tells it apart
-        hasher.write_usize(event.message.protocol.as_ptr().addr());
-        hasher.write_u32(event.message.function);
+        hasher.write_u128(pair(event.message.protocol.as_ptr().addr() as u64, u64::from(event.message.function)));
         hasher.write(event.message.kind.as_bytes());
         let mut place = line ^ u64::from(event.message.function) << 4;
         for act in event.message.acts {
@@ -48,13 +46,12 @@ impl Repeats {
                 Act::Reply { verb, object, refused } => (1 + u64::from(refused), verb, object),
                 _ => continue,
             };
-            hasher.write_u64(is_reply << 8 | verb as u64);
-            place = place.wrapping_mul(31).wrapping_add(write(object, &mut hasher));
+            let word = write(object, is_reply << 8 | verb as u64, &mut hasher);
+            place = place.wrapping_mul(31).wrapping_add(word);
         }
         let (said, second) = (hasher.finish(), event.at.seconds());
-        // the high bits of a product with an odd number depend on every bit (2^64 by the golden ratio: Knuth, TAOCP vol. 3, 6.4)
-        let place = place.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - REMEMBERED);
-        let Some(heard) = self.heard.get_mut(place as usize) else { return false };
+        let place = place_of(place, REMEMBERED);
+        let Some(heard) = self.heard.get_mut(place) else { return false };
         let is_repeat = heard.0 == said && second.abs_diff(heard.1) < MOMENT;
         if !is_repeat {
             *heard = (said, second);
@@ -68,42 +65,73 @@ impl Repeats {
     }
 }
 
-/// Writes all that makes an object itself; gives a number of it that need not be its own.
-fn write(object: Object<'_>, hasher: &mut impl Hasher) -> u64 {
-    match object {
-        Object::Device { unit } => {
-            let word = 1 << 60 | unit.map_or(0x100, u64::from);
-            hasher.write_u64(word);
-            word
-        }
-        Object::Registers { unit, table, first, count, written } => {
-            let word =
-                2 << 60 | u64::from(unit) << 40 | (table as u64) << 32 | u64::from(first) << 16 | u64::from(count);
-            hasher.write_u64(word);
-            hasher.write_u64(written.map_or(u64::MAX, |(low, high)| u64::from(low) << 16 | u64::from(high)));
-            word
-        }
+/// Writes all that makes an object itself, and what is done to it; gives a number of it that need not be its own.
+fn write(object: Object<'_>, done: u64, hasher: &mut impl Hasher) -> u64 {
+    let (word, more) = match object {
+        Object::Device { unit } => (1 << 60 | unit.map_or(0x100, u64::from), 0),
+        Object::Registers { unit, table, first, count, written } => (
+            2 << 60 | u64::from(unit) << 40 | (table as u64) << 32 | u64::from(first) << 16 | u64::from(count),
+            written.map_or(u64::from(u32::MAX) + 1, |(low, high)| u64::from(low) << 16 | u64::from(high)),
+        ),
         Object::Sentence { talker, formatter } => {
             hasher.write(talker.as_bytes());
             hasher.write(formatter.as_bytes());
-            3
+            (3 << 60, 0)
         }
-        Object::Pgn { pgn, destination } => {
-            let word = 4 << 60 | u64::from(destination) << 32 | u64::from(pgn);
-            hasher.write_u64(word);
-            word
-        }
+        Object::Pgn { pgn, destination } => (4 << 60 | u64::from(destination) << 32 | u64::from(pgn), 0),
         Object::Named(name) => {
-            hasher.write_u64(name.len() as u64);
             hasher.write(name.as_bytes());
-            name.bytes().rev().take(4).fold(5, |word, byte| word << 8 | u64::from(byte))
+            (name.bytes().rev().take(4).fold(5, |word, byte| word << 8 | u64::from(byte)), name.len() as u64)
         }
+    };
+    hasher.write_u128(pair(word, done << 40 ^ more));
+    word
+}
+
+/// Who spoke in a flow and direction within a moment, whatever was said: for detectors to whom only the speaker matters.
+#[derive(Debug)]
+pub(crate) struct Lately {
+    /// The line, the card and the second. Two lines that share a place push each other out.
+    heard: Vec<(u64, Mac, i64)>,
+}
+
+/// Lines remembered, two to the power of this.
+const LINES: u32 = 10;
+
+impl Lately {
+    pub(crate) fn new() -> Self {
+        Self { heard: vec![(0, Mac::NONE, i64::MIN); 1 << LINES] }
     }
+
+    /// Whether the same card spoke in the `line` a moment ago; from now on it is who spoke.
+    pub(crate) fn has_heard(&mut self, line: u64, mac: Mac, at: CaptureTime) -> bool {
+        let Some(heard) = self.heard.get_mut(place_of(line, LINES)) else { return false };
+        let is_heard = (heard.0, heard.1) == (line, mac) && at.seconds().abs_diff(heard.2) < MOMENT;
+        if !is_heard {
+            *heard = (line, mac, at.seconds());
+        }
+        is_heard
+    }
+}
+
+const fn pair(low: u64, high: u64) -> u128 {
+    low as u128 | (high as u128) << 64
+}
+
+const fn number_of(mac: Mac) -> u64 {
+    let [a, b, c, d, e, f] = mac.0;
+    u64::from_be_bytes([0, 0, a, b, c, d, e, f])
+}
+
+/// A place among two to the power of `bits`: the high bits of a product with an odd number depend on every bit (2^64 by the golden ratio: Knuth, TAOCP
+/// vol. 3, 6.4).
+const fn place_of(number: u64, bits: u32) -> usize {
+    (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - bits)) as usize
 }
 
 #[cfg(test)]
 mod tests {
-    use dogwatch_model::{CaptureTime, Mac, Message, NoFields, Table, Transport, Verb};
+    use dogwatch_model::{Message, NoFields, Table, Transport, Verb};
 
     use super::*;
     use crate::detections::bench::flow;

@@ -6,18 +6,14 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use dogwatch_model::{Act, Attribute, CaptureTime, Event, FactValue, Mac, Subject};
+use dogwatch_model::{Act, Attribute, Event, FactValue, Mac, Subject};
 
-use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::findings::call;
-use crate::seen::{FlowSeen, FlowStage, Party, service};
+use crate::seen::{Party, service};
 
 /// The old card counts as alive when it was seen this recently.
 const ACTIVE: Duration = Duration::from_secs(60);
-/// Addresses remembered.
-const REMEMBERED: usize = 32_768;
-
 const CARD: Card = Card {
     id: "DW-1002",
     why: "Whoever answers for another device's address receives what was meant for it and can answer in its place: false readings on a display, or \
@@ -25,22 +21,9 @@ const CARD: Card = Card {
     e26: &["4.2.1", "4.3.1"],
 };
 
-#[derive(Debug, Clone, Copy)]
-struct Holder {
-    mac: Mac,
-    last: CaptureTime,
-}
-
-/// See the file's head.
-pub(super) struct IpTakeover {
-    holders: Remembered<IpAddr, Holder>,
-}
-
-impl Default for IpTakeover {
-    fn default() -> Self {
-        Self { holders: Remembered::new(REMEMBERED) }
-    }
-}
+/// See the file's head. Who holds which address is known to [`crate::holders`].
+#[derive(Default)]
+pub(super) struct IpTakeover;
 
 impl Detector for IpTakeover {
     fn cards(&self) -> &'static [&'static Card] {
@@ -48,18 +31,7 @@ impl Detector for IpTakeover {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: &[FlowStage::Started, FlowStage::Progress], facts: true, ..Wants::default() }
-    }
-
-    fn flow(&mut self, seen: &FlowSeen<'_>, _cx: &mut Context<'_>) {
-        // packets prove that a known holder is alive; whose card first carries an address may be a router's, so they bind nothing
-        for party in seen.speaking() {
-            if let Some(holder) = party.end.ip.and_then(|ip| self.holders.touch(ip, seen.at))
-                && holder.mac == party.end.mac
-            {
-                holder.last = holder.last.max(seen.at);
-            }
-        }
+        Wants { facts: true, ..Wants::default() }
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, _to: &Party, cx: &mut Context<'_>) {
@@ -72,50 +44,46 @@ impl Detector for IpTakeover {
             if ip.is_unspecified() || ip.is_multicast() || mac.is_none() || mac.is_group() || is_virtual(mac) {
                 continue;
             }
-            self.claim(event, ip, mac, from, cx);
+            claim(event, ip, mac, from, cx);
         }
     }
 }
 
-impl IpTakeover {
-    fn claim(&mut self, event: &Event<'_>, ip: IpAddr, mac: Mac, from: &Party, cx: &mut Context<'_>) {
-        let before = self.holders.get(&ip).copied();
-        self.holders.put(ip, event.at, Holder { mac, last: event.at });
-        let Some(before) = before.filter(|before| before.mac != mac) else { return };
-        let is_alive = event.at.since(before.last) <= ACTIVE;
-        if !is_alive || is_declared_pair(ip, mac, cx) || is_gateway(mac, cx) || is_gateway(before.mac, cx) {
-            return;
-        }
-        let party = from.neighbour(cx.directory.row_of_mac(mac), mac, Some(ip));
-        let victim = from.neighbour(cx.directory.row_of_mac(before.mac), before.mac, Some(ip));
-        let (low, high) = if mac < before.mac { (mac, before.mac) } else { (before.mac, mac) };
-        let key = format!("{ip}|{low}|{high}");
-        let policy = cx.policy;
-        let owner = policy
-            .and_then(|policy| policy.assets.iter().find(|asset| asset.ip.contains(&ip)))
-            .map(|asset| asset.id.clone());
-        let owner = owner.unwrap_or_else(|| call(&victim, policy, cx.directory));
-        let who = super::dw_6001_arp_spoofing::with_card(&from.neighbour(party.row, mac, None), mac, cx);
-        cx.raise(key.as_bytes(), &CARD, event.at, || Raise {
-            card: &CARD,
-            severity: None,
-            confidence: 0.85,
-            at: event.at,
-            frame: event.frame,
-            from: party,
-            to: Some(victim),
-            service: service(Some(event.message.protocol), event.flow),
-            summary: format!("{who} answers for {ip} ({owner}) while {} still uses it", before.mac),
-            fields: vec![
-                ("ip".to_owned(), ip.to_string()),
-                ("new_mac".to_owned(), mac.to_string()),
-                ("old_mac".to_owned(), before.mac.to_string()),
-            ],
-            expected: format!("{ip} at {} only", before.mac),
-            conduit: None,
-            proposal: None,
-        });
+fn claim(event: &Event<'_>, ip: IpAddr, mac: Mac, from: &Party, cx: &mut Context<'_>) {
+    let Some(before) = cx.holders.claims(ip, mac, event.at).filter(|before| before.mac != mac) else { return };
+    let is_alive = event.at.since(before.last) <= ACTIVE;
+    if !is_alive || is_declared_pair(ip, mac, cx) || is_gateway(mac, cx) || is_gateway(before.mac, cx) {
+        return;
     }
+    let party = from.neighbour(cx.directory.row_of_mac(mac), mac, Some(ip));
+    let victim = from.neighbour(cx.directory.row_of_mac(before.mac), before.mac, Some(ip));
+    let (low, high) = if mac < before.mac { (mac, before.mac) } else { (before.mac, mac) };
+    let key = format!("{ip}|{low}|{high}");
+    let policy = cx.policy;
+    let owner = policy
+        .and_then(|policy| policy.assets.iter().find(|asset| asset.ip.contains(&ip)))
+        .map(|asset| asset.id.clone());
+    let owner = owner.unwrap_or_else(|| call(&victim, policy, cx.directory));
+    let who = super::dw_6001_arp_spoofing::with_card(cx.call(&from.neighbour(party.row, mac, None)), mac);
+    cx.raise(key.as_bytes(), &CARD, event.at, || Raise {
+        card: &CARD,
+        severity: None,
+        confidence: 0.85,
+        at: event.at,
+        frame: event.frame,
+        from: party,
+        to: Some(victim),
+        service: service(Some(event.message.protocol), event.flow),
+        summary: format!("{who} answers for {ip} ({owner}) while {} still uses it", before.mac),
+        fields: vec![
+            ("ip".to_owned(), ip.to_string()),
+            ("new_mac".to_owned(), mac.to_string()),
+            ("old_mac".to_owned(), before.mac.to_string()),
+        ],
+        expected: format!("{ip} at {} only", before.mac),
+        conduit: None,
+        proposal: None,
+    });
 }
 
 fn is_gateway(mac: Mac, cx: &Context<'_>) -> bool {

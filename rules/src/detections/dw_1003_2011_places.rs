@@ -62,7 +62,7 @@ impl Detector for Places {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: &[FlowStage::Started, FlowStage::Progress], facts: true, ..Wants::default() }
+        Wants { flows: &[FlowStage::Started, FlowStage::Progress], facts: true, planned: true, ..Wants::default() }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {

@@ -3,7 +3,7 @@
 //! Decoders say what they saw: `weak.<what>` for a protocol or version that has had its day, `clear-text-credentials` for a password anybody could
 //! read. The password itself never leaves the decoder. Networks that are open to the world are left out.
 
-use dogwatch_model::{Act, Event, Initiator, Mac, Severity, Verb, oddity};
+use dogwatch_model::{Act, Event, Initiator, Severity, Verb, oddity};
 
 use super::zones::is_untrusted;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
@@ -74,14 +74,7 @@ fn weak(event: &Event<'_>, from: &Party, to: &Party, name: &'static str, cx: &mu
     let is_server_to = event.flow.initiator == Initiator::Sender && !event.flow.is_to_group();
     let (server, other) = if is_server_to { (to, from) } else { (from, to) };
     // an answer with every message is what polling is made of
-    let cause = Cause {
-        id: WEAK.id,
-        from: (server.identity(), Mac::NONE),
-        to: None,
-        transport: None,
-        number: 0,
-        words: [name, ""],
-    };
+    let cause = Cause { words: [name, ""], ..Cause::by(WEAK.id, server.identity()) };
     let key = || format!("{:?}|{name}", server.identity());
     let what = name.strip_prefix("weak.").unwrap_or(name);
     let (policy, directory) = (cx.policy, cx.directory);
@@ -100,18 +93,22 @@ fn weak(event: &Event<'_>, from: &Party, to: &Party, name: &'static str, cx: &mu
 }
 
 fn clear_text(event: &Event<'_>, from: &Party, to: &Party, is_factory: bool, cx: &mut Context<'_>) {
-    let key = format!("{:?}|{:?}|{}", from.identity(), to.identity(), event.message.protocol);
-    let (who, whom) = (cx.call(from), cx.call(to));
-    cx.raise(key.as_bytes(), &CLEAR_TEXT, event.at, || Raise {
+    let protocol = event.message.protocol;
+    // some protocols prove who is there with each message
+    let cause = Cause { words: [protocol, ""], ..Cause::between(CLEAR_TEXT.id, from.identity(), to.identity()) };
+    let key = || format!("{:?}|{:?}|{protocol}", from.identity(), to.identity());
+    let (policy, directory) = (cx.policy, cx.directory);
+    let call = |party| crate::findings::call(party, policy, directory);
+    cx.raise_again(cause, &CLEAR_TEXT, event.at, key, || Raise {
         severity: Some(if is_factory { Severity::High } else { Severity::Medium }),
         confidence: 0.9,
         to: Some(*to),
         summary: if is_factory {
-            format!("{who} uses the maker's own password at {whom} ({})", event.message.protocol)
+            format!("{} uses the maker's own password at {} ({protocol})", call(from), call(to))
         } else {
-            format!("{who} sent a password to {whom} that anybody could read ({})", event.message.protocol)
+            format!("{} sent a password to {} that anybody could read ({protocol})", call(from), call(to))
         },
-        fields: vec![("protocol".to_owned(), event.message.protocol.to_owned())],
+        fields: vec![("protocol".to_owned(), protocol.to_owned())],
         expected: "logins over an encrypted service".to_owned(),
         ..Raise::of_event(&CLEAR_TEXT, event, from)
     });

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use dogwatch_model::{Act, CaptureTime, Event, FieldValue, FieldVisitor, Mac, Object, Severity, Table, Verb};
+use dogwatch_model::{Act, CaptureTime, Event, FieldValue, FieldVisitor, Object, Severity, Table, Verb};
 
 use super::remembered::Remembered;
 use super::zones::asked;
@@ -317,14 +317,7 @@ pub(super) fn is_told(client: &Party, cx: &Context<'_>) -> bool {
 }
 
 fn cause(client: &Party) -> Cause {
-    Cause {
-        id: ENUMERATION.id,
-        from: (client.identity(), Mac::NONE),
-        to: None,
-        transport: None,
-        number: 0,
-        words: [""; 2],
-    }
+    Cause::by(ENUMERATION.id, client.identity())
 }
 
 fn grown(event: &Event<'_>, from: &Party, to: &Party, verb: Verb, object: Object<'_>, cx: &mut Context<'_>) {

@@ -5,13 +5,15 @@
 
 use std::time::Duration;
 
-use dogwatch_model::{Act, CaptureTime, Event, Irregularity, Mac, Severity, SourceId, Vlans, oddity};
+use dogwatch_model::{Act, CaptureTime, Event, Flow, Irregularity, Mac, Severity, SourceId, Vlans, oddity};
 
 use super::dw_3002_3003_8004_exploring as exploring;
 use super::remembered::Remembered;
 use super::zones::{is_gateway_card, is_ot};
 use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
+use crate::findings::Cause;
 use crate::policy::AppName;
+use crate::repeats::Lately;
 use crate::seen::{FlowSeen, FlowStage, HealthSeen, Identity, IrregularSeen, Party, service};
 
 /// Breaches within the window (catalogue: `min`, `window_s`).
@@ -97,6 +99,7 @@ pub(super) struct Conversation {
     refusals: Remembered<Pair, Refusals>,
     answers: Remembered<Sight, Answers>,
     losses: Vec<Losses>,
+    lately: Lately,
 }
 
 /// What a capture source lost.
@@ -115,6 +118,7 @@ impl Default for Conversation {
             refusals: Remembered::new(REMEMBERED),
             answers: Remembered::new(REMEMBERED),
             losses: Vec::new(),
+            lately: Lately::new(),
         }
     }
 }
@@ -161,7 +165,8 @@ impl Detector for Conversation {
                 Act::Odd(name) => self.breach(event, from, to, name, cx),
                 Act::Reply { refused, .. } => {
                     // one message may answer twenty things, from one card
-                    if !std::mem::replace(&mut is_told, true) {
+                    let is_first = !std::mem::replace(&mut is_told, true);
+                    if is_first && !self.lately.has_heard(cx.line, event.flow.src_mac, event.at) {
                         self.answered(event, from, to, cx);
                     }
                     if *refused {
@@ -181,9 +186,8 @@ impl Detector for Conversation {
         }
         let pair = (seen.from.identity(), seen.to.identity());
         if self.misfits.touch_or(pair, seen.at, Counter::default).add(seen.at) >= MISFITS {
-            let what = format!("messages with other bytes than were sent, from {}", seen.flow.src_mac);
-            let service = service(seen.protocol, seen.flow);
-            raise_misfit((seen.at, seen.frame), service, &seen.from, &seen.to, what, cx);
+            let what = || format!("messages with other bytes than were sent, from {}", seen.flow.src_mac);
+            raise_misfit((seen.at, seen.frame), (seen.protocol, seen.flow), &seen.from, &seen.to, what, cx);
         }
     }
 
@@ -245,9 +249,8 @@ impl Conversation {
         let pair = (from.identity(), to.identity());
         let count = self.misfits.touch_or(pair, event.at, Counter::default).add(event.at);
         if count >= MISFITS {
-            let service = service(Some(event.message.protocol), event.flow);
-            let what = format!("answers that fit no request ({name})");
-            raise_misfit((event.at, event.frame), service, from, to, what, cx);
+            let what = || format!("answers that fit no request ({name})");
+            raise_misfit((event.at, event.frame), (Some(event.message.protocol), event.flow), from, to, what, cx);
         }
     }
 
@@ -270,9 +273,8 @@ impl Conversation {
         // plans list gateways by address; with lost frames an answer may be read when its acknowledgement comes, which knows the router's card
         let is_gateway = is_gateway_card(cx, mac) || is_gateway_card(cx, before);
         if !is_declared && !is_gateway {
-            let service = service(Some(event.message.protocol), event.flow);
-            let what = format!("answers of one connection from {mac} after {before}");
-            raise_misfit((event.at, event.frame), service, from, to, what, cx);
+            let what = || format!("answers of one connection from {mac} after {before}");
+            raise_misfit((event.at, event.frame), (Some(event.message.protocol), event.flow), from, to, what, cx);
         }
     }
 
@@ -315,20 +317,22 @@ const fn sight(pair: Pair, event: &Event<'_>) -> Sight {
 
 fn raise_misfit(
     seen: (CaptureTime, u64),
-    service: String,
+    (protocol, flow): (Option<&'static str>, &Flow),
     from: &Party,
     to: &Party,
-    what: String,
+    what: impl Fn() -> String,
     cx: &mut Context<'_>,
 ) {
-    let (who, whom) = (cx.call(from), cx.call(to));
-    let key = format!("{:?}|{:?}", from.identity(), to.identity());
-    cx.raise(key.as_bytes(), &MISFIT, seen.0, || Raise {
+    let (policy, directory) = (cx.policy, cx.directory);
+    let call = |party| crate::findings::call(party, policy, directory);
+    let cause = Cause::between(MISFIT.id, from.identity(), to.identity());
+    let key = || format!("{:?}|{:?}", from.identity(), to.identity());
+    cx.raise_again(cause, &MISFIT, seen.0, key, || Raise {
         to: Some(*to),
-        summary: format!("In the name of {who}, {whom} gets {what}"),
-        fields: vec![("what".to_owned(), what.clone())],
+        summary: format!("In the name of {}, {} gets {}", call(from), call(to), what()),
+        fields: vec![("what".to_owned(), what())],
         expected: "one answer to each request, from one card".to_owned(),
-        ..Raise::bare(&MISFIT, seen, *from, service)
+        ..Raise::bare(&MISFIT, seen, *from, service(protocol, flow))
     });
 }
 

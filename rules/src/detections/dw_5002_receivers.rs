@@ -100,6 +100,9 @@ impl Detector for Receivers {
         receivers.retain(|(_, talker)| talker.fixes >= 3);
         receivers.truncate(MOST);
         self.pairs.retain(|pair| ship.talker(pair.a).is_some() && ship.talker(pair.b).is_some());
+        if receivers.len() < 2 {
+            return;
+        }
         let velocity = velocity(at, cx);
         let heading = ship.best(What::Heading, at, 3);
         let mut told = Vec::new();

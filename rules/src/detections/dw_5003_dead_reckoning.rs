@@ -114,13 +114,14 @@ impl Detector for DeadReckoning {
         let ship = cx.ship;
         let heading = ship.best(What::Heading, at, 3).or_else(|| ship.best(What::HeadingMagnetic, at, 3));
         let water = ship.best(What::SpeedThroughWater, at, 5);
+        let Some((heading, water)) = heading.zip(water) else { return };
         let wind = ship.best(What::WindSpeed, at, 10).unwrap_or(0.0);
         let agrees = self.headings_agree(at, cx);
         let is_steady =
             !matches!(cx.state, ShipState::Manoeuvring | ShipState::InPort | ShipState::AtAnchor | ShipState::Drydock);
         let mut found = Vec::new();
         for (ix, talker) in ship.receivers(at, 5) {
-            let (Some(fix), Some(heading), Some(water)) = (talker.fix, heading, water) else { continue };
+            let Some(fix) = talker.fix else { continue };
             let track = self.tracks.of(ix);
             let has_jumped = cx.troubles.of(Trouble::Jump, ix, at, 120);
             if water < SLOWEST || has_jumped {

@@ -71,8 +71,7 @@ struct Shown {
     fallen: usize,
     /// Middle of the falls, dB.
     drop: f64,
-    /// Middle of the strengths now, and their spread, over how many.
-    strength: f64,
+    /// Spread of the strengths now, dB, and over how many.
     spread: f64,
     heard: usize,
 }
@@ -251,12 +250,16 @@ impl Sky {
             shown.fallen += usize::from(fall > EACH * drop_db);
         }
         shown.judged = if is_told { falls.len() } else { 0 };
-        falls.sort_unstable_by(f64::total_cmp);
-        strengths.sort_unstable_by(f64::total_cmp);
-        shown.drop = middle(&falls, 0.5);
+        // seen every second for every receiver: the order is looked at only where it matters
+        if shown.fallen > 0 {
+            falls.sort_unstable_by(f64::total_cmp);
+            shown.drop = middle(&falls, 0.5);
+        }
         shown.heard = strengths.len();
-        shown.strength = middle(&strengths, 0.5);
-        shown.spread = middle(&strengths, 0.9) - middle(&strengths, 0.1);
+        if shown.heard >= LOOK_LEAST {
+            strengths.sort_unstable_by(f64::total_cmp);
+            shown.spread = middle(&strengths, 0.9) - middle(&strengths, 0.1);
+        }
         shown
     }
 

@@ -87,16 +87,18 @@ impl Detector for Lost {
             .map(|(ix, _)| ix);
         let mut lost = Vec::new();
         for (ix, talker) in ship.telling(&[What::Heading, What::Position]) {
-            // whoever spoke in another's name leaves nothing behind
-            if cx.troubles.of(Trouble::Stranger, ix, at, STRANGE) {
-                continue;
-            }
-            let is_heard = ship.is_alive(talker.flow.source, at, ALIVE)
-                && !cx.heard.is_silent(talker.party.end.zone, at, cx.policy);
             let no_fix = talker.fixes >= ESTABLISHED && !has_position(talker, at);
             let no_heading = (Some(ix) == compass || is_for_heading(talker, cx))
                 && talker.told(What::Heading) >= ESTABLISHED
                 && talker.fresh(What::Heading, at, 5).is_none();
+            let is_less = no_fix || no_heading;
+            // whoever spoke in another's name leaves nothing behind
+            if is_less && cx.troubles.of(Trouble::Stranger, ix, at, STRANGE) {
+                continue;
+            }
+            let is_heard = is_less
+                && ship.is_alive(talker.flow.source, at, ALIVE)
+                && !cx.heard.is_silent(talker.party.end.zone, at, cx.policy);
             let losses = self.losses.of(ix);
             // the hold begins a few seconds after the last value
             let seconds = (self.hold_s - 5.0).max(1.0);

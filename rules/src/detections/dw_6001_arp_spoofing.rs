@@ -11,8 +11,9 @@ use dogwatch_model::{Act, Attribute, CaptureTime, Event, FactValue, Mac, Severit
 use super::remembered::Remembered;
 use super::zones::{is_untrusted, leads_to_the_heart};
 use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
+use crate::findings::{Cause, call};
 use crate::policy::AppName;
-use crate::seen::{FlowSeen, FlowStage, Party};
+use crate::seen::{Identity, Party};
 
 /// Over what time claims are counted, and how many against a living holder are too many (catalogue: `window_s`, `repeat`).
 const WINDOW: Duration = Duration::from_secs(60);
@@ -21,7 +22,7 @@ const REPEAT: u32 = 3;
 const VICTIMS: usize = 2;
 /// A holder counts as alive when it was heard this recently.
 const ALIVE: Duration = Duration::from_secs(120);
-/// Addresses and cards remembered.
+/// Cards remembered.
 const REMEMBERED: usize = 16_384;
 
 const CARD: Card = Card {
@@ -31,25 +32,17 @@ const CARD: Card = Card {
     e26: &["4.2.1", "4.3.1"],
 };
 
-#[derive(Debug, Clone, Copy)]
-struct Holder {
-    mac: Mac,
-    /// When that card was last heard, by claim or by traffic.
-    last: CaptureTime,
-}
-
 #[derive(Debug, Clone, Default)]
 struct Claims(Vec<(IpAddr, CaptureTime, u32)>);
 
-/// See the file's head.
+/// See the file's head. Who holds which address is known to [`crate::holders`].
 pub(super) struct ArpSpoofing {
-    holders: Remembered<IpAddr, Holder>,
     claims: Remembered<Mac, Claims>,
 }
 
 impl Default for ArpSpoofing {
     fn default() -> Self {
-        Self { holders: Remembered::new(REMEMBERED), claims: Remembered::new(REMEMBERED) }
+        Self { claims: Remembered::new(REMEMBERED) }
     }
 }
 
@@ -61,18 +54,7 @@ impl Detector for ArpSpoofing {
     fn wants(&self) -> Wants {
         // claims over ARP and neighbour discovery come from whoever sends them; a DHCP server speaks of others by trade
         let of = Speaking::Only(&[AppName::Arp, AppName::Icmp]);
-        Wants { flows: &[FlowStage::Started, FlowStage::Progress], facts: true, of, ..Wants::default() }
-    }
-
-    fn flow(&mut self, seen: &FlowSeen<'_>, _cx: &mut Context<'_>) {
-        // a controller opens nothing itself: its answers are all that shows it alive between two claims of its own
-        for party in seen.speaking() {
-            if let Some(holder) = party.end.ip.and_then(|ip| self.holders.touch(ip, seen.at))
-                && holder.mac == party.end.mac
-            {
-                holder.last = holder.last.max(seen.at);
-            }
-        }
+        Wants { facts: true, of, ..Wants::default() }
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, _to: &Party, cx: &mut Context<'_>) {
@@ -90,20 +72,7 @@ impl Detector for ArpSpoofing {
 
 impl ArpSpoofing {
     fn claimed(&mut self, event: &Event<'_>, ip: IpAddr, mac: Mac, from: &Party, cx: &mut Context<'_>) {
-        let Some(holder) = self.holders.touch(ip, event.at) else {
-            self.holders.put(ip, event.at, Holder { mac, last: event.at });
-            return;
-        };
-        if holder.mac == mac {
-            holder.last = holder.last.max(event.at);
-            return;
-        }
-        let held = *holder;
-        if event.at.since(held.last) > ALIVE {
-            *holder = Holder { mac, last: event.at };
-            return;
-        }
-        // the holder stays who he was while he is alive: an attacker does not become the owner by insisting
+        let Some(held) = cx.holders.owner_against(ip, mac, event.at, ALIVE) else { return };
         if is_exempt(mac, ip, cx) || is_exempt(held.mac, ip, cx) {
             return;
         }
@@ -121,32 +90,40 @@ impl ArpSpoofing {
         if is_open_zone || victims < VICTIMS && most < REPEAT {
             return;
         }
-        let list: Vec<String> = claims.0.iter().map(|(ip, ..)| ip.to_string()).collect();
+        // an attack goes on for hours, with a claim every few seconds to each of its victims: its words are made when they are asked for
+        let cause = Cause::by(CARD.id, Identity::Mac(mac));
+        let list = || claims.0.iter().map(|(ip, ..)| ip.to_string()).collect::<Vec<_>>().join(", ");
         let liar = from.neighbour(cx.directory.row_of_mac(mac), mac, None);
         let victim = from.neighbour(cx.directory.row_of_mac(held.mac), held.mac, Some(ip));
         let is_heart = cx.policy.is_some_and(|policy| leads_to_the_heart(policy, from.end.zone));
-        let key = format!("{mac}");
-        let who = with_card(&liar, mac, cx);
-        cx.raise(key.as_bytes(), &CARD, event.at, || Raise {
-            severity: Some(if is_heart { Severity::Critical } else { Severity::High }),
-            confidence: 0.9,
-            from: liar,
-            to: Some(victim),
-            summary: format!("{who} claims {} of other devices that are still there", list.join(", ")),
-            fields: vec![
-                ("mac".to_owned(), mac.to_string()),
-                ("claimed".to_owned(), list.join(", ")),
-                ("holder".to_owned(), held.mac.to_string()),
-            ],
-            expected: format!("{ip} at {} only", held.mac),
-            ..Raise::of_event(&CARD, event, from)
-        });
+        let (policy, directory) = (cx.policy, cx.directory);
+        let who = || with_card(call(&liar, policy, directory), mac);
+        cx.raise_again(
+            cause,
+            &CARD,
+            event.at,
+            || mac.to_string(),
+            || Raise {
+                severity: Some(if is_heart { Severity::Critical } else { Severity::High }),
+                confidence: 0.9,
+                from: liar,
+                to: Some(victim),
+                summary: format!("{} claims {} of other devices that are still there", who(), list()),
+                fields: vec![
+                    ("mac".to_owned(), mac.to_string()),
+                    ("claimed".to_owned(), list()),
+                    ("holder".to_owned(), held.mac.to_string()),
+                ],
+                expected: format!("{ip} at {} only", held.mac),
+                ..Raise::of_event(&CARD, event, from)
+            },
+        );
     }
 }
 
 /// What people call the device of a card, and the card, which is what a switch shows.
-pub(super) fn with_card(party: &Party, mac: Mac, cx: &Context<'_>) -> String {
-    let (name, card) = (cx.call(party), mac.to_string());
+pub(super) fn with_card(name: String, mac: Mac) -> String {
+    let card = mac.to_string();
     if name.contains(&card) { name } else { format!("{name} ({card})") }
 }
 
@@ -163,7 +140,7 @@ fn is_exempt(mac: Mac, ip: IpAddr, cx: &Context<'_>) -> bool {
 mod tests {
     use super::*;
     use crate::detections::bench::{Bench, flow};
-    use crate::seen::Account;
+    use crate::seen::{Account, FlowStage};
     use dogwatch_model::{Flow, Transport};
 
     fn card(n: u8) -> Mac {

@@ -1,114 +1,132 @@
 //! A map that forgets: what detectors remember is chosen by whoever sends the frames, so it has a size, and the longest untouched goes first.
 
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 
 use dogwatch_model::CaptureTime;
 use foldhash::quality::RandomState;
-use indexmap::IndexMap;
+use hashbrown::HashTable;
 
-/// Entries from which on a table is given its whole room.
-const LARGE: usize = 2_048;
+use super::rows::Rows;
 
 /// At most `limit` entries, each with the time it was last touched.
 #[derive(Debug)]
 pub(crate) struct Remembered<K, V> {
-    /// Entries stand one behind the other and only their numbers are hashed.
-    entries: IndexMap<K, (CaptureTime, V), RandomState>,
+    rows: Rows<Row<K, V>>,
+    /// Numbers of rows, by the hash of their keys, which is not kept: it is made anew when this doubles.
+    index: HashTable<u32>,
+    hasher: RandomState,
     limit: usize,
-    forgotten: u64,
+}
+
+#[derive(Debug)]
+struct Row<K, V> {
+    key: K,
+    touched: CaptureTime,
+    value: V,
 }
 
 impl<K: Hash + Eq + Copy + Ord, V> Remembered<K, V> {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { entries: IndexMap::default(), limit, forgotten: 0 }
+        Self { rows: Rows::new(), index: HashTable::new(), hasher: RandomState::default(), limit }
     }
 
     /// The entry of `key`, touched.
     pub(crate) fn touch(&mut self, key: K, at: CaptureTime) -> Option<&mut V> {
-        let (touched, value) = self.entries.get_mut(&key)?;
-        *touched = (*touched).max(at);
-        Some(value)
+        let row = self.rows.get_mut(self.find(self.hasher.hash_one(key), &key)?)?;
+        row.touched = row.touched.max(at);
+        Some(&mut row.value)
     }
 
     /// The entry of `key`, as it is.
     pub(crate) fn get(&self, key: &K) -> Option<&V> {
-        self.entries.get(key).map(|(_, value)| value)
+        self.rows.get(self.find(self.hasher.hash_one(key), key)?).map(|row| &row.value)
     }
 
     /// The entry of `key`, touched; made when there is none.
     pub(crate) fn touch_or(&mut self, key: K, at: CaptureTime, make: impl FnOnce() -> V) -> &mut V {
-        let (index, _) = self.index_or(key, at, make);
-        #[expect(clippy::indexing_slicing, reason = "the index was given by this table a line above")]
-        let (touched, value) = &mut self.entries[index];
-        *touched = (*touched).max(at);
-        value
+        self.row_or(key, at, make).0
     }
 
     /// Touches the entry of `key`, made when there is none; says whether it was made.
     pub(crate) fn note(&mut self, key: K, at: CaptureTime, make: impl FnOnce() -> V) -> bool {
-        let (index, is_new) = self.index_or(key, at, make);
-        if let Some((_, (touched, _))) = self.entries.get_index_mut(index) {
-            *touched = (*touched).max(at);
-        }
-        is_new
+        self.row_or(key, at, make).1
     }
 
     /// Puts an entry in.
     pub(crate) fn put(&mut self, key: K, at: CaptureTime, value: V) {
-        if let Some(entry) = self.entries.get_mut(&key) {
-            *entry = (at, value);
-            return;
-        }
-        self.make_room();
-        self.entries.insert(key, (at, value));
-    }
-
-    /// Where the entry of `key` stands, made when there is none, and whether it was made. What is there already is found by one look.
-    fn index_or(&mut self, key: K, at: CaptureTime, make: impl FnOnce() -> V) -> (usize, bool) {
-        match self.entries.get_index_of(&key) {
-            Some(index) => (index, false),
+        let hash = self.hasher.hash_one(key);
+        let known = self.find(hash, &key).and_then(|row| self.rows.get_mut(row));
+        match known {
+            Some(row) => (row.touched, row.value) = (at, value),
             None => {
-                self.make_room();
-                (self.entries.insert_full(key, (at, make())).0, true)
+                self.add(hash, Row { key, touched: at, value });
             }
         }
     }
 
-    /// For a new entry: when full, an eighth goes, the longest untouched first (by key among equals, so that a replay forgets the same).
-    fn make_room(&mut self) {
-        if self.entries.len() < self.limit {
-            return self.grow();
+    /// The entry of `key`, touched or made, and whether it was made.
+    fn row_or(&mut self, key: K, at: CaptureTime, make: impl FnOnce() -> V) -> (&mut V, bool) {
+        let hash = self.hasher.hash_one(key);
+        let known = self.find(hash, &key);
+        let number = known.unwrap_or_else(|| self.add(hash, Row { key, touched: at, value: make() }));
+        #[expect(clippy::expect_used, reason = "the number was given by this table a line above")]
+        let row = self.rows.get_mut(number).expect("a row of this table");
+        row.touched = row.touched.max(at);
+        (&mut row.value, known.is_none())
+    }
+
+    fn find(&self, hash: u64, key: &K) -> Option<usize> {
+        let is_it = |number: &u32| self.rows.get(*number as usize).is_some_and(|row| row.key == *key);
+        self.index.find(hash, is_it).map(|number| *number as usize)
+    }
+
+    /// A new entry; gives its number.
+    fn add(&mut self, hash: u64, row: Row<K, V>) -> usize {
+        if self.rows.len() >= self.limit {
+            self.forget();
         }
+        let (rows, hasher) = (&mut self.rows, &self.hasher);
+        let number = rows.len();
+        rows.push(row);
+        let rehash = |number: &u32| rows.get(*number as usize).map_or(0, |row| hasher.hash_one(row.key));
+        self.index.insert_unique(hash, u32::try_from(number).unwrap_or(u32::MAX), rehash);
+        number
+    }
+
+    /// An eighth goes, the longest untouched first (by key among equals, so that a replay forgets the same).
+    fn forget(&mut self) {
         let going = (self.limit / 8).max(1);
         // only the times are copied: keys are several times as large, and this happens again and again while somebody floods
-        let mut times: Vec<CaptureTime> = self.entries.values().map(|(touched, _)| *touched).collect();
+        let mut times: Vec<CaptureTime> = self.rows.iter().map(|row| row.touched).collect();
         let Some(last) = going.checked_sub(1).filter(|last| *last < times.len()) else { return };
         let (_, last, _) = times.select_nth_unstable(last);
         let last = *last;
-        let older = self.entries.values().filter(|(touched, _)| *touched < last).count();
-        let mut equals: Vec<K> =
-            self.entries.iter().filter(|(_, (touched, _))| *touched == last).map(|(key, _)| *key).collect();
+        let older = self.rows.iter().filter(|row| row.touched < last).count();
+        let mut equals: Vec<K> = self.rows.iter().filter(|row| row.touched == last).map(|row| row.key).collect();
         equals.sort_unstable();
         equals.truncate(going.saturating_sub(older));
-        self.entries.retain(|key, (touched, _)| match (*touched).cmp(&last) {
-            std::cmp::Ordering::Less => false,
-            std::cmp::Ordering::Equal => equals.binary_search(key).is_err(),
-            std::cmp::Ordering::Greater => true,
-        });
-        self.forgotten = self.forgotten.saturating_add(going as u64);
-    }
-
-    /// A table that has become large gets room for all it may hold, at once. Doubling would copy it several times, each time to pages the kernel
-    /// has to clear first; those of room not yet used cost nothing.
-    fn grow(&mut self) {
-        if self.entries.len() == LARGE {
-            self.entries.reserve_exact(self.limit.saturating_sub(LARGE));
+        let goes = |row: &Row<K, V>| match row.touched.cmp(&last) {
+            std::cmp::Ordering::Less => true,
+            std::cmp::Ordering::Equal => equals.binary_search(&row.key).is_ok(),
+            std::cmp::Ordering::Greater => false,
+        };
+        let mut number = 0;
+        while let Some(row) = self.rows.get(number) {
+            if goes(row) {
+                self.rows.swap_remove(number);
+            } else {
+                number += 1;
+            }
+        }
+        self.index.clear();
+        for (number, row) in (0_u32..).zip(self.rows.iter()) {
+            self.index.insert_unique(self.hasher.hash_one(row.key), number, |_| 0);
         }
     }
 
     /// Every entry with the time it was last touched, by key: the form kept in a baseline.
     pub(crate) fn entries(&self) -> Vec<(K, CaptureTime, &V)> {
-        let mut entries: Vec<_> = self.entries.iter().map(|(key, (touched, value))| (*key, *touched, value)).collect();
+        let mut entries: Vec<_> = self.rows.iter().map(|row| (row.key, row.touched, &row.value)).collect();
         entries.sort_unstable_by_key(|(key, ..)| *key);
         entries
     }
@@ -122,8 +140,8 @@ impl<K: Hash + Eq + Copy + Ord, V> Remembered<K, V> {
 
     /// How many entries.
     #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len()
+    pub(crate) const fn len(&self) -> usize {
+        self.rows.len()
     }
 }
 
@@ -132,17 +150,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_grows_in_one_step_once_it_is_large() {
-        let mut map = Remembered::new(3 * LARGE);
-        for key in 0..=LARGE {
+    fn what_stays_is_found_after_some_were_forgotten() {
+        let mut map = Remembered::new(3_000);
+        for key in 0..10_000_u32 {
+            map.put(key, CaptureTime(i64::from(key)), key * 2);
+            assert!(map.len() <= 3_000);
+        }
+        let kept: Vec<u32> = map.entries().into_iter().map(|(key, ..)| key).collect();
+        assert_eq!(kept.last(), Some(&9_999));
+        assert!(kept.is_sorted() && kept.windows(2).all(|two| two[1] == two[0] + 1), "the newest, without gaps");
+        for key in 0..10_000 {
+            assert_eq!(map.get(&key).copied(), kept.binary_search(&key).ok().map(|_| key * 2));
+        }
+    }
+
+    #[test]
+    fn among_equals_the_key_decides() {
+        let mut map = Remembered::new(16);
+        for key in (0..17).rev() {
             map.put(key, CaptureTime(0), ());
         }
-        let room = map.entries.capacity();
-        assert!(room >= 3 * LARGE);
-        for key in 0..4 * LARGE {
-            map.put(key, CaptureTime(1), ());
-        }
-        assert_eq!(map.entries.capacity(), room);
+        let kept: Vec<i32> = map.entries().into_iter().map(|(key, ..)| key).collect();
+        assert_eq!(kept, [0, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16], "1 and 2 went before 0 came");
     }
 
     #[test]

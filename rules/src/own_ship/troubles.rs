@@ -69,6 +69,5 @@ impl Troubles {
 
 /// Whether two times lie within `seconds` of each other, whichever is first: capture clocks jump both ways.
 pub(crate) const fn is_near(a: CaptureTime, b: CaptureTime, seconds: u64) -> bool {
-    let apart = if a.0 > b.0 { a.since(b) } else { b.since(a) };
-    apart.as_secs() <= seconds && (apart.as_secs() < seconds || apart.subsec_nanos() == 0)
+    a.0.abs_diff(b.0) <= seconds.saturating_mul(1_000_000_000)
 }
