@@ -328,14 +328,16 @@ impl Rules {
         if wanting & self.once != 0 && seen & !kinds::REPEATED == 0 && self.repeats.is_repeat(line, event) {
             wanting &= !self.once;
         }
-        self.counters.events = self.counters.events.wrapping_add(u64::from(wanting != 0));
-        let mut policy_raised = false;
-        let mut cx = self.known.context(directory, source, Spoke { app, talker, line }, &mut policy_raised);
-        while wanting != 0 {
-            let index = wanting.trailing_zeros() as usize;
-            wanting &= wanting - 1;
-            if let Some(detector) = self.detectors.get_mut(index) {
-                detector.event(event, from, to, &mut cx);
+        if wanting != 0 {
+            self.counters.events = self.counters.events.wrapping_add(1);
+            let mut policy_raised = false;
+            let mut cx = self.known.context(directory, source, Spoke { app, talker, line }, &mut policy_raised);
+            while wanting != 0 {
+                let index = wanting.trailing_zeros() as usize;
+                wanting &= wanting - 1;
+                if let Some(detector) = self.detectors.get_mut(index) {
+                    detector.event(event, from, to, &mut cx);
+                }
             }
         }
         if let Some(aggregates) = self.aggregates.as_mut().filter(|_| seen & kinds::ADDED_UP != 0) {

@@ -202,13 +202,16 @@ impl Exploring {
     }
 
     fn refused(&mut self, event: &Event<'_>, client: &Party, server: &Party, object: Object<'_>, cx: &mut Context<'_>) {
+        let unit = unit_of(object);
+        let known = (client.identity(), server.identity(), unit);
+        if self.refusing.touch(known, event.at).is_some() {
+            return;
+        }
         // a controller that is busy or still works on it (Modbus exceptions 5 and 6) was asked for something it has
         let code = number_of(event, &["exception_code"]);
         if code != 0 && !TRIED_OUT.contains(&code) {
             return;
         }
-        let unit = unit_of(object);
-        let known = (client.identity(), server.identity(), unit);
         // A machine behind a gateway that is switched off refuses every poll; whoever goes on polling tries nothing out.
         let is_repeated = code == SWITCHED_OFF && self.has_refused(known, event.at);
         if is_repeated {
@@ -216,7 +219,7 @@ impl Exploring {
         }
         if cx.is_learning(event.at, client, server) {
             self.refusing.put(known, event.at, ());
-        } else if self.refusing.touch(known, event.at).is_none() {
+        } else {
             let (at, server_id) = (event.at, server.identity());
             let new =
                 New { at, server: server_id, unit, function: 0, registers: 0, is_identity: false, is_refusal: true };

@@ -167,17 +167,22 @@ impl Sweep {
         let source = seen.from.identity();
         let tried = self.tried(source, seen.at);
         let (host, port) = (tried.targets.last().map_or(0, |last| last.host), seen.flow.dst_port);
-        let on_port: Vec<&Target> = tried.targets.iter().filter(|target| target.port == port).collect();
-        let on_host: Vec<&Target> = tried.targets.iter().filter(|target| target.host == host).collect();
-        let fails = |targets: &[&Target]| {
-            // the one just tried has had no time to answer
-            let answered = targets.iter().filter(|target| target.is_answered).count();
-            (answered as f64) < ANSWERED_SHARE * (targets.len() as f64)
+        // how many there are, and how many answered: the one just tried has had no time to
+        let count = |is_meant: &dyn Fn(&Target) -> bool| {
+            tried
+                .targets
+                .iter()
+                .filter(|target| is_meant(target))
+                .fold((0_usize, 0_usize), |(all, answered), target| {
+                    (all + 1, answered + usize::from(target.is_answered))
+                })
         };
-        let (what, count) = if on_port.len() >= HOSTS && fails(&on_port) {
-            (format!("{} addresses on port {port}", on_port.len()), on_port.len())
-        } else if on_host.len() >= PORTS && fails(&on_host) {
-            (format!("{} ports of {}", on_host.len(), cx.call(&seen.to)), on_host.len())
+        let fails = |(all, answered): (usize, usize)| (answered as f64) < ANSWERED_SHARE * (all as f64);
+        let (on_port, on_host) = (count(&|target| target.port == port), count(&|target| target.host == host));
+        let (what, count) = if on_port.0 >= HOSTS && fails(on_port) {
+            (format!("{} addresses on port {port}", on_port.0), on_port.0)
+        } else if on_host.0 >= PORTS && fails(on_host) {
+            (format!("{} ports of {}", on_host.0, cx.call(&seen.to)), on_host.0)
         } else {
             return;
         };

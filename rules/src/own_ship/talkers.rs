@@ -199,6 +199,8 @@ pub(super) struct Talkers {
     rows: Vec<Talker>,
     /// When each was last heard, apart from the rows: what looks at the newest every second passes over all the others.
     lasts: Vec<CaptureTime>,
+    /// How much each said, for the same reason: a flood of names asks for the least again and again.
+    counts: Vec<u64>,
     /// What each ever told, for the same reason: one bit for each [`What`].
     tells: Vec<u32>,
     by_key: HashMap<Key, u16, RandomState>,
@@ -221,6 +223,9 @@ impl Talkers {
         }
         talker.frame = event.frame;
         talker.count = talker.count.saturating_add(1);
+        if let Some(count) = self.counts.get_mut(usize::from(slot)) {
+            *count = talker.count;
+        }
         (talker.party, talker.flow, talker.protocol) = (*from, *event.flow, event.message.protocol);
         TalkerIx { slot, generation: talker.generation }
     }
@@ -244,11 +249,14 @@ impl Talkers {
         let slot = if self.rows.len() < MOST {
             self.rows.push(row(1));
             self.lasts.push(event.at);
+            self.counts.push(0);
             self.tells.push(0);
             self.rows.len() - 1
         } else {
-            let going = self.rows.iter().enumerate().min_by_key(|(_, talker)| (talker.count, talker.last, talker.key));
-            let slot = going.map_or(0, |(slot, _)| slot);
+            let said = self.counts.iter().zip(&self.lasts);
+            let least = said.clone().min().map(|(count, last)| (*count, *last)).unwrap_or_default();
+            let going = said.zip(&self.rows).enumerate().filter(|(_, ((count, last), _))| (**count, **last) == least);
+            let slot = going.min_by_key(|(_, (_, talker))| talker.key).map_or(0, |(slot, _)| slot);
             if let Some(talker) = self.rows.get_mut(slot) {
                 self.by_key.remove(&talker.key);
                 *talker = row(talker.generation.wrapping_add(1));
