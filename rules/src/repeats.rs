@@ -8,6 +8,11 @@ use std::hash::{BuildHasher, Hasher};
 use dogwatch_model::{Act, CaptureTime, Event, Mac, Object, Speaker};
 use foldhash::quality::RandomState;
 
+/// Bits of a stamp that hold the second; they begin anew every 194 days.
+const SECONDS: u32 = 24;
+const LAST_SECONDS: u64 = (1 << SECONDS) - 1;
+/// No stamp: those of a message are never 0.
+const NOTHING: u64 = 0;
 /// Messages remembered, two to the power of this: those of a moment, so that the cache holds them.
 const REMEMBERED: u32 = 13;
 /// How long a moment is, in seconds. Nothing that detectors measure between two messages is as short.
@@ -16,8 +21,8 @@ const MOMENT: u64 = 15;
 /// See the file's head.
 #[derive(Debug)]
 pub(crate) struct Repeats {
-    /// What was said, as a number, and in which second. Two that share a place push each other out.
-    heard: Vec<(u64, i64)>,
+    /// What was said and in which second, see [`stamp`]. Two that share a place push each other out.
+    heard: Vec<u64>,
     /// Seeded at random: nobody can make up two messages that are taken for one. Where they stand does not depend on it, so that the same capture
     /// gives the same findings each time.
     hasher: RandomState,
@@ -25,7 +30,7 @@ pub(crate) struct Repeats {
 
 impl Repeats {
     pub(crate) fn new() -> Self {
-        Self { heard: vec![(0, i64::MIN); 1 << REMEMBERED], hasher: RandomState::default() }
+        Self { heard: vec![NOTHING; 1 << REMEMBERED], hasher: RandomState::default() }
     }
 
     /// Whether `event` repeats what was said in the `line` (a flow and direction) a moment ago; from now on it is what was said.
@@ -52,17 +57,23 @@ impl Repeats {
         let (said, second) = (hasher.finish(), event.at.seconds());
         let place = place_of(place, REMEMBERED);
         let Some(heard) = self.heard.get_mut(place) else { return false };
-        let is_repeat = heard.0 == said && second.abs_diff(heard.1) < MOMENT;
+        let now = stamp(said, second);
+        let is_repeat = (*heard ^ now) >> SECONDS == 0 && now.abs_diff(*heard) < MOMENT;
         if !is_repeat {
-            *heard = (said, second);
+            *heard = now;
         }
         is_repeat
     }
 
     /// What was shown counts no more: it is to be judged anew.
     pub(crate) fn forget(&mut self) {
-        self.heard.fill((0, i64::MIN));
+        self.heard.fill(NOTHING);
     }
+}
+
+/// What was said and when in one word, so that twice as many stay in the cache: 40 bits of the number, and the second.
+const fn stamp(said: u64, second: i64) -> u64 {
+    (said | 1 << SECONDS) & !LAST_SECONDS | second.cast_unsigned() & LAST_SECONDS
 }
 
 /// Writes all that makes an object itself, and what is done to it; gives a number of it that need not be its own.

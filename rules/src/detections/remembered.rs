@@ -8,12 +8,16 @@ use hashbrown::HashTable;
 
 use super::rows::Rows;
 
+/// Entries for each of the indexes of a table.
+const INDEXED: usize = 512;
+
 /// At most `limit` entries, each with the time it was last touched.
 #[derive(Debug)]
 pub(crate) struct Remembered<K, V> {
     rows: Rows<Row<K, V>>,
-    /// Numbers of rows, by the hash of their keys, which is not kept: it is made anew when this doubles.
-    index: HashTable<u32>,
+    /// Numbers of rows, by the hash of their keys, which is not kept: it is made anew when one of these doubles. Large tables have several, which
+    /// grow one after the other.
+    indexes: Box<[HashTable<u32>]>,
     hasher: RandomState,
     limit: usize,
 }
@@ -27,7 +31,8 @@ struct Row<K, V> {
 
 impl<K: Hash + Eq + Copy + Ord, V> Remembered<K, V> {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { rows: Rows::new(), index: HashTable::new(), hasher: RandomState::default(), limit }
+        let indexes = (0..(limit / INDEXED).next_power_of_two()).map(|_| HashTable::new()).collect();
+        Self { rows: Rows::new(), indexes, hasher: RandomState::default(), limit }
     }
 
     /// The entry of `key`, touched.
@@ -77,7 +82,12 @@ impl<K: Hash + Eq + Copy + Ord, V> Remembered<K, V> {
 
     fn find(&self, hash: u64, key: &K) -> Option<usize> {
         let is_it = |number: &u32| self.rows.get(*number as usize).is_some_and(|row| row.key == *key);
-        self.index.find(hash, is_it).map(|number| *number as usize)
+        self.indexes.get(self.index_of(hash))?.find(hash, is_it).map(|number| *number as usize)
+    }
+
+    /// Which of the indexes; by bits that those do not look at themselves.
+    fn index_of(&self, hash: u64) -> usize {
+        (hash >> 32) as usize & self.indexes.len().wrapping_sub(1)
     }
 
     /// A new entry; gives its number.
@@ -85,19 +95,27 @@ impl<K: Hash + Eq + Copy + Ord, V> Remembered<K, V> {
         if self.rows.len() >= self.limit {
             self.forget();
         }
-        let (rows, hasher) = (&mut self.rows, &self.hasher);
-        let number = rows.len();
-        rows.push(row);
-        let rehash = |number: &u32| rows.get(*number as usize).map_or(0, |row| hasher.hash_one(row.key));
-        self.index.insert_unique(hash, u32::try_from(number).unwrap_or(u32::MAX), rehash);
+        let number = self.rows.len();
+        self.rows.push(row);
+        self.file(hash, number);
         number
+    }
+
+    /// Enters a row into its index.
+    fn file(&mut self, hash: u64, number: usize) {
+        let index = self.index_of(hash);
+        let (Some(index), Ok(number)) = (self.indexes.get_mut(index), u32::try_from(number)) else { return };
+        let (rows, hasher) = (&self.rows, &self.hasher);
+        let rehash = |number: &u32| rows.get(*number as usize).map_or(0, |row| hasher.hash_one(row.key));
+        index.insert_unique(hash, number, rehash);
     }
 
     /// An eighth goes, the longest untouched first (by key among equals, so that a replay forgets the same).
     fn forget(&mut self) {
         let going = (self.limit / 8).max(1);
         // only the times are copied: keys are several times as large, and this happens again and again while somebody floods
-        let mut times: Vec<CaptureTime> = self.rows.iter().map(|row| row.touched).collect();
+        let mut times = Vec::with_capacity(self.rows.len());
+        times.extend(self.rows.iter().map(|row| row.touched));
         let Some(last) = going.checked_sub(1).filter(|last| *last < times.len()) else { return };
         let (_, last, _) = times.select_nth_unstable(last);
         let last = *last;
@@ -118,9 +136,10 @@ impl<K: Hash + Eq + Copy + Ord, V> Remembered<K, V> {
                 number += 1;
             }
         }
-        self.index.clear();
-        for (number, row) in (0_u32..).zip(self.rows.iter()) {
-            self.index.insert_unique(self.hasher.hash_one(row.key), number, |_| 0);
+        self.indexes.iter_mut().for_each(HashTable::clear);
+        for number in 0..self.rows.len() {
+            let Some(hash) = self.rows.get(number).map(|row| self.hasher.hash_one(row.key)) else { continue };
+            self.file(hash, number);
         }
     }
 

@@ -1,9 +1,8 @@
-//! Rows in chests of a thousand: a table that grows neither moves what it holds nor asks for room that it may never use. On a box with little
-//! memory each page the kernel has to clear costs more than a dozen look-ups.
+//! Rows in chests of a few kilobytes: a table that grows neither moves what it holds nor asks for room that it may never use, and tables of all
+//! kinds share the pages that the allocator keeps for blocks of one size. Each page the kernel has to clear costs more than a dozen look-ups.
 
-/// Rows of one chest, two to the power of this.
-const BITS: u32 = 10;
-const ROWS: usize = 1 << BITS;
+/// Bytes of a chest, at most: what allocators still call small.
+pub(super) const CHEST: usize = 8_192;
 
 /// See the file's head.
 #[derive(Debug)]
@@ -13,6 +12,13 @@ pub(super) struct Rows<T> {
 }
 
 impl<T> Rows<T> {
+    /// Rows of one chest, two to the power of this.
+    const BITS: u32 = match CHEST / size_of::<T>() {
+        0 => 0,
+        rows => rows.ilog2(),
+    };
+    const ROWS: usize = 1 << Self::BITS;
+
     pub(super) const fn new() -> Self {
         Self { chests: Vec::new(), len: 0 }
     }
@@ -22,18 +28,18 @@ impl<T> Rows<T> {
     }
 
     pub(super) fn get(&self, row: usize) -> Option<&T> {
-        self.chests.get(row >> BITS)?.get(row % ROWS)
+        self.chests.get(row >> Self::BITS)?.get(row % Self::ROWS)
     }
 
     pub(super) fn get_mut(&mut self, row: usize) -> Option<&mut T> {
-        self.chests.get_mut(row >> BITS)?.get_mut(row % ROWS)
+        self.chests.get_mut(row >> Self::BITS)?.get_mut(row % Self::ROWS)
     }
 
     pub(super) fn push(&mut self, value: T) {
-        let chest = self.len >> BITS;
+        let chest = self.len >> Self::BITS;
         if chest == self.chests.len() {
             // most tables stay small: the first chest begins with nothing
-            self.chests.push(Vec::with_capacity(if chest == 0 { 0 } else { ROWS }));
+            self.chests.push(Vec::with_capacity(if chest == 0 { 0 } else { Self::ROWS }));
         }
         if let Some(chest) = self.chests.get_mut(chest) {
             chest.push(value);
@@ -44,7 +50,7 @@ impl<T> Rows<T> {
     /// Takes out a row; the last one comes in its place.
     pub(super) fn swap_remove(&mut self, row: usize) {
         let Some(last) = self.len.checked_sub(1).filter(|last| row <= *last) else { return };
-        let Some(value) = self.chests.get_mut(last >> BITS).and_then(Vec::pop) else { return };
+        let Some(value) = self.chests.get_mut(last >> Self::BITS).and_then(Vec::pop) else { return };
         self.len = last;
         if let Some(place) = self.get_mut(row) {
             *place = value;
@@ -59,6 +65,8 @@ impl<T> Rows<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ROWS: usize = Rows::<usize>::ROWS;
 
     #[test]
     fn the_last_row_fills_the_gap_across_chests() {

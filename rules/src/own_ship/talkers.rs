@@ -253,10 +253,10 @@ impl Talkers {
             self.tells.push(0);
             self.rows.len() - 1
         } else {
-            let said = self.counts.iter().zip(&self.lasts);
-            let least = said.clone().min().map(|(count, last)| (*count, *last)).unwrap_or_default();
-            let going = said.zip(&self.rows).enumerate().filter(|(_, ((count, last), _))| (**count, **last) == least);
-            let slot = going.min_by_key(|(_, (_, talker))| talker.key).map_or(0, |(slot, _)| slot);
+            let said = |slot: usize| (self.counts.get(slot), self.lasts.get(slot));
+            let key = |slot: usize| self.rows.get(slot).map(|talker| talker.key);
+            let least = |a: &usize, b: &usize| said(*a).cmp(&said(*b)).then_with(|| key(*a).cmp(&key(*b)));
+            let slot = (0..self.rows.len()).min_by(least).unwrap_or(0);
             if let Some(talker) = self.rows.get_mut(slot) {
                 self.by_key.remove(&talker.key);
                 *talker = row(talker.generation.wrapping_add(1));
