@@ -67,12 +67,25 @@ pub struct Wants {
     pub irregular: bool,
     /// Payload that an imported signature describes.
     pub signatures: bool,
-    /// Requests and answers only the first time within 15 seconds: for whoever compares who asks what, and counts nothing.
-    pub once: bool,
+    /// Which events are not shown again within a moment.
+    pub once: Once,
     /// Of whose events.
     pub of: Speaking,
     /// Flows and events only while there is a policy: without one there is nothing to hold them against.
     pub planned: bool,
+}
+
+/// Which requests and answers a detector is shown only the first time within a moment (15 s). Whatever else an event says besides does not bring it
+/// back; what refuses or breaks its protocol is always shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Once {
+    /// It sees all of them.
+    #[default]
+    Never,
+    /// The same message of the same card: for whoever compares who asks what, and counts nothing.
+    Said,
+    /// Any message of the same card in the same flow and direction: for whoever compares who speaks.
+    Spoke,
 }
 
 /// Whose events a detector wants to be shown, by the application that speaks.
@@ -210,8 +223,6 @@ pub struct Context<'a> {
     pub(crate) troubles: &'a mut Troubles,
     /// Which card holds which address.
     pub(crate) holders: &'a mut Holders,
-    /// Number of the flow and direction in which something was said; 0 where nothing was.
-    pub(crate) line: u64,
 }
 
 /// A reason for a finding. Strings are made only when it is new or worth a second piece of evidence.

@@ -8,14 +8,14 @@ use dogwatch_model::{Act, CaptureTime, Event, Finding, Object, Of, Position, Qua
 
 use crate::aggregates::Aggregates;
 use crate::detections;
-use crate::detector::{Context, Detector, Directory, Wants};
+use crate::detector::{Context, Detector, Directory, Once, Wants};
 use crate::findings::FindingTable;
 use crate::heard::Heard;
 use crate::holders::Holders;
 use crate::learning::{Baseline, Learning};
 use crate::own_ship::{OwnShip, TalkerIx, Troubles};
 use crate::policy::{AppName, Mode, Policy, StateTracker};
-use crate::repeats::Repeats;
+use crate::repeats::{Lately, Repeats};
 use crate::seen::{
     EnforcedSeen, FlowSeen, FlowStage, HealthSeen, IrregularSeen, Party, PolicySeen, SelfSeen, SignatureSeen, Source,
 };
@@ -55,9 +55,11 @@ pub struct Rules {
     /// Who wants which kind of act, by [`kinds`]; and whose events each application's are. Who stands in both is shown the event.
     kinds: [Wanting; kinds::COUNT],
     spoken: Spoken,
-    /// Who is shown requests and answers only once in a moment, and what was shown.
-    once: Wanting,
+    /// Who is shown the same message, or the same speaker, only once in a moment; and what was shown.
+    once_said: Wanting,
+    once_spoke: Wanting,
     repeats: Repeats,
+    lately: Lately,
     healths: Vec<usize>,
     irregulars: Vec<usize>,
     signatures: Vec<usize>,
@@ -68,18 +70,17 @@ pub struct Rules {
     counters: RulesCounters,
 }
 
-/// Who speaks: an application, a talker of the ship's, and the number of the flow and direction. By default nobody does: time goes by, or the
+/// Who speaks: an application, and a talker of the ship's. By default nobody does: time goes by, or the
 /// monitor looks at itself.
 #[derive(Debug, Clone, Copy, Default)]
 struct Spoke {
     app: Option<AppName>,
     talker: Option<TalkerIx>,
-    line: u64,
 }
 
 impl Spoke {
     const fn of(app: Option<AppName>) -> Self {
-        Self { app, talker: None, line: 0 }
+        Self { app, talker: None }
     }
 }
 
@@ -102,7 +103,7 @@ impl Known {
         &'a mut self,
         directory: &'a dyn Directory,
         source: Source<'a>,
-        Spoke { app, talker, line }: Spoke,
+        Spoke { app, talker }: Spoke,
         policy_raised: &'a mut bool,
     ) -> Context<'a> {
         Context {
@@ -120,7 +121,6 @@ impl Known {
             talker,
             troubles: &mut self.troubles,
             holders: &mut self.holders,
-            line,
         }
     }
 }
@@ -148,8 +148,10 @@ impl Rules {
             flows: Default::default(),
             kinds: [0; kinds::COUNT],
             spoken: Spoken::new(&|_| 0),
-            once: 0,
+            once_said: 0,
+            once_spoke: 0,
             repeats: Repeats::new(),
+            lately: Lately::new(),
             healths: Vec::new(),
             irregulars: Vec::new(),
             signatures: Vec::new(),
@@ -180,8 +182,10 @@ impl Rules {
         let spoken = Spoken::new(&|app| set(wanting(&|w| w.of.is_meant(app) && (has_plan || !w.planned))));
         (self.flows, self.healths, self.irregulars, self.signatures) = (flows, healths, irregulars, signatures);
         (self.kinds, self.spoken) = (kinds, spoken);
-        self.once = set(wanting(&|w| w.once));
+        let once = |once| set(wanting(&|w| w.once == once));
+        (self.once_said, self.once_spoke) = (once(Once::Said), once(Once::Spoke));
         self.repeats.forget();
+        self.lately.forget();
     }
 
     /// Gives the detectors what people imported.
@@ -325,13 +329,18 @@ impl Rules {
             kinds &= kinds - 1;
         }
         wanting &= meant;
-        if wanting & self.once != 0 && seen & !kinds::REPEATED == 0 && self.repeats.is_repeat(line, event) {
-            wanting &= !self.once;
+        if seen & kinds::NEVER_REPEATED == 0 {
+            if wanting & self.once_said != 0 && self.repeats.is_repeat(line, event) {
+                wanting &= !self.once_said;
+            }
+            if wanting & self.once_spoke != 0 && self.lately.has_spoken(line, event) {
+                wanting &= !self.once_spoke;
+            }
         }
         if wanting != 0 {
             self.counters.events = self.counters.events.wrapping_add(1);
             let mut policy_raised = false;
-            let mut cx = self.known.context(directory, source, Spoke { app, talker, line }, &mut policy_raised);
+            let mut cx = self.known.context(directory, source, Spoke { app, talker }, &mut policy_raised);
             while wanting != 0 {
                 let index = wanting.trailing_zeros() as usize;
                 wanting &= wanting - 1;
@@ -548,8 +557,8 @@ mod kinds {
     const LOGINS: usize = 1 << 13;
     /// How many.
     pub(super) const COUNT: usize = 14;
-    /// What may be a repeat: an event with anything else is always shown.
-    pub(super) const REPEATED: usize = READS | ORDERS | INQUIRIES | LOGINS | ANSWERS | VALUES;
+    /// What is always shown.
+    pub(super) const NEVER_REPEATED: usize = REFUSALS | ODDITIES;
     /// What is added up for proposals.
     pub(super) const ADDED_UP: usize =
         PUBLISHED | SENTENCES | GROUPS | READS | ORDERS | INQUIRIES | LOGINS | ANSWERS | REFUSALS;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use dogwatch_model::{CaptureTime, Mac};
 
-use crate::detections::remembered::Remembered;
+use crate::remembered::Remembered;
 use crate::seen::FlowSeen;
 
 /// Addresses remembered.

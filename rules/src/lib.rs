@@ -17,6 +17,7 @@ mod holders;
 mod learning;
 mod own_ship;
 pub mod policy;
+mod remembered;
 mod repeats;
 mod seen;
 mod spoken;

@@ -5,7 +5,7 @@
 
 use std::hash::{BuildHasher, Hasher};
 
-use dogwatch_model::{Act, CaptureTime, Event, Mac, Object, Speaker};
+use dogwatch_model::{Act, Event, Mac, Object, Speaker};
 use foldhash::quality::RandomState;
 
 /// Bits of a stamp that hold the second; they begin anew every 194 days.
@@ -99,7 +99,7 @@ fn write(object: Object<'_>, done: u64, hasher: &mut impl Hasher) -> u64 {
     word
 }
 
-/// Who spoke in a flow and direction within a moment, whatever was said: for detectors to whom only the speaker matters.
+/// Who spoke in a flow and direction within a moment, whatever was said.
 #[derive(Debug)]
 pub(crate) struct Lately {
     /// The line, the card and the second. Two lines that share a place push each other out.
@@ -115,13 +115,22 @@ impl Lately {
     }
 
     /// Whether the same card spoke in the `line` a moment ago; from now on it is who spoke.
-    pub(crate) fn has_heard(&mut self, line: u64, mac: Mac, at: CaptureTime) -> bool {
+    pub(crate) fn has_spoken(&mut self, line: u64, event: &Event<'_>) -> bool {
+        if event.message.speaker != Speaker::Sender {
+            return false;
+        }
+        let (mac, second) = (event.flow.src_mac, event.at.seconds());
         let Some(heard) = self.heard.get_mut(place_of(line, LINES)) else { return false };
-        let is_heard = (heard.0, heard.1) == (line, mac) && at.seconds().abs_diff(heard.2) < MOMENT;
+        let is_heard = (heard.0, heard.1) == (line, mac) && second.abs_diff(heard.2) < MOMENT;
         if !is_heard {
-            *heard = (line, mac, at.seconds());
+            *heard = (line, mac, second);
         }
         is_heard
+    }
+
+    /// Who spoke counts no more.
+    pub(crate) fn forget(&mut self) {
+        self.heard.fill((0, Mac::NONE, i64::MIN));
     }
 }
 
@@ -142,7 +151,7 @@ const fn place_of(number: u64, bits: u32) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use dogwatch_model::{Message, NoFields, Table, Transport, Verb};
+    use dogwatch_model::{CaptureTime, Message, NoFields, Table, Transport, Verb};
 
     use super::*;
     use crate::detections::bench::flow;

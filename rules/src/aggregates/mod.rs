@@ -18,9 +18,9 @@ pub use presence::Presence;
 pub use row::Row;
 pub(crate) use row::joined;
 
-use crate::detections::remembered::Remembered;
 use crate::detector::Directory;
 use crate::policy::{AppName, Class, Policy, ZoneIx, is_public};
+use crate::remembered::Remembered;
 use crate::seen::{FlowSeen, FlowStage, Identity, Party, Source};
 
 /// Aggregates kept.

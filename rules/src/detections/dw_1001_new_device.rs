@@ -9,10 +9,10 @@ use std::net::IpAddr;
 
 use dogwatch_model::{Attribute, CaptureTime, Mac, Severity, Speaker};
 
-use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::findings::call;
 use crate::policy::{Devices, Importance, Mode, Placement};
+use crate::remembered::Remembered;
 use crate::seen::{FlowSeen, FlowStage, Party, PolicySeen};
 
 /// Frames after which a device is judged at once.

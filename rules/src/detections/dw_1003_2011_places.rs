@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use dogwatch_model::{Act, Attribute, CaptureTime, Event, FactValue, Mac, Subject};
 
-use super::remembered::Remembered;
 use super::zones::{is_infrastructure, is_ot, plan};
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::policy::{Devices, How, Mode, Placement, ZoneIx};
+use crate::remembered::Remembered;
 use crate::seen::{FlowSeen, FlowStage, Party, PolicySeen};
 
 /// Packets in the other zone before anything is said (catalogue: `min_frames`, `min_packets`).

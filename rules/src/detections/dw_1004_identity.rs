@@ -5,9 +5,9 @@
 
 use dogwatch_model::{Act, Attribute, CaptureTime, Event, Fact, FactValue, Mac, Subject};
 
-use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::policy::WindowKind;
+use crate::remembered::Remembered;
 use crate::seen::{Identity, Party};
 use crate::text::bounded;
 

@@ -6,10 +6,10 @@
 
 use dogwatch_model::{CaptureTime, Severity, Transport};
 
-use super::remembered::Remembered;
 use super::zones::{is_allowed, is_ot};
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::policy::is_public;
+use crate::remembered::Remembered;
 use crate::seen::{FlowSeen, FlowStage, Identity};
 
 /// Ports by which a computer is worked on from elsewhere: SSH, Telnet, RPC, SMB, RDP, VNC.

@@ -7,11 +7,11 @@
 
 use dogwatch_model::{Act, CaptureTime, Event, Severity, Speaker};
 
-use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Threshold, Wants};
 use crate::findings::call;
 use crate::own_ship::PerTalker;
 use crate::policy::Mode;
+use crate::remembered::Remembered;
 use crate::seen::{Identity, Party, PolicySeen, service};
 
 /// Devices remembered.

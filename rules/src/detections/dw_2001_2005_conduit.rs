@@ -15,11 +15,11 @@ use dogwatch_model::{CaptureTime, Initiator, Mac, Severity, Transport};
 
 use super::dw_2007_6005_remote as remote;
 use super::dw_7001_sweep as sweep;
-use super::remembered::Remembered;
 use super::zones::{is_ashore, is_ot, is_untrusted, leads_to_the_heart};
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::findings::{Cause, call};
 use crate::policy::{Ask, Class, ConduitIx, Function, Mode, Policy, Reason, Verdict, ZoneIx};
+use crate::remembered::Remembered;
 use crate::seen::{FlowSeen, FlowStage, Identity, Party, PolicySeen};
 
 const NO_CONDUIT: Card = Card {

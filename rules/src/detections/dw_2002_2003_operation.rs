@@ -5,11 +5,11 @@
 use dogwatch_model::{Act, CaptureTime, Event, FieldValue, FieldVisitor, Mac, Object, Severity, Verb};
 
 use super::dw_3004_3008_commands as commands;
-use super::remembered::Remembered;
 use super::zones::asked;
 use crate::detector::{Card, Context, Detector, Raise, Threshold, Wants};
 use crate::findings::{Cause, call};
 use crate::policy::{Ask, Counted, Denial, LineIx, Mode, Policy, RateMeter, Reason, Verdict};
+use crate::remembered::Remembered;
 use crate::seen::{Identity, Party, service};
 
 const WHY_OPERATION: &str = "Reading shows how the machinery runs; writing, controlling and programming change it. A station that was only given \

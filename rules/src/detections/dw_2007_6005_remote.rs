@@ -3,10 +3,10 @@
 //! DW-2007 is the policy's side: such a session without a conduit that allows it and while no window of kind `service` is open. DW-6005 is the
 //! learned side: the first session between two ends, or one that does not come from a jump host. A session that a line allows is neither.
 
-use super::remembered::Remembered;
 use super::zones::{is_allowed, is_conversation, is_ot};
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::policy::{AppName, AssetRole, Mode};
+use crate::remembered::Remembered;
 use crate::seen::{FlowSeen, FlowStage, Identity};
 
 /// Pairs remembered.

@@ -7,10 +7,10 @@
 
 use dogwatch_model::{CaptureTime, Mac, Severity};
 
-use super::remembered::Remembered;
 use super::zones::is_infrastructure;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::policy::{How, Mode, Policy};
+use crate::remembered::Remembered;
 use crate::seen::{FlowSeen, FlowStage};
 
 /// Packets before anything is said (catalogue: `min_frames`).

@@ -4,10 +4,10 @@
 
 use dogwatch_model::{Act, CaptureTime, Event, Object, Severity, Verb};
 
-use super::remembered::Remembered;
 use super::zones::asked;
-use crate::detector::{Card, Context, Detector, Raise, Wants};
+use crate::detector::{Card, Context, Detector, Once, Raise, Wants};
 use crate::findings::call;
+use crate::remembered::Remembered;
 use crate::seen::{Identity, Party, service};
 
 /// Writers remembered.
@@ -42,7 +42,7 @@ impl Detector for FirstWrite {
     }
 
     fn wants(&self) -> Wants {
-        Wants { orders: true, once: true, ..Wants::default() }
+        Wants { orders: true, once: Once::Said, ..Wants::default() }
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use dogwatch_model::{Act, CaptureTime, Event, FieldValue, FieldVisitor, Object, Severity, Table, Verb};
 
-use super::remembered::Remembered;
 use super::zones::asked;
-use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
+use crate::detector::{Card, Context, Detector, Once, Raise, Speaking, Wants};
 use crate::findings::Cause;
 use crate::policy::Mode;
+use crate::remembered::Remembered;
 use crate::seen::{Identity, Party};
 
 /// Over what time an enumeration is counted, and how much is too much (catalogue: `window_s`, `units`, `funcs`, `exceptions`).
@@ -103,7 +103,7 @@ impl Detector for Exploring {
             inquiries: true,
             refusals: true,
             oddities: true,
-            once: true,
+            once: Once::Said,
             of: Speaking::Industrial,
             ..Wants::default()
         }

@@ -8,12 +8,11 @@ use std::time::Duration;
 use dogwatch_model::{Act, CaptureTime, Event, Flow, Irregularity, Mac, Severity, SourceId, Vlans, oddity};
 
 use super::dw_3002_3003_8004_exploring as exploring;
-use super::remembered::Remembered;
 use super::zones::{is_gateway_card, is_ot};
-use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
+use crate::detector::{Card, Context, Detector, Once, Raise, Speaking, Wants};
 use crate::findings::Cause;
 use crate::policy::AppName;
-use crate::repeats::Lately;
+use crate::remembered::Remembered;
 use crate::seen::{FlowSeen, FlowStage, HealthSeen, Identity, IrregularSeen, Party, service};
 
 /// Breaches within the window (catalogue: `min`, `window_s`).
@@ -99,7 +98,6 @@ pub(super) struct Conversation {
     refusals: Remembered<Pair, Refusals>,
     answers: Remembered<Sight, Answers>,
     losses: Vec<Losses>,
-    lately: Lately,
 }
 
 /// What a capture source lost.
@@ -118,7 +116,6 @@ impl Default for Conversation {
             refusals: Remembered::new(REMEMBERED),
             answers: Remembered::new(REMEMBERED),
             losses: Vec::new(),
-            lately: Lately::new(),
         }
     }
 }
@@ -130,7 +127,8 @@ impl Detector for Conversation {
 
     fn wants(&self) -> Wants {
         let of = Speaking::Industrial;
-        let on_requests = Wants { answers: true, refusals: true, oddities: true, once: true, of, ..Wants::default() };
+        let on_requests =
+            Wants { answers: true, refusals: true, oddities: true, once: Once::Spoke, of, ..Wants::default() };
         Wants { flows: &[FlowStage::Recognised], irregular: true, health: true, ..on_requests }
     }
 
@@ -165,8 +163,7 @@ impl Detector for Conversation {
                 Act::Odd(name) => self.breach(event, from, to, name, cx),
                 Act::Reply { refused, .. } => {
                     // one message may answer twenty things, from one card
-                    let is_first = !std::mem::replace(&mut is_told, true);
-                    if is_first && !self.lately.has_heard(cx.line, event.flow.src_mac, event.at) {
+                    if !std::mem::replace(&mut is_told, true) {
                         self.answered(event, from, to, cx);
                     }
                     if *refused {

@@ -6,9 +6,9 @@
 
 use dogwatch_model::{Act, CaptureTime, Event, Object};
 
-use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Speaking, Threshold, Wants};
 use crate::findings::call;
+use crate::remembered::Remembered;
 use crate::seen::{Identity, Party, service, sfi_number};
 
 /// Sources remembered.

@@ -5,11 +5,11 @@
 
 use dogwatch_model::{Act, Event, Mac, Object, Severity, Speaker};
 
-use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
 use crate::findings::{Cause, call};
 use crate::own_ship::Trouble;
 use crate::policy::{Mode, N2kRefusal, N2kVerdict, NmeaAsk, NmeaRefusal, NmeaVerdict, Policy};
+use crate::remembered::Remembered;
 use crate::seen::{Identity, Party, PolicySeen, service, sfi_number};
 
 /// Times a thing must be said before it counts.

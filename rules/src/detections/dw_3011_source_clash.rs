@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use dogwatch_model::{CaptureTime, Event, Mac, Sfi, Speaker};
 
-use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
 use crate::findings::{Cause, call};
 use crate::own_ship::Trouble;
 use crate::policy::{AppName, NmeaAllowance, Policy};
+use crate::remembered::Remembered;
 use crate::seen::{Identity, Party, service, sfi_number};
 
 /// Both senders must have spoken within this time.

@@ -7,10 +7,10 @@
 
 use dogwatch_model::{Act, CaptureTime, Event, Object, Verb};
 
-use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Speaking, Threshold, Wants};
 use crate::findings::call;
 use crate::policy::{Mode, NmeaAsk, NmeaVerdict};
+use crate::remembered::Remembered;
 use crate::seen::{Identity, Party, PolicySeen, service, sfi_number};
 
 /// Stations remembered.

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use dogwatch_model::{Act, Attribute, CaptureTime, Event, FactValue, SourceId, Speaker};
 
-use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
 use crate::findings::call;
+use crate::remembered::Remembered;
 use crate::seen::{Party, service};
 
 /// Arbitration after power-up: claims this soon after the first frame of a bus are normal.

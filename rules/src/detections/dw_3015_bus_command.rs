@@ -7,10 +7,10 @@
 
 use dogwatch_model::{Act, Event, Object, Severity, SourceId, Speaker, Verb};
 
-use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
 use crate::findings::call;
 use crate::policy::{Mode, Policy};
+use crate::remembered::Remembered;
 use crate::seen::{Identity, Party, service};
 
 /// Addresses (256 a bus) and commanders remembered.

@@ -8,10 +8,10 @@
 use dogwatch_model::{Act, CaptureTime, Event, Object, Of, SourceId, Speaker};
 
 use super::of_talker::{Case, Hold, raise_of};
-use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Threshold, Wants};
 use crate::own_ship::{PerTalker, Talker, is_near};
 use crate::policy::N2kVerdict;
+use crate::remembered::Remembered;
 use crate::seen::{Identity, Party};
 
 /// Messages a second of one device that are never a flood, and times its usual rate.

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use dogwatch_model::{CaptureTime, Irregularity};
 
-use super::remembered::Remembered;
 use super::zones::is_ot;
 use crate::detector::{Card, Context, Detector, Raise, Threshold, Wants};
 use crate::policy::AppName;
+use crate::remembered::Remembered;
 use crate::seen::{Identity, IrregularSeen, service};
 
 /// Over what time such fragments are counted.

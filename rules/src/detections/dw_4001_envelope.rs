@@ -8,10 +8,10 @@
 
 use dogwatch_model::{Act, CaptureTime, Cells, Event, Severity, Table};
 
-use super::remembered::Remembered;
 use super::tracks::Outside;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::policy::{AssetIx, Mode, PointPlan, Policy};
+use crate::remembered::Remembered;
 use crate::seen::{Party, PolicySeen};
 
 /// Seconds a value must stay outside (catalogue: `hold_s`).

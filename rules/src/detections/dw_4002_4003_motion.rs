@@ -15,10 +15,10 @@ use std::time::Duration;
 use dogwatch_model::{Act, CaptureTime, Cells, Event, Table};
 
 use super::dw_4001_envelope::{Envelope, OUTSIDE, beyond_learned, has_limits};
-use super::remembered::Remembered;
 use super::tracks::{Judging, Reading, STILL_S, Track, Tracks};
 use crate::detector::{Card, Context, Detector, Raise, Threshold, Wants};
 use crate::policy::Mode;
+use crate::remembered::Remembered;
 use crate::seen::{Identity, Party, PolicySeen};
 
 /// Times the fastest and the longest of what was learned (catalogue: `factor`).

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use dogwatch_model::{Act, CaptureTime, Event, Object, Severity, ShipState, Table, Verb};
 
-use super::remembered::Remembered;
 use super::zones::{asked, plan};
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::policy::{Function, Mode};
+use crate::remembered::Remembered;
 use crate::seen::{Identity, Party};
 
 /// Changes of one output within the window (catalogue: `n`, `window_s`), and times the most while learning.

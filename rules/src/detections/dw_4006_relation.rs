@@ -14,9 +14,9 @@ use std::time::Duration;
 use dogwatch_model::{Act, CaptureTime, Cells, Event, ShipState};
 use serde::{Deserialize, Serialize};
 
-use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Threshold, Wants};
 use crate::policy::{Mode, PointPlan};
+use crate::remembered::Remembered;
 use crate::seen::{Identity, Party};
 
 /// Median deviations that a value must be off, and for how many seconds (catalogue: `mad`, `hold_s`).

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use dogwatch_model::{Act, CaptureTime, Event, Of, Quantity, Speaker, Value};
 
-use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Threshold, Wants};
 use crate::findings::call;
 use crate::own_ship::{self, Trouble, is_near};
+use crate::remembered::Remembered;
 use crate::seen::{Identity, Party, service};
 
 /// Metres that are never a jump.

@@ -9,9 +9,9 @@ use std::collections::VecDeque;
 
 use dogwatch_model::{Act, CaptureTime, Event, Of, Quantity, Severity, Value};
 
-use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Threshold, Wants};
 use crate::own_ship::{is_near, metres};
+use crate::remembered::Remembered;
 use crate::seen::{Party, service};
 
 /// Targets remembered.

@@ -8,11 +8,11 @@
 use dogwatch_model::{Act, CaptureTime, Event, Object, Severity, ShipState, Verb};
 
 use super::of_talker::{Case, Hold, KNOT, raise_of};
-use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Speaking, Threshold, Wants};
 use crate::findings::call;
 use crate::own_ship::{PerTalker, What, angle_between};
 use crate::policy::{AssetRole, Mode, NavRole, NmeaAsk, NmeaVerdict, Policy};
+use crate::remembered::Remembered;
 use crate::seen::{Identity, Party, PolicySeen, service, sfi_number};
 
 /// Commanders remembered.

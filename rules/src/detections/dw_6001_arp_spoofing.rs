@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use dogwatch_model::{Act, Attribute, CaptureTime, Event, FactValue, Mac, Severity, Subject};
 
-use super::remembered::Remembered;
 use super::zones::{is_untrusted, leads_to_the_heart};
 use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
 use crate::findings::{Cause, call};
 use crate::policy::AppName;
+use crate::remembered::Remembered;
 use crate::seen::{Identity, Party};
 
 /// Over what time claims are counted, and how many against a living holder are too many (catalogue: `window_s`, `repeat`).

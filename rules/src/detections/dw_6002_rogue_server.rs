@@ -4,10 +4,10 @@
 
 use dogwatch_model::{Act, Event, Object, Severity};
 
-use super::remembered::Remembered;
 use super::zones::{is_ashore, is_infrastructure, is_untrusted};
 use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
 use crate::policy::{AppName, Ask, AssetRole};
+use crate::remembered::Remembered;
 use crate::seen::{Identity, Party};
 
 /// Servers remembered.

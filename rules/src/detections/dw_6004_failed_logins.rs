@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use dogwatch_model::{Act, CaptureTime, Event, Severity, Verb};
 
-use super::remembered::Remembered;
 use super::zones::is_ot;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::policy::AppName;
+use crate::remembered::Remembered;
 use crate::seen::{Identity, Party};
 
 /// Refusals of one pair, and over what time (catalogue: `n`, `window_s`).

@@ -10,10 +10,10 @@ use std::net::IpAddr;
 
 use dogwatch_model::{CaptureTime, Mac, Transport};
 
-use super::remembered::Remembered;
 use super::zones::is_infrastructure;
 use crate::detector::{Card, Context, Detector, Raise, Threshold, Wants};
 use crate::policy::Mode;
+use crate::remembered::Remembered;
 use crate::seen::{FlowSeen, FlowStage};
 
 /// Hosts remembered.

@@ -4,9 +4,9 @@
 
 use dogwatch_model::{Act, Attribute, Event, FactValue, Subject};
 
-use super::remembered::Remembered;
 use super::zones::is_ashore;
 use crate::detector::{Card, Context, Detector, Raise, Wants};
+use crate::remembered::Remembered;
 use crate::seen::{Identity, Party};
 use crate::text::bounded;
 

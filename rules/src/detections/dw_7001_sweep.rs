@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use dogwatch_model::{Act, CaptureTime, Event, Initiator, Mac, Severity, Transport, Verb};
 
-use super::remembered::Remembered;
 use super::zones::is_ot;
 use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
 use crate::findings::Cause;
 use crate::policy::AppName;
+use crate::remembered::Remembered;
 use crate::seen::{FlowSeen, FlowStage, Identity, Party};
 
 /// Over what time targets are counted, and how many are too many (catalogue).

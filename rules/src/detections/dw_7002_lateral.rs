@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use dogwatch_model::{Act, CaptureTime, Event, Object, Severity, Verb};
 
-use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
 use crate::policy::AppName;
+use crate::remembered::Remembered;
 use crate::seen::{FlowSeen, FlowStage, Identity, Party};
 use crate::text::bounded;
 

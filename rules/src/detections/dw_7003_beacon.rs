@@ -7,9 +7,9 @@ use std::net::IpAddr;
 
 use dogwatch_model::{CaptureTime, Severity, Transport};
 
-use super::remembered::Remembered;
 use super::zones::{is_ashore, is_ot, is_untrusted};
 use crate::detector::{Card, Context, Detector, Raise, Wants};
+use crate::remembered::Remembered;
 use crate::seen::{FlowSeen, FlowStage, Identity};
 
 /// Calls before anything is said, and how even they must be (catalogue: `min_conn`, `jitter`).

@@ -15,10 +15,10 @@ use dogwatch_model::{
     Act, Attribute, Event, FactValue, FieldValue, FieldVisitor, Initiator, Object, ProtocolRole, Severity, Transport,
 };
 
-use super::remembered::Remembered;
 use super::zones::plan;
 use crate::detector::{Card, Context, Detector, Raise, Speaking, Threshold, Wants};
 use crate::policy::{AppName, Class};
+use crate::remembered::Remembered;
 use crate::seen::{FlowSeen, FlowStage, Identity, Party, service};
 use crate::text::bounded;
 

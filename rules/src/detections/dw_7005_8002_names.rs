@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use dogwatch_model::{Act, CaptureTime, Event, FieldValue, FieldVisitor, Object, Severity};
 
-use super::remembered::Remembered;
 use super::zones::is_untrusted;
 use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
 use crate::policy::AppName;
+use crate::remembered::Remembered;
 use crate::seen::{Identity, Party};
 use crate::text::bounded;
 

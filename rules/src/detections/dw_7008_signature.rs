@@ -10,10 +10,10 @@ use std::sync::Arc;
 use dogwatch_intel::{Between, Buffer, Intel, Scratch, Signature, ThresholdKind, Track};
 use dogwatch_model::{Act, CaptureTime, Event, FieldValue, FieldVisitor, Initiator, Object, Severity, Transport};
 
-use super::remembered::Remembered;
 use crate::detector::{Card, Context, Detector, Raise, Speaking, Threshold, Wants};
 use crate::findings::Cause;
 use crate::policy::AppName;
+use crate::remembered::Remembered;
 use crate::seen::{Identity, Party, SignatureSeen, service};
 use crate::text::bounded;
 

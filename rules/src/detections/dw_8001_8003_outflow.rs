@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use dogwatch_model::Severity;
 
-use super::remembered::Remembered;
 use super::zones::{is_allowed, is_ashore, is_ot, is_untrusted};
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::policy::AppName;
+use crate::remembered::Remembered;
 use crate::seen::{FlowSeen, FlowStage, Identity};
 
 /// Bytes of a day that are never too many (catalogue: `min_mb`), and times the learned most that are.

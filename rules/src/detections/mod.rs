@@ -70,8 +70,6 @@ mod dw_9006_blind_spot;
 mod dw_9007_learning;
 mod dw_9008_probed;
 mod of_talker;
-pub(crate) mod remembered;
-mod rows;
 mod tracks;
 mod zones;
 

@@ -1,12 +1,15 @@
 //! A map that forgets: what detectors remember is chosen by whoever sends the frames, so it has a size, and the longest untouched goes first.
 
+mod index;
+mod rows;
+
 use std::hash::{BuildHasher, Hash};
 
 use dogwatch_model::CaptureTime;
 use foldhash::quality::RandomState;
-use hashbrown::HashTable;
 
-use super::rows::Rows;
+use self::index::Index;
+use self::rows::Rows;
 
 /// Entries for each of the indexes of a table.
 const INDEXED: usize = 512;
@@ -15,11 +18,12 @@ const INDEXED: usize = 512;
 #[derive(Debug)]
 pub(crate) struct Remembered<K, V> {
     rows: Rows<Row<K, V>>,
-    /// Numbers of rows, by the hash of their keys, which is not kept: it is made anew when one of these doubles. Large tables have several, which
-    /// grow one after the other.
-    indexes: Box<[HashTable<u32>]>,
+    /// Large tables have several, which grow one after the other.
+    indexes: Box<[Index]>,
     hasher: RandomState,
     limit: usize,
+    /// Room to look for the longest untouched: while somebody floods, that happens again and again.
+    times: Vec<CaptureTime>,
 }
 
 #[derive(Debug)]
@@ -31,8 +35,8 @@ struct Row<K, V> {
 
 impl<K: Hash + Eq + Copy + Ord, V> Remembered<K, V> {
     pub(crate) fn new(limit: usize) -> Self {
-        let indexes = (0..(limit / INDEXED).next_power_of_two()).map(|_| HashTable::new()).collect();
-        Self { rows: Rows::new(), indexes, hasher: RandomState::default(), limit }
+        let indexes = (0..(limit / INDEXED).next_power_of_two()).map(|_| Index::default()).collect();
+        Self { rows: Rows::new(), indexes, hasher: RandomState::default(), limit, times: Vec::new() }
     }
 
     /// The entry of `key`, touched.
@@ -81,13 +85,13 @@ impl<K: Hash + Eq + Copy + Ord, V> Remembered<K, V> {
     }
 
     fn find(&self, hash: u64, key: &K) -> Option<usize> {
-        let is_it = |number: &u32| self.rows.get(*number as usize).is_some_and(|row| row.key == *key);
-        self.indexes.get(self.index_of(hash))?.find(hash, is_it).map(|number| *number as usize)
+        let is_it = |number| self.rows.get(number).is_some_and(|row| row.key == *key);
+        self.indexes.get(self.index_of(hash))?.find(hash, is_it)
     }
 
-    /// Which of the indexes; by bits that those do not look at themselves.
+    /// Which of the indexes; by the half of the hash that those do not look at themselves.
     fn index_of(&self, hash: u64) -> usize {
-        (hash >> 32) as usize & self.indexes.len().wrapping_sub(1)
+        hash as usize & self.indexes.len().wrapping_sub(1)
     }
 
     /// A new entry; gives its number.
@@ -104,20 +108,19 @@ impl<K: Hash + Eq + Copy + Ord, V> Remembered<K, V> {
     /// Enters a row into its index.
     fn file(&mut self, hash: u64, number: usize) {
         let index = self.index_of(hash);
-        let (Some(index), Ok(number)) = (self.indexes.get_mut(index), u32::try_from(number)) else { return };
-        let (rows, hasher) = (&self.rows, &self.hasher);
-        let rehash = |number: &u32| rows.get(*number as usize).map_or(0, |row| hasher.hash_one(row.key));
-        index.insert_unique(hash, number, rehash);
+        if let Some(index) = self.indexes.get_mut(index) {
+            index.file(hash, number);
+        }
     }
 
     /// An eighth goes, the longest untouched first (by key among equals, so that a replay forgets the same).
     fn forget(&mut self) {
         let going = (self.limit / 8).max(1);
         // only the times are copied: keys are several times as large, and this happens again and again while somebody floods
-        let mut times = Vec::with_capacity(self.rows.len());
-        times.extend(self.rows.iter().map(|row| row.touched));
-        let Some(last) = going.checked_sub(1).filter(|last| *last < times.len()) else { return };
-        let (_, last, _) = times.select_nth_unstable(last);
+        self.times.clear();
+        self.times.extend(self.rows.iter().map(|row| row.touched));
+        let Some(last) = going.checked_sub(1).filter(|last| *last < self.times.len()) else { return };
+        let (_, last, _) = self.times.select_nth_unstable(last);
         let last = *last;
         let older = self.rows.iter().filter(|row| row.touched < last).count();
         let mut equals: Vec<K> = self.rows.iter().filter(|row| row.touched == last).map(|row| row.key).collect();
@@ -136,7 +139,7 @@ impl<K: Hash + Eq + Copy + Ord, V> Remembered<K, V> {
                 number += 1;
             }
         }
-        self.indexes.iter_mut().for_each(HashTable::clear);
+        self.indexes.iter_mut().for_each(Index::clear);
         for number in 0..self.rows.len() {
             let Some(hash) = self.rows.get(number).map(|row| self.hasher.hash_one(row.key)) else { continue };
             self.file(hash, number);
