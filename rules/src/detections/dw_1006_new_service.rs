@@ -73,14 +73,12 @@ impl Detector for NewService {
         }
         let port = if seen.flow.dst_port > LAST_REGISTERED { 0 } else { seen.flow.dst_port };
         let service = (seen.to.identity(), seen.flow.transport == Transport::Tcp, port);
-        let known = self.services.touch(service, seen.at).map(|heard| *heard);
-        if known.is_some_and(|heard| heard.is_known) {
+        let heard = self.services.touch_or(service, seen.at, || Heard { first: seen.at, is_known: false });
+        if heard.is_known {
             return;
         }
-        let first = known.map_or(seen.at, |heard| heard.first);
-        let is_known = cx.is_learning(seen.at, &seen.from, &seen.to) || is_allowed(seen, cx);
-        self.services.put(service, seen.at, Heard { first, is_known });
-        if is_known || first.seconds() == seen.at.seconds() {
+        heard.is_known = cx.is_learning(seen.at, &seen.from, &seen.to) || is_allowed(seen, cx);
+        if heard.is_known || heard.first.seconds() == seen.at.seconds() {
             return;
         }
         let key = format!("{service:?}");

@@ -177,11 +177,11 @@ impl Exploring {
         if !self.asked.note(asked, event.at, || ()) {
             return;
         }
-        let is_known_pair = self.pairs.touch((client, server), event.at).is_some();
         if cx.is_learning(event.at, from, to) || is_allowed(event, from, to, verb, object, cx) {
-            self.pairs.put((client, server), event.at, ());
+            self.pairs.note((client, server), event.at, || ());
             return;
         }
+        let is_known_pair = self.pairs.touch((client, server), event.at).is_some();
         self.count(
             client,
             New {

@@ -20,6 +20,8 @@ use crate::seen::Party;
 const SATELLITES: usize = 64;
 /// Seconds that a strength may be old; and after which a satellite that is not heard has set.
 const FRESH: u64 = 15;
+/// Seconds after which that is looked at although nothing was heard.
+const AGED: u64 = 4;
 const SET: u64 = 90;
 /// Reports of a satellite before it is judged, and over which its usual strength moves on.
 const LEARNED: f64 = 5.0;
@@ -56,6 +58,8 @@ struct Satellite {
 #[derive(Debug, Default)]
 struct Sky {
     satellites: Vec<Satellite>,
+    /// What it showed when it was looked at last, until something is heard.
+    shown: Option<(CaptureTime, Shown)>,
     fallen: Hold,
     look: Hold,
     few: Hold,
@@ -210,6 +214,7 @@ impl Signal {
 
 impl Sky {
     fn heard(&mut self, number: u16, strength: f64, at: CaptureTime, drop_db: f64) {
+        self.shown = None;
         let position = self.satellites.iter().position(|satellite| satellite.number == number);
         let Some(satellite) = position.and_then(|index| self.satellites.get_mut(index)) else {
             if self.satellites.len() >= SATELLITES {
@@ -227,7 +232,19 @@ impl Sky {
         satellite.usual += (strength - satellite.usual) * gain;
     }
 
+    /// What the sky shows now. While nothing is heard that changes only as reports get old, which is seen soon enough every few seconds.
     fn shown(&mut self, at: CaptureTime, drop_db: f64) -> Shown {
+        if let Some((looked, shown)) = self.shown
+            && is_near(at, looked, AGED)
+        {
+            return shown;
+        }
+        let shown = self.look(at, drop_db);
+        self.shown = Some((at, shown));
+        shown
+    }
+
+    fn look(&mut self, at: CaptureTime, drop_db: f64) -> Shown {
         self.satellites.retain(|satellite| is_near(at, satellite.at, SET));
         let mut shown = Shown::default();
         if self.satellites.len() < LEAST.min(LOOK_LEAST) {
