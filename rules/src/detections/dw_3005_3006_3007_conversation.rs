@@ -155,7 +155,7 @@ impl Detector for Conversation {
         // a request that is no operation asks for a function nobody knows: of somebody who tries out functions that is told already
         let is_operation = event.message.acts.iter().any(|act| matches!(act, Act::Request { .. }));
         let is_tried_out = event.message.kind == "request" && !is_operation && exploring::is_told(from, cx);
-        let mut is_told = false;
+        let mut back = None;
         for act in event.message.acts {
             match act {
                 Act::Odd(name) if is_misfit(name) => self.misfit(event, from, to, name, cx),
@@ -163,11 +163,9 @@ impl Detector for Conversation {
                 Act::Odd(name) => self.breach(event, from, to, name, cx),
                 Act::Reply { refused, .. } => {
                     // one message may answer twenty things, from one card
-                    if !std::mem::replace(&mut is_told, true) {
-                        self.answered(event, from, to, cx);
-                    }
+                    let back = *back.get_or_insert_with(|| self.answered(event, from, to, cx));
                     if *refused {
-                        self.refused(event, from, to, cx);
+                        self.refused(event, from, to, back, cx);
                     }
                 }
                 _ => {}
@@ -251,8 +249,8 @@ impl Conversation {
         }
     }
 
-    /// An answer: from the card that answered before, or from another one?
-    fn answered(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {
+    /// An answer: from the card that answered before, or from another one? Gives when it came back after a silence.
+    fn answered(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) -> CaptureTime {
         let (pair, mac) = ((from.identity(), to.identity()), event.flow.src_mac);
         let sight = sight(pair, event);
         let answers = self.answers.touch_or(sight, event.at, || Answers { mac, last: event.at, back: event.at });
@@ -261,9 +259,9 @@ impl Conversation {
         }
         let is_going_on = event.at.since(answers.last) <= CONVERSATION;
         answers.last = event.at;
-        let before = std::mem::replace(&mut answers.mac, mac);
+        let (before, back) = (std::mem::replace(&mut answers.mac, mac), answers.back);
         if before == mac || !is_going_on || mac.is_none() || before.is_none() || before.is_group() {
-            return;
+            return back;
         }
         // within one connection the card of a partner does not change, unless a declared stand-by takes over
         let is_declared = from.end.ip.is_some_and(|ip| super::dw_1002_ip_takeover::is_declared_pair(ip, mac, cx));
@@ -273,11 +271,12 @@ impl Conversation {
             let what = || format!("answers of one connection from {mac} after {before}");
             raise_misfit((event.at, event.frame), (Some(event.message.protocol), event.flow), from, to, what, cx);
         }
+        back
     }
 
-    fn refused(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {
+    /// A refusal by somebody who came back after a silence at some time.
+    fn refused(&mut self, event: &Event<'_>, from: &Party, to: &Party, back: CaptureTime, cx: &mut Context<'_>) {
         let pair = (from.identity(), to.identity());
-        let back = self.answers.get(&sight(pair, event)).map(|answers| answers.back);
         let refusals = self.refusals.touch_or(pair, event.at, Refusals::default);
         if event.at.since(refusals.since) > WINDOW || refusals.count == 0 {
             (refusals.since, refusals.count) = (event.at, 0);
@@ -288,7 +287,7 @@ impl Conversation {
             return;
         }
         let (count, most) = (refusals.count, refusals.most);
-        let is_restarting = back.is_some_and(|back| event.at.since(back) <= HOLIDAY);
+        let is_restarting = event.at.since(back) <= HOLIDAY;
         if count <= REFUSALS.max(most.saturating_mul(FACTOR)) || is_restarting {
             return;
         }
