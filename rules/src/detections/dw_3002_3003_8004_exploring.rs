@@ -4,7 +4,6 @@
 //! the policy is counted: a known pair that grows is DW-3002; many units, functions, refusals or identities within two minutes are an enumeration,
 //! DW-3003; a program or a large part of the registers taken away by a new client is DW-8004. Requests count whether or not they are answered.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use dogwatch_model::{Act, CaptureTime, Event, FieldValue, FieldVisitor, Object, Severity, Table, Verb};
@@ -55,19 +54,8 @@ const COPY: Card = Card {
     e26: &["4.2.1", "4.3.1"],
 };
 
-/// A kind of request as a baseline keeps it: whose, to whom, unit, what, and which block (or function, where there are no registers).
+/// A kind of request: whose, to whom, unit, what, and which block (or function, where there are no registers).
 type Asked = (Identity, Identity, u8, u8, u32);
-/// The same while running: by the number of the pair. There are tens of thousands of these, and what is small stays in the cache.
-type AskedOfPair = (u32, u32, u8, u8);
-
-/// Who asks whom.
-#[derive(Debug, Clone, Copy)]
-struct Pair {
-    /// No other pair had it.
-    number: u32,
-    /// It asked while learning, or for what a line of the policy allows.
-    is_known: bool,
-}
 
 /// One new kind of request.
 #[derive(Debug, Clone, Copy)]
@@ -83,10 +71,8 @@ struct New {
 
 /// See the file's head.
 pub(super) struct Exploring {
-    asked: Remembered<AskedOfPair, ()>,
-    pairs: Remembered<(Identity, Identity), Pair>,
-    /// Pairs numbered so far.
-    numbered: u32,
+    asked: Remembered<Asked, ()>,
+    pairs: Remembered<(Identity, Identity), ()>,
     clients: Remembered<Identity, Vec<New>>,
     /// Pairs and units that refused while learning.
     refusing: Remembered<(Identity, Identity, u8), ()>,
@@ -98,7 +84,6 @@ impl Default for Exploring {
         Self {
             asked: Remembered::new(REMEMBERED),
             pairs: Remembered::new(REMEMBERED),
-            numbered: 0,
             clients: Remembered::new(CLIENTS),
             refusing: Remembered::new(REMEMBERED),
             hasher: foldhash::fast::FixedState::default(),
@@ -146,41 +131,22 @@ impl Detector for Exploring {
     }
 
     fn learned(&self) -> Option<serde_json::Value> {
-        let pairs = self.pairs.entries().into_iter().map(|(pair, _, Pair { number, .. })| (*number, pair));
-        let pairs: BTreeMap<u32, (Identity, Identity)> = pairs.collect();
-        let asked = self.asked.entries().into_iter().filter_map(|((number, block, unit, verb), at, ())| {
-            let (client, server) = *pairs.get(&number)?;
-            Some(((client, server, unit, verb, block), at))
-        });
-        let mut asked: Vec<(Asked, CaptureTime)> = asked.collect();
-        asked.sort_unstable();
-        serde_json::to_value((asked, self.refusing.entries())).ok()
+        let pairs = |entries: Vec<(Asked, CaptureTime, &())>| {
+            entries.into_iter().map(|(asked, at, ())| (asked, at)).collect::<Vec<_>>()
+        };
+        serde_json::to_value((pairs(self.asked.entries()), self.refusing.entries())).ok()
     }
 
     fn recall(&mut self, learned: serde_json::Value) -> Result<(), serde_json::Error> {
         type Refusing = Vec<((Identity, Identity, u8), CaptureTime, ())>;
         let (asked, refusing): (Vec<(Asked, CaptureTime)>, Refusing) = serde_json::from_value(learned)?;
-        for ((client, server, unit, verb, block), at) in asked {
-            let pair = pair(&mut self.pairs, &mut self.numbered, (client, server), at);
-            pair.is_known = true;
-            self.asked.put((pair.number, block, unit, verb), at, ());
+        for (asked, at) in asked {
+            self.pairs.put((asked.0, asked.1), at, ());
+            self.asked.put(asked, at, ());
         }
         self.refusing.recall(refusing);
         Ok(())
     }
-}
-
-/// Who asks whom, with a number of their own.
-fn pair<'a>(
-    pairs: &'a mut Remembered<(Identity, Identity), Pair>,
-    numbered: &mut u32,
-    who: (Identity, Identity),
-    at: CaptureTime,
-) -> &'a mut Pair {
-    pairs.touch_or(who, at, || {
-        *numbered = numbered.wrapping_add(1);
-        Pair { number: *numbered, is_known: false }
-    })
 }
 
 impl Exploring {
@@ -207,15 +173,15 @@ impl Exploring {
         };
         let block = if registers == 0 { block.wrapping_sub(u32::try_from(function).unwrap_or(0)) } else { block };
         let (client, server) = (from.identity(), to.identity());
-        let pair = pair(&mut self.pairs, &mut self.numbered, (client, server), event.at);
-        if !self.asked.note((pair.number, block, unit, verb as u8), event.at, || ()) {
+        let asked = (client, server, unit, verb as u8, block);
+        if !self.asked.note(asked, event.at, || ()) {
             return;
         }
         if cx.is_learning(event.at, from, to) || is_allowed(event, from, to, verb, object, cx) {
-            pair.is_known = true;
+            self.pairs.note((client, server), event.at, || ());
             return;
         }
-        let is_known_pair = pair.is_known;
+        let is_known_pair = self.pairs.touch((client, server), event.at).is_some();
         self.count(
             client,
             New {

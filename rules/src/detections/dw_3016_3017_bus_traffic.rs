@@ -142,10 +142,7 @@ impl Detector for BusTraffic {
         let ship = cx.ship;
         let mut loads: Vec<(SourceId, f64)> = Vec::new();
         let mut floods = Vec::new();
-        for (ix, talker) in ship.talkers() {
-            if !matches!(talker.device().0, Identity::Name(_) | Identity::BusAddress(_)) {
-                continue;
-            }
+        for (ix, talker) in ship.on_bus() {
             let rate = self.rates.of(ix);
             let sent = talker.count.saturating_sub(std::mem::replace(&mut rate.counted, talker.count));
             if !(0.5..=5.0).contains(&seconds) {

@@ -81,6 +81,11 @@ impl OwnShip {
         self.talkers.all()
     }
 
+    /// Talkers of CAN buses.
+    pub(crate) fn on_bus(&self) -> impl Iterator<Item = (TalkerIx, &Talker)> {
+        self.talkers.on_bus()
+    }
+
     /// Talkers that said anything in the last `seconds`.
     pub(crate) fn recent(&self, now: CaptureTime, seconds: u64) -> impl Iterator<Item = (TalkerIx, &Talker)> {
         self.talkers.recent(now, seconds)

@@ -54,17 +54,10 @@ pub(crate) enum What {
 /// How many values are kept.
 const KINDS: usize = What::Position as usize;
 
+/// How many there are.
+const WHATS: usize = What::Satellites as usize + 1;
+
 impl What {
-    /// Its bit in a set.
-    const fn bit(self) -> u32 {
-        1 << self as u32
-    }
-
-    /// The set of these.
-    fn set(all: &[Self]) -> u32 {
-        all.iter().fold(0, |set, what| set | what.bit())
-    }
-
     const fn of(quantity: Quantity) -> Option<Self> {
         Some(match quantity {
             Quantity::SpeedOverGround => Self::SpeedOverGround,
@@ -193,6 +186,34 @@ impl Talker {
     }
 }
 
+/// Places in the table, one bit for each.
+#[derive(Debug, Clone, Copy, Default)]
+struct Slots([u64; MOST.div_ceil(64)]);
+
+impl Slots {
+    fn set(&mut self, slot: usize, is_in: bool) {
+        let bit = 1 << (slot % 64);
+        if let Some(word) = self.0.get_mut(slot / 64) {
+            *word = if is_in { *word | bit } else { *word & !bit };
+        }
+    }
+
+    fn and(mut self, others: Self) -> Self {
+        self.0.iter_mut().zip(others.0).for_each(|(word, other)| *word |= other);
+        self
+    }
+
+    fn iter(self) -> impl Iterator<Item = u16> {
+        (0..).step_by(64).zip(self.0).flat_map(|(first, mut word)| {
+            std::iter::from_fn(move || {
+                let bit = (word != 0).then(|| word.trailing_zeros() as u16)?;
+                word &= word - 1;
+                Some(first + bit)
+            })
+        })
+    }
+}
+
 /// See the file's head.
 #[derive(Debug, Default)]
 pub(super) struct Talkers {
@@ -201,8 +222,9 @@ pub(super) struct Talkers {
     lasts: Vec<CaptureTime>,
     /// How much each said, for the same reason: a flood of names asks for the least again and again.
     counts: Vec<u64>,
-    /// What each ever told, for the same reason: one bit for each [`What`].
-    tells: Vec<u32>,
+    /// Who ever told each [`What`], and who speaks on a bus, for the same reason.
+    telling: [Slots; WHATS],
+    on_bus: Slots,
     by_key: HashMap<Key, u16, RandomState>,
     /// Whose turn it was last: sentences come in bursts of one talker.
     last: u16,
@@ -250,7 +272,6 @@ impl Talkers {
             self.rows.push(row(1));
             self.lasts.push(event.at);
             self.counts.push(0);
-            self.tells.push(0);
             self.rows.len() - 1
         } else {
             let said = |slot: usize| (self.counts.get(slot), self.lasts.get(slot));
@@ -261,11 +282,10 @@ impl Talkers {
                 self.by_key.remove(&talker.key);
                 *talker = row(talker.generation.wrapping_add(1));
             }
-            if let Some(tells) = self.tells.get_mut(slot) {
-                *tells = 0;
-            }
+            self.telling.iter_mut().for_each(|slots| slots.set(slot, false));
             slot
         };
+        self.on_bus.set(slot, matches!(key.who, Identity::Name(_) | Identity::BusAddress(_)));
         let slot = u16::try_from(slot).unwrap_or(0);
         self.by_key.insert(key, slot);
         slot
@@ -274,13 +294,19 @@ impl Talkers {
     /// Takes what an event measures of own ship.
     pub(super) fn measured(&mut self, ix: TalkerIx, event: &Event<'_>) {
         let slot = usize::from(ix.slot);
-        let (Some(talker), Some(tells)) = (self.rows.get_mut(slot), self.tells.get_mut(slot)) else { return };
+        let Some(talker) = self.rows.get_mut(slot) else { return };
+        let telling = &mut self.telling;
+        let mut tells = |what: What| {
+            if let Some(slots) = telling.get_mut(what as usize) {
+                slots.set(slot, true);
+            }
+        };
         let (mut place, mut of_day) = (None, None);
         for act in event.message.acts {
             let (quantity, value) = match *act {
                 Act::Measures { of: Of::OwnShip, quantity, value } => (quantity, value),
                 Act::Measures { of: Of::Satellite(_), .. } => {
-                    *tells |= What::Satellites.bit();
+                    tells(What::Satellites);
                     continue;
                 }
                 _ => continue,
@@ -290,7 +316,7 @@ impl Talkers {
                 (Quantity::UtcTime, value) => of_day = time_of_day(value),
                 (_, Value::Number(value)) if value.is_finite() => {
                     let Some(what) = What::of(quantity) else { continue };
-                    *tells |= what.bit();
+                    tells(what);
                     if let Some(reading) = talker.readings.get_mut(what as usize) {
                         *reading = Reading { at: event.at, value, told: reading.told.saturating_add(1) };
                     }
@@ -299,7 +325,7 @@ impl Talkers {
             }
         }
         if let Some((lat, lon)) = place.filter(|(lat, lon)| lat.abs() <= 90.0 && lon.abs() <= 180.0) {
-            *tells |= What::Position.bit();
+            tells(What::Position);
             talker.fix = Some(Fix { at: event.at, of_day, lat, lon });
             talker.fixes = talker.fixes.saturating_add(1);
         }
@@ -311,14 +337,8 @@ impl Talkers {
 
     /// Talkers that said anything in the last `seconds`.
     pub(super) fn recent(&self, now: CaptureTime, seconds: u64) -> impl Iterator<Item = (TalkerIx, &Talker)> {
-        self.recent_slots(now, seconds).filter_map(|slot| self.row(slot))
-    }
-
-    fn recent_slots(&self, now: CaptureTime, seconds: u64) -> impl Iterator<Item = u16> + '_ {
-        // nanoseconds here, not `is_near`: this runs over every talker many times a second
-        let span = i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000_000);
-        let (from, to) = (now.0.saturating_sub(span), now.0.saturating_add(span));
-        (0..).zip(&self.lasts).filter(move |(_, last)| (from..=to).contains(&last.0)).map(|(slot, _)| slot)
+        let recent = (0..).zip(&self.lasts).filter(move |(_, last)| is_near(now, **last, seconds));
+        recent.filter_map(|(slot, _)| self.row(slot))
     }
 
     /// Those of them that ever told one of these.
@@ -328,16 +348,24 @@ impl Talkers {
         now: CaptureTime,
         seconds: u64,
     ) -> impl Iterator<Item = (TalkerIx, &'a Talker)> + use<'a> {
-        let what = What::set(what);
-        let is_told = move |slot: u16| self.tells.get(usize::from(slot)).is_some_and(|tells| tells & what != 0);
-        self.recent_slots(now, seconds).filter(move |slot| is_told(*slot)).filter_map(|slot| self.row(slot))
+        let is_recent =
+            move |slot: &u16| self.lasts.get(usize::from(*slot)).is_some_and(|last| is_near(now, *last, seconds));
+        self.slots_telling(what).filter(is_recent).filter_map(|slot| self.row(slot))
     }
 
     /// Talkers that ever told one of these.
     pub(super) fn telling<'a>(&'a self, what: &[What]) -> impl Iterator<Item = (TalkerIx, &'a Talker)> + use<'a> {
-        let what = What::set(what);
-        let told = (0..).zip(&self.tells).filter(move |(_, tells)| **tells & what != 0);
-        told.filter_map(|(slot, _)| self.row(slot))
+        self.slots_telling(what).filter_map(|slot| self.row(slot))
+    }
+
+    fn slots_telling(&self, what: &[What]) -> impl Iterator<Item = u16> + use<> {
+        let each = what.iter().filter_map(|what| self.telling.get(*what as usize));
+        each.fold(Slots::default(), |all, slots| all.and(*slots)).iter()
+    }
+
+    /// Talkers of CAN buses.
+    pub(super) fn on_bus(&self) -> impl Iterator<Item = (TalkerIx, &Talker)> {
+        self.on_bus.iter().filter_map(|slot| self.row(slot))
     }
 
     fn row(&self, slot: u16) -> Option<(TalkerIx, &Talker)> {
@@ -406,6 +434,16 @@ pub(crate) fn said(object: Object<'_>) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn slots_are_told_in_order() {
+        let (mut some, mut others) = (Slots::default(), Slots::default());
+        [191, 0, 64].into_iter().for_each(|slot| some.set(slot, true));
+        [63, 64].into_iter().for_each(|slot| others.set(slot, true));
+        some.set(0, false);
+        assert_eq!(some.and(others).iter().collect::<Vec<_>>(), [63, 64, 191]);
+        assert_eq!(Slots::default().iter().count(), 0);
+    }
 
     #[test]
     fn a_flood_of_names_does_not_push_out_the_sensors() {
