@@ -57,12 +57,7 @@ impl Repeats {
         let (said, second) = (hasher.finish(), event.at.seconds());
         let place = place_of(place, REMEMBERED);
         let Some(heard) = self.heard.get_mut(place) else { return false };
-        let now = stamp(said, second);
-        let is_repeat = (*heard ^ now) >> SECONDS == 0 && now.abs_diff(*heard) < MOMENT;
-        if !is_repeat {
-            *heard = now;
-        }
-        is_repeat
+        is_again(heard, stamp(said, second))
     }
 
     /// What was shown counts no more: it is to be judged anew.
@@ -74,6 +69,15 @@ impl Repeats {
 /// What was said and when in one word, so that twice as many stay in the cache: 40 bits of the number, and the second.
 const fn stamp(said: u64, second: i64) -> u64 {
     (said | 1 << SECONDS) & !LAST_SECONDS | second.cast_unsigned() & LAST_SECONDS
+}
+
+/// Whether `now` stamps the same as what was heard, a moment later; else it is what was heard.
+const fn is_again(heard: &mut u64, now: u64) -> bool {
+    let is_again = (*heard ^ now) >> SECONDS == 0 && now.abs_diff(*heard) < MOMENT;
+    if !is_again {
+        *heard = now;
+    }
+    is_again
 }
 
 /// Writes all that makes an object itself, and what is done to it; gives a number of it that need not be its own.
@@ -102,8 +106,9 @@ fn write(object: Object<'_>, done: u64, hasher: &mut impl Hasher) -> u64 {
 /// Who spoke in a flow and direction within a moment, whatever was said.
 #[derive(Debug)]
 pub(crate) struct Lately {
-    /// The line, the card and the second. Two lines that share a place push each other out.
-    heard: Vec<(u64, Mac, i64)>,
+    /// The line with the card, and the second, see [`stamp`]. Two lines that share a place push each other out.
+    heard: Vec<u64>,
+    hasher: RandomState,
 }
 
 /// Lines remembered, two to the power of this.
@@ -111,7 +116,7 @@ const LINES: u32 = 10;
 
 impl Lately {
     pub(crate) fn new() -> Self {
-        Self { heard: vec![(0, Mac::NONE, i64::MIN); 1 << LINES] }
+        Self { heard: vec![NOTHING; 1 << LINES], hasher: RandomState::default() }
     }
 
     /// Whether the same card spoke in the `line` a moment ago; from now on it is who spoke.
@@ -119,18 +124,14 @@ impl Lately {
         if event.message.speaker != Speaker::Sender {
             return false;
         }
-        let (mac, second) = (event.flow.src_mac, event.at.seconds());
+        let spoke = self.hasher.hash_one(pair(line, number_of(event.flow.src_mac)));
         let Some(heard) = self.heard.get_mut(place_of(line, LINES)) else { return false };
-        let is_heard = (heard.0, heard.1) == (line, mac) && second.abs_diff(heard.2) < MOMENT;
-        if !is_heard {
-            *heard = (line, mac, second);
-        }
-        is_heard
+        is_again(heard, stamp(spoke, event.at.seconds()))
     }
 
     /// Who spoke counts no more.
     pub(crate) fn forget(&mut self) {
-        self.heard.fill((0, Mac::NONE, i64::MIN));
+        self.heard.fill(NOTHING);
     }
 }
 

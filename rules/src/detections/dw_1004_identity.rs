@@ -109,6 +109,8 @@ impl IdentityChanged {
         let value = bounded(value, LONGEST);
         if told.known.is_empty() || cx.is_learning(event.at, from, from) {
             if told.known.len() < VALUES {
+                // most only ever say one thing
+                told.known.reserve_exact(1);
                 told.known.push(value);
             }
             return;

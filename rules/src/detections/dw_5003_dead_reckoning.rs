@@ -142,12 +142,12 @@ impl DeadReckoning {
     /// Whether the true headings stand to each other as they usually do, and none is under suspicion.
     fn headings_agree(&mut self, at: CaptureTime, cx: &Context<'_>) -> bool {
         let tellers = cx.ship.tellers(What::Heading, at, 3);
-        let Some(first) = tellers.first().and_then(|(_, talker)| talker.fresh(What::Heading, at, 3)) else {
+        let Some(first) = tellers.first().and_then(|(ix, _)| cx.ship.fresh(*ix, What::Heading, at, 3)) else {
             return true;
         };
         let mut agrees = !cx.troubles.any(Trouble::Heading, at, 600);
-        for (ix, talker) in tellers.iter().skip(1) {
-            let Some(heading) = talker.fresh(What::Heading, at, 3) else { continue };
+        for (ix, _) in tellers.iter().skip(1) {
+            let Some(heading) = cx.ship.fresh(*ix, What::Heading, at, 3) else { continue };
             let (offset, samples) = self.offsets.of(*ix);
             let off = angle_between(*offset, angle_between(first, heading));
             if *samples >= 30.0 && off.abs() > HEADINGS {

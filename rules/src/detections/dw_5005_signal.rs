@@ -127,8 +127,8 @@ impl Detector for Signal {
     fn tick(&mut self, at: CaptureTime, cx: &mut Context<'_>) {
         let ship = cx.ship;
         let (mut found, mut few, mut kept) = (Vec::new(), Vec::new(), 0);
-        for (ix, talker) in ship.recent_telling(&[What::SatellitesUsed, What::Satellites], at, SET) {
-            let used = talker.fresh(What::SatellitesUsed, at, 10);
+        for (ix, _) in ship.recent_telling(&[What::SatellitesUsed, What::Satellites], at, SET) {
+            let used = ship.fresh(ix, What::SatellitesUsed, at, 10);
             if used.is_none() && self.skies.get(ix).is_none_or(|sky| sky.satellites.is_empty()) {
                 continue;
             }
@@ -202,9 +202,9 @@ impl Signal {
             fields: vec![
                 (
                     "satellites_used",
-                    talker.fresh(What::SatellitesUsed, at, 10).map_or_else(String::new, |n| n.to_string()),
+                    ship.fresh(ix, What::SatellitesUsed, at, 10).map_or_else(String::new, |n| n.to_string()),
                 ),
-                ("hdop", talker.fresh(What::Hdop, at, 10).map_or_else(String::new, |n| n.to_string())),
+                ("hdop", ship.fresh(ix, What::Hdop, at, 10).map_or_else(String::new, |n| n.to_string())),
             ],
             expected: format!("strengths within {:.0} dB of the usual ones, and not all alike", self.drop_db),
         };

@@ -13,7 +13,7 @@ use dogwatch_model::{CaptureTime, Severity};
 
 use super::of_talker::{Case, Hold, KNOT, raise_of};
 use crate::detector::{Card, Context, Detector, Threshold, Wants};
-use crate::own_ship::{PerTalker, Talker, TalkerIx, Trouble, What, angle_between};
+use crate::own_ship::{PerTalker, TalkerIx, Trouble, What, angle_between};
 
 /// Seconds a heading may be old.
 const FRESH: u64 = 3;
@@ -121,14 +121,14 @@ impl Detector for Headings {
         let mut sources: Vec<Source> = ship
             .tellers(What::Heading, at, FRESH)
             .into_iter()
-            .filter_map(|(ix, talker)| {
-                Some(Source { ix, heading: talker.fresh(What::Heading, at, FRESH)?, is_true: true })
+            .filter_map(|(ix, _)| {
+                Some(Source { ix, heading: ship.fresh(ix, What::Heading, at, FRESH)?, is_true: true })
             })
             .collect();
         sources.truncate(MOST);
         self.follow(&sources, at, cx);
-        let magnetic = ship.tellers(What::HeadingMagnetic, at, FRESH).into_iter().filter_map(|(ix, talker)| {
-            let heading = talker.fresh(What::HeadingMagnetic, at, FRESH)?;
+        let magnetic = ship.tellers(What::HeadingMagnetic, at, FRESH).into_iter().filter_map(|(ix, _)| {
+            let heading = ship.fresh(ix, What::HeadingMagnetic, at, FRESH)?;
             let is_new = !sources.iter().any(|source| source.ix == ix);
             is_new.then_some(Source { ix, heading, is_true: false })
         });
@@ -154,8 +154,7 @@ impl Headings {
         let course = ship.best(What::CourseOverGround, at, 5).filter(|_| speed > COURSE_SPEED);
         let any_rate = ship.best(What::RateOfTurn, at, 2);
         for source in sources {
-            let Some(talker) = ship.talker(source.ix) else { continue };
-            let rate = talker.fresh(What::RateOfTurn, at, 2).or(any_rate);
+            let rate = ship.fresh(source.ix, What::RateOfTurn, at, 2).or(any_rate);
             let (rot_gap, freeze_turn) = (self.rot_gap_deg, self.freeze_turn_deg);
             let track = self.tracks.of(source.ix);
             track.take(at, source.heading, rate, course);
@@ -255,8 +254,9 @@ impl Headings {
             track.settles_from.is_some_and(|from| at >= from && at.since(from).as_secs() < SETTLES)
         });
         cx.troubles.note(Trouble::Heading, ix, at);
-        let told = |talker: &Talker| {
-            let heading = talker.fresh(What::Heading, at, 60).or_else(|| talker.fresh(What::HeadingMagnetic, at, 60));
+        let told = |ix: TalkerIx| {
+            let fresh = |what| ship.fresh(ix, what, at, 60);
+            let heading = fresh(What::Heading).or_else(|| fresh(What::HeadingMagnetic));
             heading.map_or_else(String::new, |heading| format!("{heading:.1}"))
         };
         let number = |what| ship.best(what, at, 5).map_or_else(String::new, |value| format!("{value:.1}"));
@@ -266,8 +266,8 @@ impl Headings {
             to: other.and_then(|other| Some(ship.talker(other)?.party)),
             summary: format!("Heading of {} {what}", talker.name(cx)),
             fields: vec![
-                ("heading", told(talker)),
-                ("other_heading", other.and_then(|other| ship.talker(other)).map_or_else(String::new, told)),
+                ("heading", told(ix)),
+                ("other_heading", other.map_or_else(String::new, told)),
                 ("course_over_ground", number(What::CourseOverGround)),
                 ("rate_of_turn", number(What::RateOfTurn)),
             ],

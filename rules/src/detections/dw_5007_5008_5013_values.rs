@@ -140,7 +140,7 @@ impl Detector for Values {
         let own_speed = ship.best(What::SpeedThroughWater, at, 5).or_else(|| ship.best(What::SpeedOverGround, at, 5));
         let judged = [What::SpeedOverGround, What::RateOfTurn, What::Altitude, What::Depth];
         for (ix, talker) in ship.recent_telling(&judged, at, 3) {
-            let fresh = |what| talker.fresh(what, at, 3);
+            let fresh = |what| ship.fresh(ix, what, at, 3);
             let speed = fresh(What::SpeedOverGround).map(f64::abs);
             let turn = fresh(What::RateOfTurn).map(f64::abs);
             let height = fresh(What::Altitude).filter(|_| fresh(What::Hdop).is_some_and(|hdop| hdop < GOOD));

@@ -90,7 +90,8 @@ impl Detector for Steering {
     fn tick(&mut self, at: CaptureTime, cx: &mut Context<'_>) {
         let ship = cx.ship;
         for (ix, talker) in ship.recent_telling(&[What::HeadingOrder], at, 5) {
-            let order = talker.fresh(What::HeadingOrder, at, 5).zip(talker.fresh(What::TrackOrder, at, 5));
+            let fresh = |what| ship.fresh(ix, what, at, 5);
+            let order = fresh(What::HeadingOrder).zip(fresh(What::TrackOrder));
             let Some((heading, track)) = order else { continue };
             let off = angle_between(track, heading);
             if !self.differs.of(ix).holds(off.abs() > self.diff_deg, at, DIFFERS_SECONDS) {

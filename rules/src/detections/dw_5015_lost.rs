@@ -9,7 +9,7 @@ use dogwatch_model::{CaptureTime, Severity, ShipState, Speaker};
 
 use super::of_talker::{Case, Hold, KNOT, raise_of};
 use crate::detector::{Card, Context, Detector, Threshold, Wants};
-use crate::own_ship::{PerTalker, Talker, TalkerIx, Trouble, What, is_near};
+use crate::own_ship::{OwnShip, PerTalker, Talker, TalkerIx, Trouble, What, is_near};
 use crate::policy::{AssetRole, NavRole};
 
 /// Messages a source must have told before its loss counts: a minute at one a second.
@@ -81,16 +81,14 @@ impl Detector for Lost {
             ShipState::InPort | ShipState::Drydock | ShipState::AtAnchor => false,
             ShipState::Unknown => self.under_way.is_some_and(|when| is_near(at, when, BELIEVED)),
         };
-        let compass = ship
-            .telling(&[What::Heading])
-            .max_by_key(|(ix, talker)| (talker.told(What::Heading), *ix))
-            .map(|(ix, _)| ix);
+        let compass =
+            ship.telling(&[What::Heading]).max_by_key(|(ix, _)| (ship.told(*ix, What::Heading), *ix)).map(|(ix, _)| ix);
         let mut lost = Vec::new();
         for (ix, talker) in ship.telling(&[What::Heading, What::Position]) {
-            let no_fix = talker.fixes >= ESTABLISHED && !has_position(talker, at);
+            let no_fix = talker.fixes >= ESTABLISHED && !has_position(ship, (ix, talker), at);
             let no_heading = (Some(ix) == compass || is_for_heading(talker, cx))
-                && talker.told(What::Heading) >= ESTABLISHED
-                && talker.fresh(What::Heading, at, 5).is_none();
+                && ship.told(ix, What::Heading) >= ESTABLISHED
+                && ship.fresh(ix, What::Heading, at, 5).is_none();
             let is_less = no_fix || no_heading;
             // whoever spoke in another's name leaves nothing behind
             if is_less && cx.troubles.of(Trouble::Stranger, ix, at, STRANGE) {
@@ -128,8 +126,8 @@ fn is_for_heading(talker: &Talker, cx: &Context<'_>) -> bool {
 }
 
 /// Whether a receiver tells positions it calls valid.
-fn has_position(talker: &Talker, at: CaptureTime) -> bool {
-    talker.fix.is_some_and(|fix| is_near(at, fix.at, 5)) && talker.fresh(What::FixQuality, at, 5) != Some(0.0)
+fn has_position(ship: &OwnShip, (ix, talker): (TalkerIx, &Talker), at: CaptureTime) -> bool {
+    talker.fix.is_some_and(|fix| is_near(at, fix.at, 5)) && ship.fresh(ix, What::FixQuality, at, 5) != Some(0.0)
 }
 
 impl Lost {
@@ -137,7 +135,7 @@ impl Lost {
         let ship = cx.ship;
         let Some(talker) = ship.talker(ix) else { return };
         let left: Vec<(TalkerIx, &Talker)> = match kind {
-            Kind::Position => ship.talkers().filter(|(_, other)| has_position(other, at)).collect(),
+            Kind::Position => ship.talkers().filter(|other| has_position(ship, *other, at)).collect(),
             Kind::Heading => ship.tellers(What::Heading, at, 5),
         };
         let is_own = |ix| !cx.troubles.of(Trouble::Stranger, ix, at, STRANGE);
@@ -148,7 +146,7 @@ impl Lost {
         let together = self.told.take().filter(|(when, what, _)| is_near(at, *when, TOGETHER) && *what == kind);
         let key = together.map_or_else(|| format!("{kind:?}|{}", talker.key()), |(.., key)| key);
         self.told = Some((at, kind, key.clone()));
-        let says_no_fix = kind == Kind::Position && talker.fresh(What::FixQuality, at, 10) == Some(0.0);
+        let says_no_fix = kind == Kind::Position && ship.fresh(ix, What::FixQuality, at, 10) == Some(0.0);
         let what = match (kind, says_no_fix) {
             (Kind::Position, true) => "has no position fix",
             (Kind::Position, false) => "tells no position any more",

@@ -76,6 +76,16 @@ impl OwnShip {
         Some(ix)
     }
 
+    /// The newest value of a quantity when a talker told it within the last `seconds`.
+    pub(crate) fn fresh(&self, ix: TalkerIx, what: What, now: CaptureTime, seconds: u64) -> Option<f64> {
+        self.talkers.fresh(ix, what, now, seconds)
+    }
+
+    /// Times a talker told a quantity.
+    pub(crate) fn told(&self, ix: TalkerIx, what: What) -> u64 {
+        self.talkers.told(ix, what)
+    }
+
     /// Every talker that is remembered.
     pub(crate) fn talkers(&self) -> impl Iterator<Item = (TalkerIx, &Talker)> {
         self.talkers.all()
@@ -113,21 +123,15 @@ impl OwnShip {
 
     /// Talkers that told a quantity within the last `seconds`, the most talkative first: a sensor says it more often than who repeats it.
     pub(crate) fn tellers(&self, what: What, now: CaptureTime, seconds: u64) -> Vec<(TalkerIx, &Talker)> {
-        let mut tellers: Vec<_> = self
-            .recent_telling(&[what], now, seconds)
-            .filter(|(_, talker)| talker.fresh(what, now, seconds).is_some())
-            .collect();
-        tellers.sort_by_key(|(ix, talker)| (std::cmp::Reverse(talker.told(what)), *ix));
-        tellers
+        let mut tellers: Vec<_> = self.talkers.telling_now(what, now, seconds).collect();
+        tellers.sort_by_key(|(slot, told, _)| (std::cmp::Reverse(*told), *slot));
+        tellers.into_iter().filter_map(|(slot, ..)| self.talkers.row(slot)).collect()
     }
 
     /// A quantity as its most talkative teller of the last `seconds` tells it.
     pub(crate) fn best(&self, what: What, now: CaptureTime, seconds: u64) -> Option<f64> {
-        let fresh = self.recent_telling(&[what], now, seconds).filter_map(|(ix, talker)| {
-            let value = talker.fresh(what, now, seconds)?;
-            Some((talker.told(what), std::cmp::Reverse(ix), value))
-        });
-        fresh.max_by_key(|(told, ix, _)| (*told, *ix)).map(|(.., value)| value)
+        let fresh = self.talkers.telling_now(what, now, seconds);
+        fresh.max_by_key(|(slot, told, _)| (*told, std::cmp::Reverse(*slot))).map(|(.., value)| value)
     }
 
     /// Talkers with a position of the last `seconds`, in the order they were first heard.

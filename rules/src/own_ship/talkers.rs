@@ -137,21 +137,9 @@ pub(crate) struct Talker {
     pub(crate) fix: Option<Fix>,
     /// Positions told.
     pub(crate) fixes: u64,
-    readings: [Reading; KINDS],
 }
 
 impl Talker {
-    /// The newest value of a quantity when it was told within the last `seconds`.
-    pub(crate) fn fresh(&self, what: What, now: CaptureTime, seconds: u64) -> Option<f64> {
-        let reading = self.readings.get(what as usize)?;
-        (reading.told > 0 && is_near(now, reading.at, seconds)).then_some(reading.value)
-    }
-
-    /// Times a quantity was told.
-    pub(crate) fn told(&self, what: What) -> u64 {
-        self.readings.get(what as usize).map_or(0, |reading| reading.told)
-    }
-
     /// Protocol and port for people.
     pub(crate) fn service(&self) -> String {
         service(Some(self.protocol), &self.flow)
@@ -224,6 +212,8 @@ pub(super) struct Talkers {
     counts: Vec<u64>,
     /// Who ever told each [`What`], and who speaks on a bus, for the same reason.
     telling: [Slots; WHATS],
+    /// The newest of each that is kept, by kind and place: whoever compares one kind of all talkers reads what stands side by side.
+    readings: [Vec<Reading>; KINDS],
     on_bus: Slots,
     by_key: HashMap<Key, u16, RandomState>,
     /// Whose turn it was last: sentences come in bursts of one talker.
@@ -266,12 +256,12 @@ impl Talkers {
             count: 0,
             fix: None,
             fixes: 0,
-            readings: [Reading::default(); KINDS],
         };
         let slot = if self.rows.len() < MOST {
             self.rows.push(row(1));
             self.lasts.push(event.at);
             self.counts.push(0);
+            self.readings.iter_mut().for_each(|readings| readings.push(Reading::default()));
             self.rows.len() - 1
         } else {
             let said = |slot: usize| (self.counts.get(slot), self.lasts.get(slot));
@@ -283,6 +273,8 @@ impl Talkers {
                 *talker = row(talker.generation.wrapping_add(1));
             }
             self.telling.iter_mut().for_each(|slots| slots.set(slot, false));
+            let readings = self.readings.iter_mut().filter_map(|readings| readings.get_mut(slot));
+            readings.for_each(|reading| *reading = Reading::default());
             slot
         };
         self.on_bus.set(slot, matches!(key.who, Identity::Name(_) | Identity::BusAddress(_)));
@@ -317,7 +309,8 @@ impl Talkers {
                 (_, Value::Number(value)) if value.is_finite() => {
                     let Some(what) = What::of(quantity) else { continue };
                     tells(what);
-                    if let Some(reading) = talker.readings.get_mut(what as usize) {
+                    let readings = self.readings.get_mut(what as usize);
+                    if let Some(reading) = readings.and_then(|readings| readings.get_mut(slot)) {
                         *reading = Reading { at: event.at, value, told: reading.told.saturating_add(1) };
                     }
                 }
@@ -329,6 +322,35 @@ impl Talkers {
             talker.fix = Some(Fix { at: event.at, of_day, lat, lon });
             talker.fixes = talker.fixes.saturating_add(1);
         }
+    }
+
+    /// The newest value of a quantity when a talker told it within the last `seconds`.
+    pub(super) fn fresh(&self, ix: TalkerIx, what: What, now: CaptureTime, seconds: u64) -> Option<f64> {
+        let reading = self.reading(what, ix.slot).filter(|reading| is_near(now, reading.at, seconds))?;
+        self.get(ix).map(|_| reading.value)
+    }
+
+    /// Times a talker told a quantity.
+    pub(super) fn told(&self, ix: TalkerIx, what: What) -> u64 {
+        self.get(ix).and_then(|_| self.reading(what, ix.slot)).map_or(0, |reading| reading.told)
+    }
+
+    /// Who told a quantity within the last `seconds`: place, times told, and the newest value.
+    pub(super) fn telling_now(
+        &self,
+        what: What,
+        now: CaptureTime,
+        seconds: u64,
+    ) -> impl Iterator<Item = (u16, u64, f64)> {
+        let told = self.slots_telling(&[what]).filter_map(move |slot| Some((slot, self.reading(what, slot)?)));
+        told.filter(move |(_, reading)| is_near(now, reading.at, seconds))
+            .map(|(slot, reading)| (slot, reading.told, reading.value))
+    }
+
+    /// The newest of what was told at a place.
+    fn reading(&self, what: What, slot: u16) -> Option<&Reading> {
+        let reading = self.readings.get(what as usize)?.get(usize::from(slot))?;
+        (reading.told > 0).then_some(reading)
     }
 
     pub(super) fn get(&self, ix: TalkerIx) -> Option<&Talker> {
@@ -368,7 +390,7 @@ impl Talkers {
         self.on_bus.iter().filter_map(|slot| self.row(slot))
     }
 
-    fn row(&self, slot: u16) -> Option<(TalkerIx, &Talker)> {
+    pub(super) fn row(&self, slot: u16) -> Option<(TalkerIx, &Talker)> {
         let talker = self.rows.get(usize::from(slot))?;
         Some((TalkerIx { slot, generation: talker.generation }, talker))
     }
