@@ -16,6 +16,8 @@ use crate::seen::{FlowSeen, FlowStage, Identity, Party};
 
 /// Over what time targets are counted, and how many are too many (catalogue).
 pub(super) const WINDOW: Duration = Duration::from_secs(120);
+/// Within what time it is heard that a target answered: flows are told of every ten seconds, and who answers later is as good as silent.
+const TOLD: Duration = Duration::from_secs(30);
 const HOSTS: usize = 15;
 const PORTS: usize = 15;
 const ARP: usize = 40;
@@ -85,8 +87,9 @@ impl Detector for Sweep {
         }
         let source = seen.from.identity();
         if seen.stage != FlowStage::Started {
-            // what was tried longer ago counts no more, however it went on
-            if seen.at.since(seen.account.first) > WINDOW {
+            // what was tried longer ago counts no more, however it went on; and that it was answered was told ten seconds after at the latest
+            let counts = if seen.stage == FlowStage::Progress { TOLD } else { WINDOW };
+            if seen.at.since(seen.account.first) > counts {
                 return;
             }
             // who speaks a protocol in a connection whose opening was not seen has been let in before

@@ -119,6 +119,9 @@ impl Names {
 
     fn asked(&mut self, event: &Event<'_>, from: &Party, to: &Party, name: &str, cx: &mut Context<'_>) {
         let name = name.trim_end_matches('.');
+        if name.len() < LONG / 2 {
+            return;
+        }
         let domain = domain_of(name);
         let below = name.len().saturating_sub(domain.len());
         // short names are told apart by nothing here and are nearly all there are
