@@ -16,6 +16,8 @@ use crate::seen::{FlowSeen, FlowStage, Party, PolicySeen};
 /// Shortest silence that means anything, and times the learned pause (catalogue: `min_s`, `factor`).
 const LEAST: Duration = Duration::from_secs(60);
 const FACTOR: u32 = 4;
+/// How long a device may take to start again while others wait for it: a display is back in a minute or two.
+const RESTART: Duration = Duration::from_secs(120);
 /// Devices silent together that are one cause (catalogue: `group_min`), and how far apart they may have been heard last, beside their own pauses.
 const TOGETHER: usize = 3;
 const APART: Duration = Duration::from_secs(10);
@@ -102,14 +104,16 @@ struct Device {
     last: CaptureTime,
     /// Up to when its silence had a cause that is told elsewhere.
     excused: CaptureTime,
+    /// When somebody last sent to it in a conversation that it had answered before.
+    sent_to: CaptureTime,
     habits: [Habit; STATES],
     is_told: bool,
 }
 
 impl Device {
-    /// Since when its silence counts.
+    /// Since when its silence counts. Whoever is still sent to is not gone yet, for as long as it takes to start again.
     fn since(&self) -> CaptureTime {
-        self.last.max(self.excused)
+        self.last.max(self.excused).max(self.sent_to.min(self.last.plus(RESTART)))
     }
 }
 
@@ -170,11 +174,10 @@ impl Detector for Silent {
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
         match seen.stage {
             FlowStage::Started => self.heard(&seen.from, (seen.at, seen.frame), cx),
-            // whoever is still sent to in an open connection is not gone yet: a display that starts again is back in a minute or two
-            FlowStage::Progress if seen.packets() > 0 => {
-                self.heard(&seen.from, (seen.at, seen.frame), cx);
-                if seen.account.is_answered {
-                    self.heard(&seen.to, (seen.at, seen.frame), cx);
+            FlowStage::Progress => {
+                seen.speaking().for_each(|party| self.heard(party, (seen.at, seen.frame), cx));
+                if seen.account.is_answered && seen.received == 0 && seen.sent > 0 {
+                    self.sent_to(&seen.to, seen.at);
                 }
             }
             _ => {}
@@ -199,6 +202,13 @@ impl Detector for Silent {
 }
 
 impl Silent {
+    fn sent_to(&mut self, party: &Party, at: CaptureTime) {
+        let device = party.row.and_then(|row| self.devices.get_mut(row as usize));
+        if let Some(device) = device.and_then(Option::as_mut) {
+            device.sent_to = device.sent_to.max(at);
+        }
+    }
+
     fn heard(&mut self, party: &Party, (at, frame): (CaptureTime, u64), cx: &Context<'_>) {
         if self.last_heard.is_some_and(|last| at.since(last) > PAUSE) {
             // the capture itself had a pause: nobody is to blame for it
@@ -219,6 +229,7 @@ impl Silent {
                 frame,
                 last: at,
                 excused: at,
+                sent_to: at,
                 habits: [Habit::default(); STATES],
                 is_told: false,
             })
@@ -479,6 +490,38 @@ mod tests {
         }
         let told: Vec<_> = bench.findings().into_iter().map(|finding| (finding.source.name, finding.count)).collect();
         assert_eq!(told, [("plc".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn who_is_asked_in_vain_has_time_to_start_again_and_no_more() {
+        use crate::seen::Account;
+        let told = |back: u32| {
+            let mut bench = Bench::new(Some(SHIP), Box::<Silent>::default());
+            ALL.iter().for_each(|ip| bench.knows(device(ip)));
+            let polls = flow("10.0.2.10", "10.0.2.21", 4_840, Transport::Udp);
+            for second in 0..900_u32 {
+                bench.at(f64::from(second));
+                ALL.iter().filter(|ip| **ip != "10.0.2.21").for_each(|ip| {
+                    bench.started(flow(ip, "10.0.4.9", 502, Transport::Tcp));
+                });
+                if second.is_multiple_of(10) {
+                    let answers = if (400..back).contains(&second) { 0 } else { 10 };
+                    let account = Account { is_answered: true, ..Account::default() };
+                    bench.moved(&polls, None, FlowStage::Progress, (10, answers), account);
+                }
+            }
+            bench
+                .findings()
+                .into_iter()
+                .map(|finding| (finding.source.name, finding.first_seen.seconds()))
+                .collect::<Vec<_>>()
+        };
+        assert!(told(500).is_empty(), "it started again");
+        let told = told(900);
+        assert_eq!(told.len(), 1, "{told:?}");
+        // heard last at 390; two minutes to start again and the shortest silence that counts
+        let after = told[0].1 - 1_800_000_000 - 390;
+        assert!((180..=190).contains(&after), "{told:?}");
     }
 
     #[test]
