@@ -8,13 +8,28 @@ const MEAN_RADIUS: f64 = 6_371_008.8;
 const EQUATOR: f64 = 6_378_137.0;
 const ECCENTRICITY: f64 = 0.006_694_379_990_14;
 
+/// Half an angle, in radians, up to which places are near each other: some twelve kilometres.
+const NEAR: f64 = 1e-3;
+
 /// Great-circle distance (haversine), metres.
 pub(crate) fn metres(a: (f64, f64), b: (f64, f64)) -> f64 {
     let (lat_a, lat_b) = (a.0.to_radians(), b.0.to_radians());
     let (half_lat, half_lon) = ((lat_b - lat_a) / 2.0, (b.1 - a.1).to_radians() / 2.0);
+    if half_lat.abs() < NEAR && half_lon.abs() < NEAR {
+        return near_metres((lat_a + lat_b) / 2.0, half_lat, half_lon);
+    }
     let (sin_lat, sin_lon) = (libm::sin(half_lat), libm::sin(half_lon));
     let h = sin_lat * sin_lat + libm::cos(lat_a) * libm::cos(lat_b) * sin_lon * sin_lon;
     2.0 * MEAN_RADIUS * libm::asin(libm::sqrt(h.clamp(0.0, 1.0)))
+}
+
+/// The same for places some kilometres apart, which is nearly always: sines and their inverse by the terms of their series that still show in a double,
+/// and the product of the cosines by that of the middle (cos a cos b = cos² of the mean - sin² of half the difference).
+fn near_metres(middle: f64, half_lat: f64, half_lon: f64) -> f64 {
+    let sine = |x: f64| x * (1.0 - x * x / 6.0 * (1.0 - x * x / 20.0));
+    let (sin_lat, sin_lon, cos) = (sine(half_lat), sine(half_lon), libm::cos(middle));
+    let h = sin_lat * sin_lat + (cos * cos - sin_lat * sin_lat) * sin_lon * sin_lon;
+    2.0 * MEAN_RADIUS * libm::sqrt(h.max(0.0)) * (1.0 + h / 6.0 + h * h * 3.0 / 40.0)
 }
 
 /// Metres to the north and to the east from `a` to `b`, for places some kilometres apart.
@@ -49,6 +64,25 @@ mod tests {
         for (lat, want) in [(0.0, 1_842.9), (89.9, 1_861.6)] {
             let (north, east) = north_east((lat, 10.0), (lat + 1.0 / 60.0, 10.0));
             assert!((north - want).abs() < 0.2 && east.abs() < 1e-6, "{lat}: {north} {east}");
+        }
+    }
+
+    #[test]
+    fn near_places_are_as_far_apart_as_by_the_whole_formula() {
+        let whole = |a: (f64, f64), b: (f64, f64)| {
+            let (lat_a, lat_b) = (a.0.to_radians(), b.0.to_radians());
+            let (half_lat, half_lon) = ((lat_b - lat_a) / 2.0, (b.1 - a.1).to_radians() / 2.0);
+            let h = half_lat.sin().powi(2) + lat_a.cos() * lat_b.cos() * half_lon.sin().powi(2);
+            2.0 * MEAN_RADIUS * h.sqrt().asin()
+        };
+        for lat in [-89.99, -60.0, 0.0, 33.3, 54.321, 89.9] {
+            for (north, east) in
+                [(0.0, 0.0), (1e-7, 0.0), (0.0, 1e-6), (1e-5, -3e-5), (0.09, 0.1), (-0.1, 0.11), (0.2, 0.3)]
+            {
+                let (a, b) = ((lat, 10.0), (lat + north, 10.0 + east));
+                let (got, want) = (metres(a, b), whole(a, b));
+                assert!((got - want).abs() <= 1e-6 + want * 1e-12, "{a:?} {b:?}: {got} {want}");
+            }
         }
     }
 
