@@ -55,10 +55,11 @@ struct Document {
     detections: Vec<Row>,
 }
 
-static TEXT: &str = include_str!("../catalogue.yaml");
+/// `catalogue.yaml` as the build script writes it.
+static TEXT: &str = include_str!(concat!(env!("OUT_DIR"), "/catalogue.json"));
 
 static ROWS: LazyLock<Result<BTreeMap<String, Row>, String>> = LazyLock::new(|| {
-    let document: Document = serde_norway::from_str(TEXT).map_err(|error| format!("catalogue.yaml: {error}"))?;
+    let document: Document = serde_json::from_str(TEXT).map_err(|error| format!("catalogue.yaml: {error}"))?;
     Ok(document.detections.into_iter().map(|row| (row.id.clone(), row)).collect())
 });
 
