@@ -1,5 +1,4 @@
-//! Turns the catalogue, which people write as YAML, into JSON: the programs read it a hundred times faster and without megabytes of memory that they
-//! never use again.
+//! Turns the catalogue, which people write as YAML, into JSON, which programs read at a fraction of the time and memory.
 
 use std::error::Error;
 use std::path::PathBuf;
