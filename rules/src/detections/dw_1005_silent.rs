@@ -104,7 +104,7 @@ struct Device {
     last: CaptureTime,
     /// Up to when its silence had a cause that is told elsewhere.
     excused: CaptureTime,
-    /// When somebody last sent to it in a conversation that it had answered before.
+    /// When somebody last sent to it, or it to somebody, in a conversation that has two sides.
     sent_to: CaptureTime,
     habits: [Habit; STATES],
     is_told: bool,
@@ -176,8 +176,8 @@ impl Detector for Silent {
             FlowStage::Started => self.heard(&seen.from, (seen.at, seen.frame), cx),
             FlowStage::Progress => {
                 seen.speaking().for_each(|party| self.heard(party, (seen.at, seen.frame), cx));
-                if seen.account.is_answered && seen.received == 0 && seen.sent > 0 {
-                    self.sent_to(&seen.to, seen.at);
+                if seen.account.is_answered && seen.packets() > 0 {
+                    [&seen.from, &seen.to].into_iter().for_each(|party| self.sent_to(party, seen.at));
                 }
             }
             _ => {}
