@@ -72,7 +72,8 @@ pub(crate) fn datagram(lines: &str) -> Vec<u8> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Transfer<'a> {
     pub(crate) source: &'a str,
-    pub(crate) destination: &'a str,
+    /// For whom; `None` for whoever listens.
+    pub(crate) destination: Option<&'a str>,
     pub(crate) block: u32,
     pub(crate) device: u8,
     pub(crate) channel: u8,
@@ -101,13 +102,20 @@ pub(crate) fn transfer(file: &Transfer<'_>) -> Vec<Vec<u8>> {
     chunks.iter().zip(1_u32..).map(|(chunk, number)| [header(file, number, last).as_slice(), chunk].concat()).collect()
 }
 
+/// Destination of what is for nobody in particular (IEC 61162-450, clause 7.3): the letter X in each place.
+const ANYBODY: [u8; 6] = [b'X'; 6];
+
+fn name(of: &str) -> [u8; 6] {
+    let mut bytes = of.bytes();
+    std::array::from_fn(|_| bytes.next().unwrap_or(0))
+}
+
 /// The 38 bytes before each part of a file.
 fn header(file: &Transfer<'_>, number: u32, last: u32) -> Vec<u8> {
     let mut out = b"RaUdP\0".to_vec();
     out.extend_from_slice(&[0, 2, 0, 38]);
-    for name in [file.source, file.destination] {
-        out.extend(name.bytes().chain(std::iter::repeat(0)).take(6));
-    }
+    out.extend(name(file.source));
+    out.extend(file.destination.map_or(ANYBODY, name));
     out.extend_from_slice(&[0, 1]);
     for word in [file.block, number, last] {
         out.extend_from_slice(&word.to_be_bytes());
@@ -145,7 +153,7 @@ mod tests {
         let content = vec![7_u8; 3_000];
         let file = Transfer {
             source: "RA0001",
-            destination: "VR0001",
+            destination: Some("VR0001"),
             block: 3,
             device: 1,
             channel: 1,

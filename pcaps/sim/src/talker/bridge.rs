@@ -350,8 +350,7 @@ impl Radar {
         let content = self.image();
         let file = Transfer {
             source: "RA0001",
-            // on the wire the standard's word for anybody (IEC 61162-450), not a gap to fill
-            destination: "XXXXXX",
+            destination: None,
             block: self.block,
             device: 1,
             channel: 1,
