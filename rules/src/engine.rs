@@ -15,7 +15,7 @@ use crate::holders::Holders;
 use crate::learning::{Baseline, Learning};
 use crate::own_ship::{OwnShip, TalkerIx, Troubles};
 use crate::policy::{AppName, Mode, Policy, StateTracker};
-use crate::repeats::{Lately, Repeats};
+use crate::repeats::Repeats;
 use crate::seen::{
     EnforcedSeen, FlowSeen, FlowStage, HealthSeen, IrregularSeen, Party, PolicySeen, SelfSeen, SignatureSeen, Source,
 };
@@ -59,7 +59,6 @@ pub struct Rules {
     once_said: Wanting,
     once_spoke: Wanting,
     repeats: Repeats,
-    lately: Lately,
     healths: Vec<usize>,
     irregulars: Vec<usize>,
     signatures: Vec<usize>,
@@ -70,19 +69,8 @@ pub struct Rules {
     counters: RulesCounters,
 }
 
-/// Who speaks: an application, and a talker of the ship's. By default nobody does: time goes by, or the
-/// monitor looks at itself.
-#[derive(Debug, Clone, Copy, Default)]
-struct Spoke {
-    app: Option<AppName>,
-    talker: Option<TalkerIx>,
-}
-
-impl Spoke {
-    const fn of(app: Option<AppName>) -> Self {
-        Self { app, talker: None }
-    }
-}
+/// Nobody speaks: time goes by, or the monitor looks at itself.
+const NOBODY: (Option<AppName>, Option<TalkerIx>) = (None, None);
 
 /// What every detector is shown of the ship while it looks, apart from the detectors so that both can be held at a time.
 #[derive(Default)]
@@ -103,7 +91,7 @@ impl Known {
         &'a mut self,
         directory: &'a dyn Directory,
         source: Source<'a>,
-        Spoke { app, talker }: Spoke,
+        (app, talker): (Option<AppName>, Option<TalkerIx>),
         policy_raised: &'a mut bool,
     ) -> Context<'a> {
         Context {
@@ -151,7 +139,6 @@ impl Rules {
             once_said: 0,
             once_spoke: 0,
             repeats: Repeats::new(),
-            lately: Lately::new(),
             healths: Vec::new(),
             irregulars: Vec::new(),
             signatures: Vec::new(),
@@ -185,7 +172,6 @@ impl Rules {
         let once = |once| set(wanting(&|w| w.once == once));
         (self.once_said, self.once_spoke) = (once(Once::Said), once(Once::Spoke));
         self.repeats.forget();
-        self.lately.forget();
     }
 
     /// Gives the detectors what people imported.
@@ -277,7 +263,7 @@ impl Rules {
         }
         let mut policy_raised = false;
         let app = seen.protocol.and_then(|protocol| self.spoken.of(protocol).0);
-        let mut cx = self.known.context(directory, seen.source, Spoke::of(app), &mut policy_raised);
+        let mut cx = self.known.context(directory, seen.source, (app, None), &mut policy_raised);
         for index in self.flows.get(seen.stage as usize).into_iter().flatten() {
             if let Some(detector) = self.detectors.get_mut(*index) {
                 detector.flow(seen, &mut cx);
@@ -330,17 +316,17 @@ impl Rules {
         }
         wanting &= meant;
         if seen & kinds::NEVER_REPEATED == 0 {
-            if wanting & self.once_said != 0 && self.repeats.is_repeat(line, event) {
+            if wanting & self.once_said != 0 && self.repeats.is_said_again(line, event) {
                 wanting &= !self.once_said;
             }
-            if wanting & self.once_spoke != 0 && self.lately.has_spoken(line, event) {
+            if wanting & self.once_spoke != 0 && self.repeats.is_spoken_again(line, event) {
                 wanting &= !self.once_spoke;
             }
         }
         if wanting != 0 {
             self.counters.events = self.counters.events.wrapping_add(1);
             let mut policy_raised = false;
-            let mut cx = self.known.context(directory, source, Spoke { app, talker }, &mut policy_raised);
+            let mut cx = self.known.context(directory, source, (app, talker), &mut policy_raised);
             while wanting != 0 {
                 let index = wanting.trailing_zeros() as usize;
                 wanting &= wanting - 1;
@@ -361,7 +347,7 @@ impl Rules {
         for index in &self.irregulars {
             let Some(detector) = self.detectors.get_mut(*index) else { continue };
             let app = seen.protocol.and_then(AppName::of_protocol);
-            let mut cx = self.known.context(directory, seen.source, Spoke::of(app), &mut policy_raised);
+            let mut cx = self.known.context(directory, seen.source, (app, None), &mut policy_raised);
             detector.irregular(seen, &mut cx);
         }
     }
@@ -373,7 +359,7 @@ impl Rules {
         for index in &self.signatures {
             let Some(detector) = self.detectors.get_mut(*index) else { continue };
             let app = seen.protocol.and_then(|protocol| self.spoken.of(protocol).0);
-            let mut cx = self.known.context(directory, seen.source, Spoke::of(app), &mut policy_raised);
+            let mut cx = self.known.context(directory, seen.source, (app, None), &mut policy_raised);
             detector.signature(seen, &mut cx);
         }
     }
@@ -383,12 +369,8 @@ impl Rules {
         let mut policy_raised = false;
         for index in &self.healths {
             let Some(detector) = self.detectors.get_mut(*index) else { continue };
-            let mut cx = self.known.context(
-                directory,
-                Source { label: seen.source, selector: "" },
-                Spoke::default(),
-                &mut policy_raised,
-            );
+            let mut cx =
+                self.known.context(directory, Source { label: seen.source, selector: "" }, NOBODY, &mut policy_raised);
             detector.health(seen, &mut cx);
         }
     }
@@ -397,7 +379,7 @@ impl Rules {
     pub fn itself(&mut self, seen: &SelfSeen<'_>, directory: &dyn Directory) {
         let mut policy_raised = false;
         for detector in &mut self.detectors {
-            let mut cx = self.known.context(directory, Source::default(), Spoke::default(), &mut policy_raised);
+            let mut cx = self.known.context(directory, Source::default(), NOBODY, &mut policy_raised);
             detector.itself(seen, &mut cx);
         }
     }
@@ -422,7 +404,7 @@ impl Rules {
         }
         let mut policy_raised = false;
         for detector in &mut self.detectors {
-            let mut cx = self.known.context(directory, Source::default(), Spoke::default(), &mut policy_raised);
+            let mut cx = self.known.context(directory, Source::default(), NOBODY, &mut policy_raised);
             detector.tick(at, &mut cx);
         }
     }
@@ -491,7 +473,7 @@ impl Rules {
         }
         let mut policy_raised = false;
         for detector in &mut self.detectors {
-            let mut cx = self.known.context(directory, Source::default(), Spoke::default(), &mut policy_raised);
+            let mut cx = self.known.context(directory, Source::default(), NOBODY, &mut policy_raised);
             detector.policy(seen, &mut cx);
             enforced.iter().for_each(|zone| detector.enforced(zone, &mut cx));
         }

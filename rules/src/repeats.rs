@@ -1,11 +1,12 @@
 //! What is said again and again: polls ask the same every second, and a detector that compares who asks what learns nothing from the next one.
 //!
 //! A message counts as a repeat when one of the same kind, with the same acts from the same card, came in the same flow and direction within a
-//! moment. Values read are not looked at, values written are.
+//! moment. Values read are not looked at, values written are. For detectors to which only the speaker matters, any message of the same card in the
+//! same flow and direction is one.
 
 use std::hash::{BuildHasher, Hasher};
 
-use dogwatch_model::{Act, Event, Mac, Object, Speaker};
+use dogwatch_model::{Act, CaptureTime, Event, Object, Speaker};
 use foldhash::quality::RandomState;
 
 /// Bits of a stamp that hold the second; they begin anew every 194 days.
@@ -13,16 +14,17 @@ const SECONDS: u32 = 24;
 const LAST_SECONDS: u64 = (1 << SECONDS) - 1;
 /// No stamp: those of a message are never 0.
 const NOTHING: u64 = 0;
-/// Messages remembered, two to the power of this: those of a moment, so that the cache holds them.
-const REMEMBERED: u32 = 13;
 /// How long a moment is, in seconds. Nothing that detectors measure between two messages is as short.
 const MOMENT: u64 = 15;
+/// Messages and speakers remembered, two to the power of these: those of a moment, so that the cache holds them.
+const MESSAGES: u32 = 13;
+const SPEAKERS: u32 = 10;
 
 /// See the file's head.
 #[derive(Debug)]
 pub(crate) struct Repeats {
-    /// What was said and in which second, see [`stamp`]. Two that share a place push each other out.
-    heard: Vec<u64>,
+    said: Moments,
+    spoke: Moments,
     /// Seeded at random: nobody can make up two messages that are taken for one. Where they stand does not depend on it, so that the same capture
     /// gives the same findings each time.
     hasher: RandomState,
@@ -30,17 +32,15 @@ pub(crate) struct Repeats {
 
 impl Repeats {
     pub(crate) fn new() -> Self {
-        Self { heard: vec![NOTHING; 1 << REMEMBERED], hasher: RandomState::default() }
+        Self { said: Moments::new(MESSAGES), spoke: Moments::new(SPEAKERS), hasher: RandomState::default() }
     }
 
     /// Whether `event` repeats what was said in the `line` (a flow and direction) a moment ago; from now on it is what was said.
-    pub(crate) fn is_repeat(&mut self, line: u64, event: &Event<'_>) -> bool {
-        if event.message.speaker != Speaker::Sender {
-            return false;
-        }
+    pub(crate) fn is_said_again(&mut self, line: u64, event: &Event<'_>) -> bool {
+        let Some(sender) = sender(line, event) else { return false };
         // two words at a time, which is what the hasher takes without packing
         let mut hasher = self.hasher.build_hasher();
-        hasher.write_u128(pair(line, number_of(event.flow.src_mac)));
+        hasher.write_u128(sender);
         // names of protocols are constants: the place of one tells it apart
         hasher.write_u128(pair(event.message.protocol.as_ptr().addr() as u64, u64::from(event.message.function)));
         hasher.write(event.message.kind.as_bytes());
@@ -54,30 +54,57 @@ impl Repeats {
             let word = write(object, is_reply << 8 | verb as u64, &mut hasher);
             place = place.wrapping_mul(31).wrapping_add(word);
         }
-        let (said, second) = (hasher.finish(), event.at.seconds());
-        let place = place_of(place, REMEMBERED);
-        let Some(heard) = self.heard.get_mut(place) else { return false };
-        is_again(heard, stamp(said, second))
+        self.said.is_again(place, stamp(hasher.finish(), event.at))
+    }
+
+    /// Whether the same card spoke in the `line` a moment ago, whatever it said; from now on it is who spoke.
+    pub(crate) fn is_spoken_again(&mut self, line: u64, event: &Event<'_>) -> bool {
+        let Some(sender) = sender(line, event) else { return false };
+        self.spoke.is_again(line, stamp(self.hasher.hash_one(sender), event.at))
     }
 
     /// What was shown counts no more: it is to be judged anew.
     pub(crate) fn forget(&mut self) {
-        self.heard.fill(NOTHING);
+        self.said.forget();
+        self.spoke.forget();
     }
 }
 
-/// What was said and when in one word, so that twice as many stay in the cache: 40 bits of the number, and the second.
-const fn stamp(said: u64, second: i64) -> u64 {
-    (said | 1 << SECONDS) & !LAST_SECONDS | second.cast_unsigned() & LAST_SECONDS
+/// What came within a moment, see [`stamp`]. Two that share a place push each other out.
+#[derive(Debug)]
+struct Moments(Vec<u64>);
+
+impl Moments {
+    fn new(bits: u32) -> Self {
+        Self(vec![NOTHING; 1 << bits])
+    }
+
+    /// Whether the same came a moment before `now`; else it is what came last.
+    fn is_again(&mut self, place: u64, now: u64) -> bool {
+        // the high bits of a product with an odd number depend on every bit (2^64 by the golden ratio: Knuth, TAOCP vol. 3, 6.4)
+        let place = place.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - self.0.len().trailing_zeros());
+        let Some(heard) = self.0.get_mut(place as usize) else { return false };
+        let is_again = (*heard ^ now) >> SECONDS == 0 && now.abs_diff(*heard) < MOMENT;
+        if !is_again {
+            *heard = now;
+        }
+        is_again
+    }
+
+    fn forget(&mut self) {
+        self.0.fill(NOTHING);
+    }
 }
 
-/// Whether `now` stamps the same as what was heard, a moment later; else it is what was heard.
-const fn is_again(heard: &mut u64, now: u64) -> bool {
-    let is_again = (*heard ^ now) >> SECONDS == 0 && now.abs_diff(*heard) < MOMENT;
-    if !is_again {
-        *heard = now;
-    }
-    is_again
+/// The line and the card that speaks in it; `None` where the protocol knows better than the addresses who that is.
+fn sender(line: u64, event: &Event<'_>) -> Option<u128> {
+    let [a, b, c, d, e, f] = event.flow.src_mac.0;
+    (event.message.speaker == Speaker::Sender).then(|| pair(line, u64::from_be_bytes([0, 0, a, b, c, d, e, f])))
+}
+
+/// What came and when in one word, so that twice as many stay in the cache: 40 bits of the number, and the second.
+const fn stamp(what: u64, at: CaptureTime) -> u64 {
+    (what | 1 << SECONDS) & !LAST_SECONDS | at.seconds().cast_unsigned() & LAST_SECONDS
 }
 
 /// Writes all that makes an object itself, and what is done to it; gives a number of it that need not be its own.
@@ -103,61 +130,18 @@ fn write(object: Object<'_>, done: u64, hasher: &mut impl Hasher) -> u64 {
     word
 }
 
-/// Who spoke in a flow and direction within a moment, whatever was said.
-#[derive(Debug)]
-pub(crate) struct Lately {
-    /// The line with the card, and the second, see [`stamp`]. Two lines that share a place push each other out.
-    heard: Vec<u64>,
-    hasher: RandomState,
-}
-
-/// Lines remembered, two to the power of this.
-const LINES: u32 = 10;
-
-impl Lately {
-    pub(crate) fn new() -> Self {
-        Self { heard: vec![NOTHING; 1 << LINES], hasher: RandomState::default() }
-    }
-
-    /// Whether the same card spoke in the `line` a moment ago; from now on it is who spoke.
-    pub(crate) fn has_spoken(&mut self, line: u64, event: &Event<'_>) -> bool {
-        if event.message.speaker != Speaker::Sender {
-            return false;
-        }
-        let spoke = self.hasher.hash_one(pair(line, number_of(event.flow.src_mac)));
-        let Some(heard) = self.heard.get_mut(place_of(line, LINES)) else { return false };
-        is_again(heard, stamp(spoke, event.at.seconds()))
-    }
-
-    /// Who spoke counts no more.
-    pub(crate) fn forget(&mut self) {
-        self.heard.fill(NOTHING);
-    }
-}
-
 const fn pair(low: u64, high: u64) -> u128 {
     low as u128 | (high as u128) << 64
 }
 
-const fn number_of(mac: Mac) -> u64 {
-    let [a, b, c, d, e, f] = mac.0;
-    u64::from_be_bytes([0, 0, a, b, c, d, e, f])
-}
-
-/// A place among two to the power of `bits`: the high bits of a product with an odd number depend on every bit (2^64 by the golden ratio: Knuth, TAOCP
-/// vol. 3, 6.4).
-const fn place_of(number: u64, bits: u32) -> usize {
-    (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - bits)) as usize
-}
-
 #[cfg(test)]
 mod tests {
-    use dogwatch_model::{CaptureTime, Message, NoFields, Table, Transport, Verb};
+    use dogwatch_model::{Mac, Message, NoFields, Table, Transport, Verb};
 
     use super::*;
     use crate::detections::bench::flow;
 
-    fn said(repeats: &mut Repeats, second: i64, line: u64, mac: u8, acts: &[Act<'_>]) -> bool {
+    fn ask(line: u64, mac: u8, acts: &[Act<'_>], second: i64, question: impl FnOnce(u64, &Event<'_>) -> bool) -> bool {
         let mut flow = flow("10.0.2.10", "10.0.2.21", 502, Transport::Tcp);
         flow.src_mac = Mac([2, 0, 0, 0, 0, mac]);
         let message = Message {
@@ -169,7 +153,15 @@ mod tests {
             fields: &NoFields,
         };
         let at = CaptureTime::from_parts(1_800_000_000 + second, 0);
-        repeats.is_repeat(line, &Event { at, frame: 1, flow: &flow, message: &message })
+        question(line, &Event { at, frame: 1, flow: &flow, message: &message })
+    }
+
+    fn said(repeats: &mut Repeats, second: i64, line: u64, mac: u8, acts: &[Act<'_>]) -> bool {
+        ask(line, mac, acts, second, |line, event| repeats.is_said_again(line, event))
+    }
+
+    fn spoke(repeats: &mut Repeats, second: i64, line: u64, mac: u8, acts: &[Act<'_>]) -> bool {
+        ask(line, mac, acts, second, |line, event| repeats.is_spoken_again(line, event))
     }
 
     fn asks(verb: Verb, first: u16, written: Option<(u16, u16)>) -> [Act<'static>; 1] {
@@ -194,5 +186,19 @@ mod tests {
         assert!(said(&mut repeats, 16, 2, 1, &named("pump-2.run")));
         repeats.forget();
         assert!(!said(&mut repeats, 16, 2, 1, &named("pump-2.run")));
+    }
+
+    #[test]
+    fn who_speaks_is_known_whatever_he_says() {
+        let mut repeats = Repeats::new();
+        let (poll, order) = (asks(Verb::Read, 100, None), asks(Verb::Write, 7, Some((1, 1))));
+        assert!(!spoke(&mut repeats, 0, 2, 1, &poll));
+        assert!(spoke(&mut repeats, 14, 2, 1, &order), "something else");
+        assert!(!spoke(&mut repeats, 14, 3, 1, &poll), "the other direction");
+        assert!(!spoke(&mut repeats, 14, 2, 2, &poll) && !spoke(&mut repeats, 14, 2, 1, &poll), "two cards in turn");
+        assert!(!spoke(&mut repeats, 29, 2, 1, &poll), "a moment is over");
+        assert!(!said(&mut repeats, 29, 2, 1, &poll), "what was said is another question");
+        repeats.forget();
+        assert!(!spoke(&mut repeats, 29, 2, 1, &poll));
     }
 }
