@@ -144,7 +144,8 @@ impl Detector for BusTraffic {
         let mut floods = Vec::new();
         for (ix, talker) in ship.on_bus() {
             let rate = self.rates.of(ix);
-            let sent = talker.count.saturating_sub(std::mem::replace(&mut rate.counted, talker.count));
+            let count = ship.count(ix);
+            let sent = count.saturating_sub(std::mem::replace(&mut rate.counted, count));
             if !(0.5..=5.0).contains(&seconds) {
                 continue;
             }

@@ -81,6 +81,11 @@ impl OwnShip {
         self.talkers.fresh(ix, what, now, seconds)
     }
 
+    /// Messages heard of a talker.
+    pub(crate) fn count(&self, ix: TalkerIx) -> u64 {
+        self.talkers.count(ix)
+    }
+
     /// Times a talker told a quantity.
     pub(crate) fn told(&self, ix: TalkerIx, what: What) -> u64 {
         self.talkers.told(ix, what)

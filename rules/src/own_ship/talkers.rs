@@ -131,8 +131,6 @@ pub(crate) struct Talker {
     pub(crate) last: CaptureTime,
     /// Frame of the last message.
     pub(crate) frame: u64,
-    /// Messages heard.
-    pub(crate) count: u64,
     /// Last position.
     pub(crate) fix: Option<Fix>,
     /// Positions told.
@@ -186,7 +184,7 @@ impl Slots {
         }
     }
 
-    fn and(mut self, others: Self) -> Self {
+    fn with(mut self, others: Self) -> Self {
         self.0.iter_mut().zip(others.0).for_each(|(word, other)| *word |= other);
         self
     }
@@ -215,7 +213,7 @@ pub(super) struct Talkers {
     rows: Vec<Talker>,
     /// When each was last heard, apart from the rows: what looks at the newest every second passes over all the others.
     lasts: Vec<CaptureTime>,
-    /// How much each said, for the same reason: a flood of names asks for the least again and again.
+    /// Messages heard of each, for the same reason: a flood of names asks for the least again and again.
     counts: Vec<u64>,
     /// Who ever told each [`What`], and who speaks on a bus, for the same reason.
     telling: [Slots; WHATS],
@@ -241,9 +239,8 @@ impl Talkers {
             *last = event.at;
         }
         talker.frame = event.frame;
-        talker.count = talker.count.saturating_add(1);
         if let Some(count) = self.counts.get_mut(usize::from(slot)) {
-            *count = talker.count;
+            *count = count.saturating_add(1);
         }
         (talker.party, talker.flow, talker.protocol) = (*from, *event.flow, event.message.protocol);
         TalkerIx { slot, generation: talker.generation }
@@ -260,7 +257,6 @@ impl Talkers {
             first: event.at,
             last: event.at,
             frame: event.frame,
-            count: 0,
             fix: None,
             fixes: 0,
         };
@@ -278,6 +274,9 @@ impl Talkers {
             if let Some(talker) = self.rows.get_mut(slot) {
                 self.by_key.remove(&talker.key);
                 *talker = row(talker.generation.wrapping_add(1));
+            }
+            if let Some(count) = self.counts.get_mut(slot) {
+                *count = 0;
             }
             self.telling.iter_mut().for_each(|slots| slots.set(slot, false));
             let readings = self.readings.iter_mut().filter_map(|readings| readings.get_mut(slot));
@@ -337,6 +336,11 @@ impl Talkers {
         self.get(ix).map(|_| reading.value)
     }
 
+    /// Messages heard of a talker.
+    pub(super) fn count(&self, ix: TalkerIx) -> u64 {
+        self.get(ix).and_then(|_| self.counts.get(usize::from(ix.slot))).copied().unwrap_or(0)
+    }
+
     /// Times a talker told a quantity.
     pub(super) fn told(&self, ix: TalkerIx, what: What) -> u64 {
         self.get(ix).and_then(|_| self.reading(what, ix.slot)).map_or(0, |reading| reading.told)
@@ -389,7 +393,7 @@ impl Talkers {
 
     fn slots_telling(&self, what: &[What]) -> Slots {
         let each = what.iter().filter_map(|what| self.telling.get(*what as usize));
-        each.fold(Slots::default(), |all, slots| all.and(*slots))
+        each.fold(Slots::default(), |all, slots| all.with(*slots))
     }
 
     /// Talkers of CAN buses.
@@ -470,7 +474,7 @@ mod tests {
         [191, 0, 64].into_iter().for_each(|slot| some.set(slot, true));
         [63, 64].into_iter().for_each(|slot| others.set(slot, true));
         some.set(0, false);
-        assert_eq!(some.and(others).collect::<Vec<_>>(), [63, 64, 191]);
+        assert_eq!(some.with(others).collect::<Vec<_>>(), [63, 64, 191]);
         assert_eq!(Slots::default().count(), 0);
     }
 
