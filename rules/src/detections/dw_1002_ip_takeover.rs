@@ -14,6 +14,7 @@ use crate::seen::{Party, service};
 
 /// The old card counts as alive when it was seen this recently.
 const ACTIVE: Duration = Duration::from_secs(60);
+
 const CARD: Card = Card {
     id: "DW-1002",
     why: "Whoever answers for another device's address receives what was meant for it and can answer in its place: false readings on a display, or \

@@ -2,7 +2,7 @@
 //! policy says which field of the nearest line failed; that field decides on the detection. A rate is overrun when it is for two periods running, or by two
 //! periods' worth of operations.
 
-use dogwatch_model::{Act, CaptureTime, Event, FieldValue, FieldVisitor, Mac, Object, Severity, Verb};
+use dogwatch_model::{Act, CaptureTime, Event, FieldValue, FieldVisitor, Object, Severity, Verb};
 
 use super::dw_3004_3008_commands as commands;
 use super::zones::asked;
@@ -215,12 +215,9 @@ fn deny(
     let key =
         || format!("{:?}|{:?}|{unit:?}|{}|{}", from.identity(), to.identity(), verb.as_str(), denial.failed_field);
     let cause = Cause {
-        id: card.id,
-        from: (from.identity(), Mac::NONE),
-        to: Some((to.identity(), Mac::NONE)),
-        transport: None,
         number: unit.map_or(u64::MAX, u64::from),
         words: [verb.as_str(), denial.failed_field],
+        ..Cause::between(card.id, from.identity(), to.identity())
     };
     let directory = cx.directory;
     cx.raise_again(cause, card, event.at, key, || {

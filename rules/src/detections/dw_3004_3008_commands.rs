@@ -3,7 +3,7 @@
 //! DW-3004 is Modbus: restart of communication, listen-only, cleared counters, programming functions, file records. DW-3008 is every other control
 //! protocol: stop and start, download, mode and password. Quiet only where a line of the policy names the operation, or a service window is open.
 
-use dogwatch_model::{Act, Event, FieldValue, FieldVisitor, Fields, Mac, Object, Severity, ShipState, Verb};
+use dogwatch_model::{Act, Event, FieldValue, FieldVisitor, Fields, Object, Severity, ShipState, Verb};
 
 use super::zones::{asked, leads_to_the_heart};
 use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
@@ -53,14 +53,8 @@ impl Detector for Commands {
             if is_expected(event, from, to, (verb, object), cx) {
                 continue;
             }
-            let cause = Cause {
-                id: card.id,
-                from: (from.identity(), Mac::NONE),
-                to: Some((to.identity(), Mac::NONE)),
-                transport: None,
-                number: 0,
-                words: [verb.as_str(), ""],
-            };
+            let words = [verb.as_str(), ""];
+            let cause = Cause { words, ..Cause::between(card.id, from.identity(), to.identity()) };
             let is_heart = cx.policy.is_some_and(|policy| leads_to_the_heart(policy, to.end.zone));
             let is_denied =
                 cx.policy.is_some_and(|policy| !policy.judge(&asked(event, from, to, (verb, object), cx)).is_allowed());

@@ -3,7 +3,7 @@
 //! The answer for a source and what it says is worked out once and remembered: sentences come ten times a second. Two of the kind are needed, a
 //! single stray line is noise.
 
-use dogwatch_model::{Act, Event, Mac, Object, Severity, Speaker};
+use dogwatch_model::{Act, Event, Object, Severity, Speaker};
 
 use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
 use crate::findings::{Cause, call};
@@ -142,14 +142,7 @@ fn raise(
     let severity = severity(object, refusal);
     // one finding for one source: a false receiver sends half a dozen sentences, and the officer needs one line
     let key = || format!("{:?}|{:?}|{refusal}", from.identity(), from.sfi());
-    let cause = Cause {
-        id: CARD.id,
-        from: (from.identity(), Mac::NONE),
-        to: None,
-        transport: None,
-        number: sfi_number(from.sfi()),
-        words: [refusal, ""],
-    };
+    let cause = Cause { number: sfi_number(from.sfi()), words: [refusal, ""], ..Cause::by(CARD.id, from.identity()) };
     let (bus, end, directory) = (cx.source.selector, (from.end, to.end), cx.directory);
     let who = || match from.sfi() {
         Some(sfi) => format!("{} as {sfi}", call(from, Some(policy), directory)),

@@ -20,9 +20,9 @@ use crate::seen::Party;
 const SATELLITES: usize = 64;
 /// Seconds that a strength may be old; and after which a satellite that is not heard has set.
 const FRESH: u64 = 15;
-/// Seconds after which that is looked at although nothing was heard.
-const AGED: u64 = 4;
 const SET: u64 = 90;
+/// Seconds after which a sky is looked at although nothing was heard.
+const AGED: u64 = 4;
 /// Reports of a satellite before it is judged, and over which its usual strength moves on.
 const LEARNED: f64 = 5.0;
 const MEMORY: f64 = 60.0;

@@ -266,15 +266,8 @@ impl Sweep {
 
 /// What a host that looks around is remembered by, for those that meet the same attempts.
 pub(super) fn cause(from: &Party) -> Cause {
-    let unnamed = (Identity::Mac(Mac::NONE), Mac::NONE);
-    Cause {
-        id: CARD.id,
-        from: if from.row.is_some() { unnamed } else { (from.identity(), Mac::NONE) },
-        to: None,
-        transport: None,
-        number: from.row.map_or(0, |row| u64::from(row).saturating_add(1)),
-        words: [""; 2],
-    }
+    let who = if from.row.is_some() { Identity::Mac(Mac::NONE) } else { from.identity() };
+    Cause { number: from.row.map_or(0, |row| u64::from(row).saturating_add(1)), ..Cause::by(CARD.id, who) }
 }
 
 /// One host that looks around is one finding, however it looks: ARP knows it by its card, connections by its address, the inventory by both.
