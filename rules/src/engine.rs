@@ -398,6 +398,7 @@ impl Rules {
         self.last_tick = Some(at);
         self.known.learning.tick(at);
         self.known.heard.looks(at);
+        self.known.own_ship.looks(at);
         self.follow_state(at);
         if let Some(aggregates) = &mut self.aggregates {
             aggregates.tick(at, self.known.state, self.known.policy.as_ref(), directory);

@@ -65,7 +65,8 @@ impl Cause {
 /// Every finding of this run.
 #[derive(Debug, Default)]
 pub struct FindingTable {
-    rows: Vec<Row>,
+    /// Each in a box of its own: a table that grows moves words, not findings, and asks for no room it does not use.
+    rows: Vec<Box<Row>>,
     by_key: HashMap<u128, usize, RandomState>,
     /// Rows by cause, for repeats; only a shortcut, so it may forget. A cause is kept as its hash, which is seeded at random: nobody can make up
     /// two that are taken for one.
@@ -128,7 +129,13 @@ impl FindingTable {
             self.by_key.insert(key, self.rows.len());
             let told_at = finding.last_seen;
             let next_evidence = finding.count.saturating_mul(2);
-            self.rows.push(Row { finding, standing: Standing::Told, told_at, is_changed: false, next_evidence });
+            self.rows.push(Box::new(Row {
+                finding,
+                standing: Standing::Told,
+                told_at,
+                is_changed: false,
+                next_evidence,
+            }));
         }
     }
 
@@ -150,7 +157,8 @@ impl FindingTable {
 
     /// What would be told if the zones that are watched were enforced, oldest first.
     pub fn would_alert(&self) -> impl Iterator<Item = WouldAlert> {
-        self.rows.iter().filter(|row| row.standing == Standing::Watched).map(|Row { finding, .. }| WouldAlert {
+        let watched = self.rows.iter().filter(|row| row.standing == Standing::Watched).map(|row| &row.finding);
+        watched.map(|finding| WouldAlert {
             detection: finding.rule_id.clone(),
             severity: finding.severity,
             summary: finding.summary.clone(),
@@ -250,7 +258,7 @@ impl FindingTable {
             self.raised = self.raised.max(Some(finding.severity));
             self.changed.push(index);
         }
-        self.rows.push(Row { finding, standing, told_at: at, is_changed: is_told, next_evidence: 2 });
+        self.rows.push(Box::new(Row { finding, standing, told_at: at, is_changed: is_told, next_evidence: 2 }));
         Some(index)
     }
 

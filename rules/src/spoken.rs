@@ -16,8 +16,8 @@ const NAMES: usize = 512;
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Known {
-    /// Where the name stands, and its length.
-    name: (usize, usize),
+    /// Where the name stands, see [`place_of`].
+    name: u64,
     app: Option<AppName>,
     meant: Wanting,
 }
@@ -45,9 +45,10 @@ impl Spoken {
     /// The application of a protocol, and who wants its events.
     #[inline]
     pub(crate) fn of(&mut self, protocol: &'static str) -> (Option<AppName>, Wanting) {
-        let name = (protocol.as_ptr().addr(), protocol.len());
-        let place = (name.0 ^ name.0 >> 9 ^ name.1 << 5) % NAMES;
-        let Some(known) = self.known.get_mut(place) else { return (None, self.of_others) };
+        let name = place_of(protocol);
+        // names begin at even distances; those merged into one begin at one place and differ in length
+        let place = name ^ name >> 9 ^ name >> (LENGTH - 5);
+        let Some(known) = self.known.get_mut(place as usize % NAMES) else { return (None, self.of_others) };
         if known.name != name {
             let app = AppName::of_protocol(protocol);
             let meant = app.map_or(self.of_others, |app| self.of_app.get(app as usize).copied().unwrap_or_default());
@@ -55,6 +56,14 @@ impl Spoken {
         }
         (known.app, known.meant)
     }
+}
+
+/// Bits of a place above which the length stands: no address of a process has as many.
+const LENGTH: u32 = 56;
+
+/// Where a name stands and how long it is, in one word: four of what is known fit where else only two and a half would.
+fn place_of(name: &'static str) -> u64 {
+    name.as_ptr().addr() as u64 | (name.len() as u64) << LENGTH
 }
 
 #[cfg(test)]

@@ -145,7 +145,6 @@ pub fn run(options: &Options, out: &mut dyn Write) -> anyhow::Result<Answer> {
     let started = Instant::now();
     let replayed = replay(&options.files, &mut pipeline)?;
     pipeline.finish();
-    pipeline.take_news();
     let seconds = started.elapsed().as_secs_f64();
     let summary = summarise(options, &pipeline, replayed, seconds);
     if let Some(folder) = &options.out {

@@ -248,6 +248,15 @@ impl Exploring {
     fn enumerates(&mut self, event: &Event<'_>, client: &Party, server: &Party, cx: &mut Context<'_>) -> bool {
         let Some(list) = self.clients.get(&client.identity()) else { return false };
         let recent = || list.iter().filter(|new| event.at.since(new.at) <= WINDOW);
+        let (mut asked, mut refusals, mut identities) = (0, 0, 0);
+        for new in recent() {
+            *(if new.is_refusal { &mut refusals } else { &mut asked }) += 1;
+            identities += usize::from(new.is_identity);
+        }
+        // there are no more kinds of a thing than things
+        if asked < UNITS.min(FUNCTIONS) && refusals < REFUSALS && identities < IDENTIFIED {
+            return false;
+        }
         let distinct = |keys: &mut dyn Iterator<Item = (Identity, u64)>| {
             let mut all: Vec<_> = keys.collect();
             all.sort_unstable();
@@ -258,7 +267,6 @@ impl Exploring {
         let units = distinct(&mut requests().map(|new| (new.server, u64::from(new.unit))));
         let functions = distinct(&mut requests().map(|new| (new.server, new.function)));
         let identified = distinct(&mut recent().filter(|new| new.is_identity).map(|new| (new.server, 0)));
-        let refusals = recent().filter(|new| new.is_refusal).count();
         if units < UNITS && functions < FUNCTIONS && refusals < REFUSALS && identified < IDENTIFIED {
             return false;
         }

@@ -10,8 +10,7 @@ use dogwatch_model::{Act, CaptureTime, Event, Of, Quantity, Speaker, Value};
 
 use crate::detector::{Card, Context, Detector, Raise, Threshold, Wants};
 use crate::findings::call;
-use crate::own_ship::{self, Trouble, is_near};
-use crate::remembered::Remembered;
+use crate::own_ship::{self, PerTalker, TalkerIx, Trouble, is_near};
 use crate::seen::{Identity, Party, service};
 
 /// Metres that are never a jump.
@@ -26,8 +25,6 @@ const TOGETHER: u64 = 10;
 const TOP_SPEED: f64 = 20.6;
 /// Metres per second of one knot (ISO 80000-3).
 const KNOT: f64 = 1_852.0 / 3_600.0;
-/// Receivers remembered.
-const REMEMBERED: usize = 256;
 /// The learned noise level follows the largest ordinary step and sinks by this share each fix.
 const NOISE_DECAY: f64 = 0.995;
 /// Times the noise level that a step must exceed.
@@ -66,7 +63,7 @@ struct Track {
 
 /// See the file's head.
 pub(super) struct PositionJump {
-    tracks: Remembered<Receiver, Track>,
+    tracks: PerTalker<Option<Track>>,
     /// Speed over ground as anyone aboard reports it, and when.
     speed: Option<(CaptureTime, f64)>,
     /// Metres that are never a jump.
@@ -77,7 +74,7 @@ pub(super) struct PositionJump {
 
 impl Default for PositionJump {
     fn default() -> Self {
-        Self { tracks: Remembered::new(REMEMBERED), speed: None, jump_m: JUMP_METRES, jumped: None }
+        Self { tracks: PerTalker::default(), speed: None, jump_m: JUMP_METRES, jumped: None }
     }
 }
 
@@ -117,18 +114,19 @@ impl Detector for PositionJump {
                 _ => {}
             }
         }
-        let Some((lat, lon)) = place.filter(|(lat, lon)| lat.abs() <= 90.0 && lon.abs() <= 180.0) else { return };
-        self.fix(event, from, Fix { at: event.at, of_day, lat, lon }, cx);
+        let place = place.filter(|(lat, lon)| lat.abs() <= 90.0 && lon.abs() <= 180.0);
+        let (Some((lat, lon)), Some(receiver)) = (place, cx.talker) else { return };
+        self.fix(event, from, receiver, Fix { at: event.at, of_day, lat, lon }, cx);
     }
 }
 
 impl PositionJump {
-    fn fix(&mut self, event: &Event<'_>, from: &Party, fix: Fix, cx: &mut Context<'_>) {
-        let (receiver, jump_m) = (receiver_of(event, from), self.jump_m);
+    fn fix(&mut self, event: &Event<'_>, from: &Party, receiver: TalkerIx, fix: Fix, cx: &mut Context<'_>) {
+        let jump_m = self.jump_m;
         let reported = self.speed.filter(|(at, _)| fix.at.since(*at).as_secs() < 60).map_or(0.0, |(_, speed)| speed);
-        let Some(track) = self.tracks.touch(receiver, fix.at) else {
+        let Some(track) = self.tracks.of(receiver) else {
             let track = Track { last: fix, noise: 0.0, speed: reported, suspect: None, lost: None };
-            self.tracks.put(receiver, fix.at, track);
+            *self.tracks.of(receiver) = Some(track);
             return;
         };
         let top = cx.policy.and_then(|policy| policy.vessel.max_speed_kn).map_or(TOP_SPEED, |knots| knots * KNOT * 1.2);

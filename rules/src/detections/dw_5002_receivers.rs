@@ -106,7 +106,7 @@ impl Detector for Receivers {
             return;
         }
         let velocity = velocity(at, cx);
-        let heading = ship.best(What::Heading, at, 3);
+        let heading = ship.best(What::Heading, at, 3).map(Heading::new);
         let mut told = Vec::new();
         for (index, (a, first)) in receivers.iter().enumerate() {
             for (b, second) in receivers.iter().skip(index + 1) {
@@ -137,7 +137,7 @@ impl Receivers {
         at: CaptureTime,
         (a, b): (TalkerIx, TalkerIx),
         way: (f64, f64),
-        heading: Option<f64>,
+        heading: Option<Heading>,
         declared: Option<f64>,
     ) -> Option<(usize, Told)> {
         let (high_m, merge_ratio, merge_s, min_sep) = (self.high_m, self.merge_ratio, self.merge_s, self.min_sep_m);
@@ -151,7 +151,7 @@ impl Receivers {
             // another frame: what was learned does not hold in it
             (pair.has_heading, pair.samples, pair.low) = (heading.is_some(), 0.0, None);
         }
-        let way = heading.map_or(way, |heading| in_ship_frame(way, heading));
+        let way = heading.map_or(way, |heading| heading.in_ship_frame(way));
         let step = at.since(pair.last).as_secs_f64().min(SMOOTHING);
         pair.last = at;
         let low = pair.low.map_or(way, |low| {
@@ -296,10 +296,22 @@ fn way(a: &Talker, b: &Talker, velocity: (f64, f64)) -> Option<(f64, f64)> {
     Some((north - velocity.0 * later, east - velocity.1 * later))
 }
 
-/// North and east as ahead and to starboard.
-fn in_ship_frame((north, east): (f64, f64), heading: f64) -> (f64, f64) {
-    let (sin, cos) = (libm::sin(heading.to_radians()), libm::cos(heading.to_radians()));
-    (north * cos + east * sin, east * cos - north * sin)
+/// A heading, by the sine and cosine that turn ways into the frame of the ship.
+#[derive(Debug, Clone, Copy)]
+struct Heading {
+    sin: f64,
+    cos: f64,
+}
+
+impl Heading {
+    fn new(degrees: f64) -> Self {
+        Self { sin: libm::sin(degrees.to_radians()), cos: libm::cos(degrees.to_radians()) }
+    }
+
+    /// North and east as ahead and to starboard.
+    fn in_ship_frame(self, (north, east): (f64, f64)) -> (f64, f64) {
+        (north * self.cos + east * self.sin, east * self.cos - north * self.sin)
+    }
 }
 
 fn declared(a: &Talker, b: &Talker, cx: &Context<'_>) -> Option<f64> {

@@ -1,23 +1,25 @@
 //! DW-5014: a source says again what it said before: recorded navigation data are played back.
 //!
-//! Of every receiver the positions of the last hour are remembered as they were told, to the last digit. A moving ship never tells the same
+//! Of every receiver the positions of the last hour, and up to another, are remembered as they were told, to the last digit. A moving ship never tells the same
 //! positions in the same order again; eight different positions in a row that repeat an earlier run at one and the same distance in time are a
 //! replay, whatever the time of day in the sentences says (old, or written anew). A ship that lies still repeats one position, which does not count.
 //! The recorder's own playback belongs on a network that is not the ship's; what is played back there has another sender and counts for itself.
 
-use std::collections::VecDeque;
+use std::hash::BuildHasher;
 
 use dogwatch_model::{Act, CaptureTime, Event, Of, Quantity, Value};
 use foldhash::quality::RandomState;
-use hashbrown::HashMap;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use super::of_talker::{Case, raise_of};
 use crate::detector::{Card, Context, Detector, Threshold, Wants};
 use crate::own_ship::{PerTalker, Trouble, metres};
 use crate::seen::Party;
 
-/// Positions remembered of one receiver: an hour at one a second.
-const REMEMBERED: usize = 3_600;
+/// Positions of one receiver in one generation: an hour at one a second, less what would make the table twice as large. Two generations are kept, and
+/// the older one goes as a whole: taking single ones out would cost more than all the rest, since each lies elsewhere.
+const REMEMBERED: usize = 3_500;
 /// Seconds that an earlier run must lie back: less is the same second told twice.
 const LEAST_BACK: f64 = 5.0;
 /// Seconds by which the distance in time of a run may vary.
@@ -38,8 +40,9 @@ type Told = (u64, u64);
 
 #[derive(Debug, Default)]
 struct History {
-    order: VecDeque<(Told, CaptureTime)>,
-    at: HashMap<Told, CaptureTime, RandomState>,
+    now: HashTable<(Told, CaptureTime)>,
+    before: HashTable<(Told, CaptureTime)>,
+    hasher: RandomState,
     last: Option<(Told, (f64, f64))>,
     /// Positions in a row that were told before, and how long before.
     run: u32,
@@ -117,34 +120,41 @@ impl History {
             if last == told {
                 return None;
             }
-            if metres(before, place) < MOVED {
+            // a millionth of a degree of latitude is eleven centimetres everywhere
+            if (before.0 - place.0).abs() < 1e-6 && metres(before, place) < MOVED {
                 // crept by a digit: neither a repetition nor a reason to end one
                 self.last = Some((told, place));
                 return None;
             }
         }
         self.last = Some((told, place));
-        let earlier = self.at.get(&told).map(|when| (at.0.saturating_sub(when.0)) as f64 / 1e9);
+        let hash = self.hasher.hash_one(told);
+        let find = |table: &HashTable<(Told, CaptureTime)>| table.find(hash, |(known, _)| *known == told).map(|f| f.1);
+        let earlier = find(&self.now).or_else(|| find(&self.before));
+        let earlier = earlier.map(|when| (at.0.saturating_sub(when.0)) as f64 / 1e9);
         match earlier.filter(|back| *back >= LEAST_BACK) {
             Some(back) if self.run > 0 && (back - self.back).abs() <= PACE => self.run = self.run.saturating_add(1),
             Some(back) => (self.run, self.back, self.began) = (1, back, place),
             None => self.run = 0,
         }
         if self.run == 0 {
-            self.remember(told, at);
+            self.remember(hash, told, at);
         }
         Some(self.run)
     }
 
-    fn remember(&mut self, told: Told, at: CaptureTime) {
-        if self.order.len() >= REMEMBERED
-            && let Some((oldest, when)) = self.order.pop_front()
-            && self.at.get(&oldest) == Some(&when)
-        {
-            self.at.remove(&oldest);
+    fn remember(&mut self, hash: u64, told: Told, at: CaptureTime) {
+        if self.now.len() >= REMEMBERED {
+            std::mem::swap(&mut self.now, &mut self.before);
+            self.now.clear();
         }
-        self.order.push_back((told, at));
-        self.at.insert(told, at);
+        let hasher = &self.hasher;
+        match self.now.entry(hash, |(known, _)| *known == told, |(known, _)| hasher.hash_one(known)) {
+            Entry::Occupied(mut known) => known.get_mut().1 = at,
+            Entry::Vacant(room) => {
+                room.insert((told, at));
+            }
+        }
     }
 }
 
@@ -191,11 +201,17 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded() {
-        let mut history = History::default();
-        for second in 0..10_000 {
-            history.told(sailed(second), CaptureTime::from_parts(i64::from(second), 0));
+    fn memory_is_bounded_and_holds_an_hour() {
+        let told = |history: &mut History, place: u32, second: u32| {
+            history.told(sailed(place), CaptureTime::from_parts(i64::from(second), 0))
+        };
+        for end in [3_500, 6_000, 10_000] {
+            let mut history = History::default();
+            for second in 0..end {
+                assert_eq!(told(&mut history, second, second), Some(0), "never told before");
+            }
+            assert!(history.now.len() <= REMEMBERED && history.before.len() <= REMEMBERED);
+            assert_eq!(told(&mut history, end - 3_499, end), Some(1), "told an hour ago");
         }
-        assert_eq!((history.order.len(), history.at.len()), (REMEMBERED, REMEMBERED));
     }
 }

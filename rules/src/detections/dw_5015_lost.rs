@@ -81,6 +81,11 @@ impl Detector for Lost {
             ShipState::InPort | ShipState::Drydock | ShipState::AtAnchor => false,
             ShipState::Unknown => self.under_way.is_some_and(|when| is_near(at, when, BELIEVED)),
         };
+        // alongside nobody steers by them: what is lost there counts from the time she sails
+        if !is_under_way {
+            self.losses = PerTalker::default();
+            return;
+        }
         let compass =
             ship.telling(&[What::Heading]).max_by_key(|(ix, _)| (ship.told(*ix, What::Heading), *ix)).map(|(ix, _)| ix);
         let mut lost = Vec::new();
@@ -100,10 +105,10 @@ impl Detector for Lost {
             let losses = self.losses.of(ix);
             // the hold begins a few seconds after the last value
             let seconds = (self.hold_s - 5.0).max(1.0);
-            if losses.position.holds(is_under_way && is_heard && no_fix, at, seconds) {
+            if losses.position.holds(is_heard && no_fix, at, seconds) {
                 lost.push((ix, Kind::Position));
             }
-            if losses.heading.holds(is_under_way && is_heard && no_heading, at, seconds) {
+            if losses.heading.holds(is_heard && no_heading, at, seconds) {
                 lost.push((ix, Kind::Heading));
             }
         }

@@ -49,6 +49,41 @@ struct Tried {
     asked: Vec<(CaptureTime, u64)>,
 }
 
+/// Too many targets of one kind, of which too few answered.
+#[derive(Debug, Clone, Copy)]
+enum LooksAt {
+    /// Addresses on one port.
+    Hosts(usize),
+    /// Ports of one address.
+    Ports(usize),
+}
+
+impl Tried {
+    /// What the source looks for, by the target it tried just now.
+    fn looks_at(&self, last: Target) -> Option<LooksAt> {
+        if self.targets.len() < HOSTS.min(PORTS) {
+            return None;
+        }
+        // how many there are, and how many answered: the one just tried has had no time to
+        let (mut on_port, mut on_host) = ((0_usize, 0_usize), (0_usize, 0_usize));
+        for target in &self.targets {
+            let answered = usize::from(target.is_answered);
+            if target.port == last.port {
+                on_port = (on_port.0 + 1, on_port.1 + answered);
+            }
+            if target.host == last.host {
+                on_host = (on_host.0 + 1, on_host.1 + answered);
+            }
+        }
+        let fails = |(all, answered): (usize, usize)| (answered as f64) < ANSWERED_SHARE * (all as f64);
+        if on_port.0 >= HOSTS && fails(on_port) {
+            Some(LooksAt::Hosts(on_port.0))
+        } else {
+            (on_host.0 >= PORTS && fails(on_host)).then_some(LooksAt::Ports(on_host.0))
+        }
+    }
+}
+
 /// See the file's head.
 pub(super) struct Sweep {
     sources: Remembered<Identity, Tried>,
@@ -111,8 +146,8 @@ impl Detector for Sweep {
             tried.targets.remove(0);
         }
         tried.targets.push(target);
-        if tried.targets.len() >= HOSTS.min(PORTS) {
-            self.judge(seen, cx);
+        if let Some(looks_at) = tried.looks_at(target) {
+            self.judge(seen, looks_at, cx);
         }
     }
 
@@ -166,28 +201,11 @@ impl Sweep {
         }
     }
 
-    fn judge(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
+    fn judge(&mut self, seen: &FlowSeen<'_>, looks_at: LooksAt, cx: &mut Context<'_>) {
         let source = seen.from.identity();
-        let tried = self.tried(source, seen.at);
-        let (host, port) = (tried.targets.last().map_or(0, |last| last.host), seen.flow.dst_port);
-        // how many there are, and how many answered: the one just tried has had no time to
-        let count = |is_meant: &dyn Fn(&Target) -> bool| {
-            tried
-                .targets
-                .iter()
-                .filter(|target| is_meant(target))
-                .fold((0_usize, 0_usize), |(all, answered), target| {
-                    (all + 1, answered + usize::from(target.is_answered))
-                })
-        };
-        let fails = |(all, answered): (usize, usize)| (answered as f64) < ANSWERED_SHARE * (all as f64);
-        let (on_port, on_host) = (count(&|target| target.port == port), count(&|target| target.host == host));
-        let (what, count) = if on_port.0 >= HOSTS && fails(on_port) {
-            (format!("{} addresses on port {port}", on_port.0), on_port.0)
-        } else if on_host.0 >= PORTS && fails(on_host) {
-            (format!("{} ports of {}", on_host.0, cx.call(&seen.to)), on_host.0)
-        } else {
-            return;
+        let (what, count) = match looks_at {
+            LooksAt::Hosts(count) => (format!("{count} addresses on port {}", seen.flow.dst_port), count),
+            LooksAt::Ports(count) => (format!("{count} ports of {}", cx.call(&seen.to)), count),
         };
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         if self.is_known(source, count, seen.at, cx.is_learning(seen.at, &seen.from, &seen.to)) {

@@ -76,6 +76,11 @@ impl OwnShip {
         Some(ix)
     }
 
+    /// A second went by.
+    pub(crate) fn looks(&mut self, now: CaptureTime) {
+        self.talkers.looks(now);
+    }
+
     /// The newest value of a quantity when a talker told it within the last `seconds`.
     pub(crate) fn fresh(&self, ix: TalkerIx, what: What, now: CaptureTime, seconds: u64) -> Option<f64> {
         self.talkers.fresh(ix, what, now, seconds)

@@ -1,5 +1,7 @@
 //! The table of talkers: who they are, and the newest of what each measures.
 
+use std::hash::{Hash, Hasher};
+
 use dogwatch_model::{Act, CaptureTime, Event, Flow, Object, Of, Quantity, Value};
 use foldhash::quality::RandomState;
 use hashbrown::HashMap;
@@ -8,17 +10,29 @@ use super::troubles::is_near;
 use crate::findings::call;
 use crate::seen::{Identity, Party, Source, service};
 
+/// Seconds after its last word that a talker counts as awake; whoever looks for recent ones looks back no further.
+const AWAKE: u64 = 90;
+
 /// Talkers remembered. Who spoke least goes first: a flood of made-up names pushes out its own kind, not the ship's sensors.
 const MOST: usize = 192;
 
 /// What makes a talker itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
     pub(super) who: Identity,
     /// System function id as a number, 0 for none.
     pub(super) sfi: u64,
     /// Talker id.
     pub(super) letters: [u8; 2],
+}
+
+impl Hash for Key {
+    /// Two words, where the derived one takes letters one by one: a talker is looked up with every sentence.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.who.hash(state);
+        let [a, b] = self.letters;
+        state.write_u64(self.sfi ^ u64::from_be_bytes([a, b, 0, 0, 0, 0, 0, 0]));
+    }
 }
 
 /// A talker's place in the table; goes out of date when the place is given to another.
@@ -188,6 +202,11 @@ impl Slots {
         self.0.iter_mut().zip(others.0).for_each(|(word, other)| *word |= other);
         self
     }
+
+    fn and(mut self, others: Self) -> Self {
+        self.0.iter_mut().zip(others.0).for_each(|(word, other)| *word &= other);
+        self
+    }
 }
 
 /// The places, in order.
@@ -220,6 +239,8 @@ pub(super) struct Talkers {
     /// The newest of each that is kept, by kind and place: whoever compares one kind of all talkers reads what stands side by side.
     readings: [Vec<Reading>; KINDS],
     on_bus: Slots,
+    /// Who spoke within [`AWAKE`] of the last [`Talkers::looks`], or since.
+    awake: Slots,
     by_key: HashMap<Key, u16, RandomState>,
     /// Whose turn it was last: sentences come in bursts of one talker.
     last: u16,
@@ -235,6 +256,7 @@ impl Talkers {
         self.last = slot;
         let Some(talker) = self.rows.get_mut(usize::from(slot)) else { return TalkerIx { slot, generation: 0 } };
         talker.last = event.at;
+        self.awake.set(usize::from(slot), true);
         if let Some(last) = self.lasts.get_mut(usize::from(slot)) {
             *last = event.at;
         }
@@ -287,6 +309,14 @@ impl Talkers {
         let slot = u16::try_from(slot).unwrap_or(0);
         self.by_key.insert(key, slot);
         slot
+    }
+
+    /// A second went by: whoever said nothing for long is passed over until he speaks again.
+    pub(super) fn looks(&mut self, now: CaptureTime) {
+        for slot in self.awake {
+            let is_awake = self.lasts.get(usize::from(slot)).is_some_and(|last| is_near(now, *last, AWAKE));
+            self.awake.set(usize::from(slot), is_awake);
+        }
     }
 
     /// Takes what an event measures of own ship.
@@ -353,7 +383,9 @@ impl Talkers {
         now: CaptureTime,
         seconds: u64,
     ) -> impl Iterator<Item = (u16, u64, f64)> {
-        let told = self.slots_telling(&[what]).filter_map(move |slot| Some((slot, self.reading(what, slot)?)));
+        debug_assert!(seconds <= AWAKE, "those asleep are passed over");
+        let telling = self.slots_telling(&[what]).and(self.awake);
+        let told = telling.filter_map(move |slot| Some((slot, self.reading(what, slot)?)));
         told.filter(move |(_, reading)| is_near(now, reading.at, seconds))
             .map(|(slot, reading)| (slot, reading.told, reading.value))
     }
@@ -370,8 +402,7 @@ impl Talkers {
 
     /// Talkers that said anything in the last `seconds`.
     pub(super) fn recent(&self, now: CaptureTime, seconds: u64) -> impl Iterator<Item = (TalkerIx, &Talker)> {
-        let recent = (0..).zip(&self.lasts).filter(move |(_, last)| is_near(now, **last, seconds));
-        recent.filter_map(|(slot, _)| self.row(slot))
+        self.spoke(self.awake, now, seconds)
     }
 
     /// Those of them that ever told one of these.
@@ -381,9 +412,15 @@ impl Talkers {
         now: CaptureTime,
         seconds: u64,
     ) -> impl Iterator<Item = (TalkerIx, &'a Talker)> + use<'a> {
+        self.spoke(self.slots_telling(what).and(self.awake), now, seconds)
+    }
+
+    /// Those at these places, all awake, that said anything in the last `seconds`.
+    fn spoke(&self, awake: Slots, now: CaptureTime, seconds: u64) -> impl Iterator<Item = (TalkerIx, &Talker)> {
+        debug_assert!(seconds <= AWAKE, "those asleep are passed over");
         let is_recent =
             move |slot: &u16| self.lasts.get(usize::from(*slot)).is_some_and(|last| is_near(now, *last, seconds));
-        self.slots_telling(what).filter(is_recent).filter_map(|slot| self.row(slot))
+        awake.filter(is_recent).filter_map(|slot| self.row(slot))
     }
 
     /// Talkers that ever told one of these.

@@ -3,6 +3,9 @@
 //! Rates of different machines, or of one machine on different days, say little; the ratio to a loop that only reads the file does. Every
 //! program runs as a process of its own, in turn with the others for several rounds, and is charged the CPU time the kernel says it took, start
 //! and end included. Nothing is asserted: this measures, a person judges.
+//!
+//! Each counted run comes right after an uncounted one of the same program: what the last program left behind (memory the host of a virtual
+//! machine has taken back, or has not) is otherwise charged to whoever comes next, and always to the same one.
 #![expect(clippy::print_stdout, reason = "a measuring program: it prints")]
 
 mod child;
@@ -65,7 +68,7 @@ struct Options {
     /// Captures to measure besides it; those that are not there are left out
     #[arg(long, value_name = "FILE")]
     capture: Vec<PathBuf>,
-    /// Counted rounds; one more goes before them to warm up
+    /// Counted rounds
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// Where dogwatch and dogwatch-sim are; beside this program when not given
@@ -98,7 +101,7 @@ fn bench(options: &Options) -> anyhow::Result<()> {
     let mix = folder.path().join("mix.pcap");
     generate(&programs.join("dogwatch-sim"), options, &mix)?;
     println!("machine: {}", machine());
-    println!("rounds: 1 to warm up, {} counted; CPU s is the median of user and system time\n", options.rounds);
+    println!("rounds: {}, each run after an uncounted one of the same program; CPU s is the median of user and system time\n", options.rounds);
     println!("generated mix: {} packets, seed {}", options.packets, options.seed);
     let policy = Some(options.policy.as_path()).filter(|policy| policy.is_file());
     if policy.is_none() {
@@ -158,12 +161,10 @@ fn measure(
     if let Some(policy) = policy {
         contestants.push(Contestant::new("analyze --policy", analyze(&["--policy", &text(policy)])));
     }
-    for round in 0..=options.rounds {
+    for _ in 0..options.rounds {
         for contestant in &mut contestants {
-            let cost = child::run(own, &contestant.program)?;
-            if round > 0 {
-                contestant.costs.push(cost);
-            }
+            child::run(own, &contestant.program)?;
+            contestant.costs.push(child::run(own, &contestant.program)?);
         }
     }
     print!("{}", table::table(&contestants, &read, WITHOUT_RULES));
