@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use dogwatch_intel::Intel;
-use dogwatch_model::{Asset, CaptureTime, Event, Mac, Severity, ShipState};
+use dogwatch_model::{Asset, Attribute, CaptureTime, Event, Mac, Quantity, Severity, ShipState};
 
 use crate::findings::{Cause, FindingTable};
 use crate::heard::Heard;
@@ -53,10 +53,14 @@ pub struct Wants {
     pub groups: bool,
     /// Events with facts.
     pub facts: bool,
-    /// Events with measurements, of other ships too.
-    pub measures: bool,
+    /// Of those only facts of these kinds.
+    pub facts_of: &'static [Attribute],
+    /// Events with measurements of other ships.
+    pub targets: bool,
     /// Events with measurements of own ship.
     pub own_ship: bool,
+    /// Of those only measurements of these.
+    pub own_ship_of: &'static [Quantity],
     /// Events with values of registers or of things with names.
     pub values: bool,
     /// Events with protocol breaches.

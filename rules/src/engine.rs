@@ -20,6 +20,7 @@ use crate::seen::{
     EnforcedSeen, FlowSeen, FlowStage, HealthSeen, IrregularSeen, Party, PolicySeen, SelfSeen, SignatureSeen, Source,
 };
 use crate::spoken::{Spoken, Wanting};
+use crate::wanted::{self, Wanted};
 
 /// How long the ship settles into a state she has changed to (catalogue: `grace.state_change_s`).
 const SETTLES: Duration = Duration::from_secs(900);
@@ -52,8 +53,8 @@ pub struct Rules {
     defaults: Vec<Vec<f64>>,
     /// Positions in `detectors` by what they want; of flows by their stage.
     flows: [Vec<usize>; FlowStage::ALL.len()],
-    /// Who wants which kind of act, by [`kinds`]; and whose events each application's are. Who stands in both is shown the event.
-    kinds: [Wanting; kinds::COUNT],
+    /// Who wants which acts, and who wants whose events. Who stands in both is shown the event.
+    wanted: Wanted,
     spoken: Spoken,
     /// Who is shown the same message, or the same speaker, only once in a moment; and what was shown.
     once_said: Wanting,
@@ -134,7 +135,7 @@ impl Rules {
             detectors,
             defaults,
             flows: Default::default(),
-            kinds: [0; kinds::COUNT],
+            wanted: Wanted::new(&|_| 0),
             spoken: Spoken::new(&|_| 0),
             once_said: 0,
             once_spoke: 0,
@@ -165,10 +166,10 @@ impl Rules {
         let healths = wanting(&|w| w.health);
         let (irregulars, signatures) = (wanting(&|w| w.irregular), wanting(&|w| w.signatures));
         let set = |list: Vec<usize>| list.into_iter().fold(0, |set, index| set | 1_u128.unbounded_shl(index as u32));
-        let kinds = std::array::from_fn(|kind| set(wanting(&|w| kinds::wanted(w) & 1 << kind != 0)));
+        let wanted = Wanted::new(&|is| set(wanting(is)));
         let spoken = Spoken::new(&|app| set(wanting(&|w| w.of.is_meant(app) && (has_plan || !w.planned))));
         (self.flows, self.healths, self.irregulars, self.signatures) = (flows, healths, irregulars, signatures);
-        (self.kinds, self.spoken) = (kinds, spoken);
+        (self.wanted, self.spoken) = (wanted, spoken);
         let once = |once| set(wanting(&|w| w.once == once));
         (self.once_said, self.once_spoke) = (once(Once::Said), once(Once::Spoke));
         self.repeats.forget();
@@ -284,38 +285,35 @@ impl Rules {
         directory: &dyn Directory,
     ) {
         self.known.learning.seen(event.at);
-        let mut seen = 0;
+        let (mut seen, mut wanting) = (0, 0);
         for act in event.message.acts {
             seen |= match act {
-                Act::Request { verb, .. } => kinds::asked(*verb),
-                Act::Reply { refused: false, .. } => kinds::ANSWERS,
-                Act::Reply { refused: true, .. } => kinds::REFUSALS,
-                Act::Publishes { object: Object::Sentence { .. } } => kinds::SENTENCES,
-                Act::Publishes { object: Object::Pgn { .. } } => kinds::GROUPS,
-                Act::Publishes { .. } => kinds::PUBLISHED,
-                Act::Says(_) => kinds::FACTS,
-                Act::Measures { of: Of::Target(_), .. } => kinds::MEASURES,
+                Act::Request { verb, .. } => wanted::asked(*verb),
+                Act::Reply { refused: false, .. } => wanted::ANSWERS,
+                Act::Reply { refused: true, .. } => wanted::REFUSALS,
+                Act::Publishes { object: Object::Sentence { .. } } => wanted::SENTENCES,
+                Act::Publishes { object: Object::Pgn { .. } } => wanted::GROUPS,
+                Act::Publishes { .. } => wanted::PUBLISHED,
+                Act::Says(fact) => {
+                    wanting |= self.wanted.fact(fact.attribute);
+                    wanted::FACTS
+                }
+                Act::Measures { of: Of::Target(_), .. } => wanted::TARGETS,
                 Act::Measures { of, quantity, value } => {
                     self.own_ship(event.at, *of, *quantity, *value);
-                    kinds::MEASURES | kinds::OWN_SHIP
+                    wanting |= self.wanted.quantity(*quantity);
+                    wanted::OWN_SHIP
                 }
-                Act::Values { .. } | Act::States(_) => kinds::VALUES,
-                Act::Odd(_) => kinds::ODDITIES,
+                Act::Values { .. } | Act::States(_) => wanted::VALUES,
+                Act::Odd(_) => wanted::ODDITIES,
             };
         }
-        // whoever speaks of the ship does it in one of these
-        let is_of_ship = seen & (kinds::SENTENCES | kinds::GROUPS | kinds::MEASURES) != 0 && !self.detectors.is_empty();
+        let is_of_ship = seen & wanted::OF_SHIPS != 0 && !self.detectors.is_empty();
         self.known.own_ship.heard(event.flow.source, event.at);
         let talker = if is_of_ship { self.known.own_ship.note(event, from, source) } else { None };
         let (app, meant) = self.spoken.of(event.message.protocol);
-        let mut wanting = 0;
-        let mut kinds = seen;
-        while kinds != 0 {
-            wanting |= self.kinds.get(kinds.trailing_zeros() as usize).copied().unwrap_or_default();
-            kinds &= kinds - 1;
-        }
-        wanting &= meant;
-        if seen & kinds::NEVER_REPEATED == 0 {
+        wanting = (wanting | self.wanted.kinds(seen)) & meant;
+        if seen & wanted::NEVER_REPEATED == 0 {
             if wanting & self.once_said != 0 && self.repeats.is_said_again(line, event) {
                 wanting &= !self.once_said;
             }
@@ -335,7 +333,7 @@ impl Rules {
                 }
             }
         }
-        if let Some(aggregates) = self.aggregates.as_mut().filter(|_| seen & kinds::ADDED_UP != 0) {
+        if let Some(aggregates) = self.aggregates.as_mut().filter(|_| seen & wanted::ADDED_UP != 0) {
             let raised = self.known.findings.take_raised();
             aggregates.event(event, from, to, source, self.known.policy.as_ref(), self.known.state, raised);
         }
@@ -513,65 +511,6 @@ impl Rules {
     #[must_use]
     pub const fn aggregates(&self) -> Option<&Aggregates> {
         self.aggregates.as_ref()
-    }
-}
-
-/// The kinds of acts an event may hold, as bits.
-mod kinds {
-    use dogwatch_model::Verb;
-
-    use crate::detector::Wants;
-
-    /// Anything published that is neither a sentence nor a parameter group.
-    pub(super) const PUBLISHED: usize = 1;
-    pub(super) const FACTS: usize = 1 << 1;
-    pub(super) const MEASURES: usize = 1 << 2;
-    pub(super) const OWN_SHIP: usize = 1 << 3;
-    pub(super) const ODDITIES: usize = 1 << 4;
-    pub(super) const VALUES: usize = 1 << 5;
-    const READS: usize = 1 << 6;
-    const ORDERS: usize = 1 << 7;
-    const INQUIRIES: usize = 1 << 8;
-    pub(super) const ANSWERS: usize = 1 << 9;
-    pub(super) const REFUSALS: usize = 1 << 10;
-    pub(super) const SENTENCES: usize = 1 << 11;
-    pub(super) const GROUPS: usize = 1 << 12;
-    /// Requests to open a session; the other ones that neither read nor change are [`INQUIRIES`].
-    const LOGINS: usize = 1 << 13;
-    /// How many.
-    pub(super) const COUNT: usize = 14;
-    /// What is always shown.
-    pub(super) const NEVER_REPEATED: usize = REFUSALS | ODDITIES;
-    /// What is added up for proposals.
-    pub(super) const ADDED_UP: usize =
-        PUBLISHED | SENTENCES | GROUPS | READS | ORDERS | INQUIRIES | LOGINS | ANSWERS | REFUSALS;
-
-    /// The bit of a request.
-    pub(super) const fn asked(verb: Verb) -> usize {
-        match verb {
-            Verb::Read => READS,
-            Verb::Write | Verb::Control | Verb::Program => ORDERS,
-            Verb::Diagnose | Verb::Discover | Verb::Transfer => INQUIRIES,
-            Verb::Login => LOGINS,
-        }
-    }
-
-    /// The bits a detector wants.
-    pub(super) const fn wanted(wants: Wants) -> usize {
-        (if wants.reads { READS } else { 0 })
-            | (if wants.orders { ORDERS } else { 0 })
-            | (if wants.inquiries { INQUIRIES | LOGINS } else { 0 })
-            | (if wants.logins { LOGINS } else { 0 })
-            | (if wants.answers { ANSWERS } else { 0 })
-            | (if wants.refusals { REFUSALS } else { 0 })
-            | (if wants.published { PUBLISHED | SENTENCES | GROUPS } else { 0 })
-            | (if wants.sentences { SENTENCES } else { 0 })
-            | (if wants.groups { GROUPS } else { 0 })
-            | (if wants.facts { FACTS } else { 0 })
-            | (if wants.measures { MEASURES } else { 0 })
-            | (if wants.own_ship { OWN_SHIP } else { 0 })
-            | (if wants.oddities { ODDITIES } else { 0 })
-            | (if wants.values { VALUES } else { 0 })
     }
 }
 

@@ -22,6 +22,7 @@ mod repeats;
 mod seen;
 mod spoken;
 mod text;
+mod wanted;
 
 pub use detector::{Card, Context, Detector, Directory, Raise, Threshold, Wants};
 pub use engine::{Rules, RulesCounters, Settings};

@@ -298,6 +298,11 @@ pub enum Attribute {
     TimeSource,
 }
 
+impl Attribute {
+    /// How many there are.
+    pub const COUNT: usize = Self::TimeSource as usize + 1;
+}
+
 /// Of whom or what a quantity is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Of {
@@ -377,6 +382,11 @@ pub enum Quantity {
     TrackOrder,
     /// Length over all, metres.
     ShipLength,
+}
+
+impl Quantity {
+    /// How many there are.
+    pub const COUNT: usize = Self::ShipLength as usize + 1;
 }
 
 /// How much.

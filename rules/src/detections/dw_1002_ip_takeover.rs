@@ -32,7 +32,7 @@ impl Detector for IpTakeover {
     }
 
     fn wants(&self) -> Wants {
-        Wants { facts: true, ..Wants::default() }
+        Wants { facts_of: &[Attribute::IpAddress], ..Wants::default() }
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, _to: &Party, cx: &mut Context<'_>) {

@@ -62,7 +62,8 @@ impl Detector for Places {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: &[FlowStage::Started, FlowStage::Progress], facts: true, planned: true, ..Wants::default() }
+        let flows = &[FlowStage::Started, FlowStage::Progress];
+        Wants { flows, facts_of: &[Attribute::IpAddress], planned: true, ..Wants::default() }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {

@@ -29,6 +29,18 @@ const CARD: Card = Card {
     e26: &["4.1.1", "4.3.1"],
 };
 
+/// What a device is, not what it does or where it is.
+const IDENTITY: &[Attribute] = &[
+    Attribute::Manufacturer,
+    Attribute::Model,
+    Attribute::ProductCode,
+    Attribute::SerialNumber,
+    Attribute::HwRevision,
+    Attribute::FirmwareVersion,
+    Attribute::SoftwareVersion,
+    Attribute::Description,
+];
+
 /// Which statement: of whom, what, by which means and at which port.
 type Statement = (Identity, Option<u64>, Attribute, u64, u16);
 
@@ -57,14 +69,14 @@ impl Detector for IdentityChanged {
     }
 
     fn wants(&self) -> Wants {
-        Wants { facts: true, ..Wants::default() }
+        Wants { facts_of: IDENTITY, ..Wants::default() }
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, _to: &Party, cx: &mut Context<'_>) {
         for act in event.message.acts {
             let Act::Says(fact) = act else { continue };
             let FactValue::Text(value) = fact.value else { continue };
-            if is_identity(fact.attribute) && fact.confidence >= SURE && !value.is_empty() {
+            if IDENTITY.contains(&fact.attribute) && fact.confidence >= SURE && !value.is_empty() {
                 self.told(event, from, fact, value, cx);
             }
         }
@@ -144,21 +156,6 @@ impl IdentityChanged {
             ..Raise::of_event(&CARD, event, from)
         });
     }
-}
-
-/// What a device is, not what it does or where it is.
-const fn is_identity(attribute: Attribute) -> bool {
-    matches!(
-        attribute,
-        Attribute::Manufacturer
-            | Attribute::Model
-            | Attribute::ProductCode
-            | Attribute::SerialNumber
-            | Attribute::HwRevision
-            | Attribute::FirmwareVersion
-            | Attribute::SoftwareVersion
-            | Attribute::Description
-    )
 }
 
 const fn in_words(attribute: Attribute) -> &'static str {

@@ -86,7 +86,7 @@ impl Detector for BusTraffic {
     }
 
     fn wants(&self) -> Wants {
-        Wants { own_ship: true, ..Wants::default() }
+        Wants { groups: true, ..Wants::default() }
     }
 
     fn thresholds(&mut self) -> Vec<Threshold<'_>> {

@@ -84,7 +84,7 @@ impl Detector for PositionJump {
     }
 
     fn wants(&self) -> Wants {
-        Wants { own_ship: true, ..Wants::default() }
+        Wants { own_ship_of: &[Quantity::Position, Quantity::SpeedOverGround], ..Wants::default() }
     }
 
     fn thresholds(&mut self) -> Vec<Threshold<'_>> {

@@ -100,7 +100,7 @@ impl Detector for Signal {
     }
 
     fn wants(&self) -> Wants {
-        Wants { own_ship: true, ..Wants::default() }
+        Wants { own_ship_of: &[Quantity::CarrierToNoise], ..Wants::default() }
     }
 
     fn thresholds(&mut self) -> Vec<Threshold<'_>> {

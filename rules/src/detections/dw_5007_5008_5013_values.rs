@@ -88,7 +88,7 @@ impl Detector for Values {
     }
 
     fn wants(&self) -> Wants {
-        Wants { own_ship: true, ..Wants::default() }
+        Wants { own_ship_of: &[Quantity::Datum, Quantity::DatumOffset], ..Wants::default() }
     }
 
     fn thresholds(&mut self) -> Vec<Threshold<'_>> {

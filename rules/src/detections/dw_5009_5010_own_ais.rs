@@ -80,7 +80,8 @@ impl Detector for OwnAis {
     }
 
     fn wants(&self) -> Wants {
-        Wants { measures: true, facts: true, ..Wants::default() }
+        let facts_of = &[Attribute::ImoNumber, Attribute::ShipName];
+        Wants { targets: true, own_ship_of: &[Quantity::Position], facts_of, ..Wants::default() }
     }
 
     fn thresholds(&mut self) -> Vec<Threshold<'_>> {

@@ -80,7 +80,7 @@ impl Detector for Ghosts {
     }
 
     fn wants(&self) -> Wants {
-        Wants { measures: true, ..Wants::default() }
+        Wants { targets: true, ..Wants::default() }
     }
 
     fn thresholds(&mut self) -> Vec<Threshold<'_>> {

@@ -69,7 +69,7 @@ impl Detector for Replay {
     }
 
     fn wants(&self) -> Wants {
-        Wants { own_ship: true, ..Wants::default() }
+        Wants { own_ship_of: &[Quantity::Position], ..Wants::default() }
     }
 
     fn thresholds(&mut self) -> Vec<Threshold<'_>> {

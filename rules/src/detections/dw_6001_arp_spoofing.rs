@@ -54,7 +54,7 @@ impl Detector for ArpSpoofing {
     fn wants(&self) -> Wants {
         // claims over ARP and neighbour discovery come from whoever sends them; a DHCP server speaks of others by trade
         let of = Speaking::Only(&[AppName::Arp, AppName::Icmp]);
-        Wants { facts: true, of, ..Wants::default() }
+        Wants { facts_of: &[Attribute::IpAddress], of, ..Wants::default() }
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, _to: &Party, cx: &mut Context<'_>) {

@@ -44,7 +44,7 @@ impl Detector for CertificateChanged {
     }
 
     fn wants(&self) -> Wants {
-        Wants { facts: true, ..Wants::default() }
+        Wants { facts_of: &[Attribute::CertificateHash], ..Wants::default() }
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {

@@ -101,7 +101,10 @@ fn bench(options: &Options) -> anyhow::Result<()> {
     let mix = folder.path().join("mix.pcap");
     generate(&programs.join("dogwatch-sim"), options, &mix)?;
     println!("machine: {}", machine());
-    println!("rounds: {}, each run after an uncounted one of the same program; CPU s is the median of user and system time\n", options.rounds);
+    println!(
+        "rounds: {}, each run after an uncounted one of the same program; CPU s is the median of user and system time\n",
+        options.rounds
+    );
     println!("generated mix: {} packets, seed {}", options.packets, options.seed);
     let policy = Some(options.policy.as_path()).filter(|policy| policy.is_file());
     if policy.is_none() {
