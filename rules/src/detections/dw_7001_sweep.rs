@@ -95,7 +95,7 @@ pub(super) struct Sweep {
 impl Default for Sweep {
     fn default() -> Self {
         Self {
-            sources: Remembered::new(REMEMBERED),
+            sources: Remembered::new(REMEMBERED).lasting(WINDOW),
             known: Remembered::new(REMEMBERED),
             hasher: foldhash::fast::FixedState::default(),
         }

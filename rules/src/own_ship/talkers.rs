@@ -26,6 +26,14 @@ pub(super) struct Key {
     pub(super) letters: [u8; 2],
 }
 
+impl Key {
+    /// A number that talkers of one ship seldom share.
+    const fn short(&self) -> usize {
+        let [a, b] = self.letters;
+        (self.who.word() ^ self.sfi << 3 ^ (a as u64) << 5 ^ b as u64) as usize
+    }
+}
+
 impl Hash for Key {
     /// Two words, where the derived one takes letters one by one: a talker is looked up with every sentence.
     fn hash<H: Hasher>(&self, state: &mut H) {
@@ -242,18 +250,28 @@ pub(super) struct Talkers {
     /// Who spoke within [`AWAKE`] of the last [`Talkers::looks`], or since.
     awake: Slots,
     by_key: HashMap<Key, u16, RandomState>,
-    /// Whose turn it was last: sentences come in bursts of one talker.
-    last: u16,
+    /// Who was looked up lately, by [`Key::short`]: the same few dozen talkers take turns.
+    lately: Lately,
+}
+
+/// How many of them.
+const LATELY: usize = 128;
+
+#[derive(Debug)]
+struct Lately([u16; LATELY]);
+
+impl Default for Lately {
+    fn default() -> Self {
+        Self([0; LATELY])
+    }
 }
 
 impl Talkers {
     pub(super) fn of(&mut self, key: Key, event: &Event<'_>, from: &Party, source: Source<'_>) -> TalkerIx {
-        let last = self.rows.get(usize::from(self.last)).filter(|talker| talker.key == key).map(|_| self.last);
-        let slot = match last.or_else(|| self.by_key.get(&key).copied()) {
-            Some(slot) => slot,
-            None => self.add(key, event, from, source),
-        };
-        self.last = slot;
+        let short = key.short() % LATELY;
+        let lately = self.lately.0.get(short).copied().unwrap_or_default();
+        let is_it = self.rows.get(usize::from(lately)).is_some_and(|talker| talker.key == key);
+        let slot = if is_it { lately } else { self.looked_up(short, key, event, from, source) };
         let Some(talker) = self.rows.get_mut(usize::from(slot)) else { return TalkerIx { slot, generation: 0 } };
         talker.last = event.at;
         self.awake.set(usize::from(slot), true);
@@ -266,6 +284,16 @@ impl Talkers {
         }
         (talker.party, talker.flow, talker.protocol) = (*from, *event.flow, event.message.protocol);
         TalkerIx { slot, generation: talker.generation }
+    }
+
+    /// The place of a talker that others have spoken since, or of a new one.
+    fn looked_up(&mut self, short: usize, key: Key, event: &Event<'_>, from: &Party, source: Source<'_>) -> u16 {
+        let known = self.by_key.get(&key).copied();
+        let slot = known.unwrap_or_else(|| self.add(key, event, from, source));
+        if let Some(lately) = self.lately.0.get_mut(short) {
+            *lately = slot;
+        }
+        slot
     }
 
     fn add(&mut self, key: Key, event: &Event<'_>, from: &Party, source: Source<'_>) -> u16 {

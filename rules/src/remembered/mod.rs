@@ -4,6 +4,7 @@ mod index;
 mod rows;
 
 use std::hash::{BuildHasher, Hash};
+use std::time::Duration;
 
 use dogwatch_model::CaptureTime;
 use foldhash::quality::RandomState;
@@ -22,6 +23,8 @@ pub(crate) struct Remembered<K, V> {
     indexes: Box<[Index]>,
     hasher: RandomState,
     limit: usize,
+    /// How long an untouched entry is worth anything.
+    lasting: Duration,
     /// Room to look for the longest untouched: while somebody floods, that happens again and again.
     times: Vec<CaptureTime>,
 }
@@ -36,7 +39,13 @@ struct Row<K, V> {
 impl<K: Hash + Eq + Copy + Ord, V> Remembered<K, V> {
     pub(crate) fn new(limit: usize) -> Self {
         let indexes = (0..(limit / INDEXED).next_power_of_two()).map(|_| Index::default()).collect();
-        Self { rows: Rows::new(), indexes, hasher: RandomState::default(), limit, times: Vec::new() }
+        let lasting = Duration::MAX;
+        Self { rows: Rows::new(), indexes, hasher: RandomState::default(), limit, lasting, times: Vec::new() }
+    }
+
+    /// The same for entries that are worth nothing once they were not touched for so long: when there is no room, all of those go.
+    pub(crate) fn lasting(self, lasting: Duration) -> Self {
+        Self { lasting, ..self }
     }
 
     /// The entry of `key`, touched.
@@ -97,7 +106,7 @@ impl<K: Hash + Eq + Copy + Ord, V> Remembered<K, V> {
     /// A new entry; gives its number.
     fn add(&mut self, hash: u64, row: Row<K, V>) -> usize {
         if self.rows.len() >= self.limit {
-            self.forget();
+            self.forget(row.touched);
         }
         let number = self.rows.len();
         self.rows.push(row);
@@ -113,12 +122,13 @@ impl<K: Hash + Eq + Copy + Ord, V> Remembered<K, V> {
         }
     }
 
-    /// An eighth goes, the longest untouched first (by key among equals, so that a replay forgets the same).
-    fn forget(&mut self) {
-        let going = (self.limit / 8).max(1);
+    /// An eighth goes, the longest untouched first (by key among equals, so that a replay forgets the same), and whatever is worth nothing any more.
+    fn forget(&mut self, now: CaptureTime) {
         // only the times are copied: keys are several times as large, and this happens again and again while somebody floods
         self.times.clear();
         self.times.extend(self.rows.iter().map(|row| row.touched));
+        let worthless = self.times.iter().filter(|touched| now.since(**touched) > self.lasting).count();
+        let going = (self.limit / 8).max(worthless).max(1);
         let Some(last) = going.checked_sub(1).filter(|last| *last < self.times.len()) else { return };
         let (_, last, _) = self.times.select_nth_unstable(last);
         let last = *last;
@@ -194,6 +204,23 @@ mod tests {
         }
         let kept: Vec<i32> = map.entries().into_iter().map(|(key, ..)| key).collect();
         assert_eq!(kept, [0, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16], "1 and 2 went before 0 came");
+    }
+
+    #[test]
+    fn what_is_worth_nothing_goes_at_once() {
+        let second = |second: i64| CaptureTime::from_parts(second, 0);
+        let mut map = Remembered::new(100).lasting(Duration::from_secs(120));
+        for key in 0..100 {
+            map.put(key, second(key * 10), ());
+            map.touch(0, second(key * 10));
+        }
+        map.put(100, second(1_000), ());
+        let kept: Vec<i64> = map.entries().into_iter().map(|(key, ..)| key).collect();
+        assert_eq!(
+            kept,
+            [&[0][..], &(88..=100).collect::<Vec<_>>()].concat(),
+            "those of two minutes, and who was touched"
+        );
     }
 
     #[test]
