@@ -33,10 +33,16 @@ pub struct Card {
 pub struct Wants {
     /// Flows that reach one of these stages.
     pub flows: &'static [FlowStage],
+    /// Of those only flows of these applications; before a flow is recognised it is of none.
+    pub flows_of: Speaking,
+    /// Of those only flows to hosts ashore.
+    pub ashore: bool,
     /// Events with a request to read: the polls, which are nearly everything that machinery says.
     pub reads: bool,
     /// Events with a request that changes something: write, control, program.
     pub orders: bool,
+    /// Of those all but registers that are written.
+    pub commands: bool,
     /// Events with any other request: diagnose, discover, transfer, login.
     pub inquiries: bool,
     /// Of those only the ones that open a session as somebody.
@@ -51,6 +57,8 @@ pub struct Wants {
     pub sentences: bool,
     /// Of those only parameter groups.
     pub groups: bool,
+    /// Events with a request about sentences: questions, and set-up.
+    pub queries: bool,
     /// Events with facts.
     pub facts: bool,
     /// Of those only facts of these kinds.

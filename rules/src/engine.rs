@@ -7,7 +7,7 @@ use dogwatch_intel::Intel;
 use dogwatch_model::{Act, CaptureTime, Event, Finding, Object, Of, Position, Quantity, ShipState, Value};
 
 use crate::aggregates::Aggregates;
-use crate::detections;
+use crate::detections::{self, is_ashore};
 use crate::detector::{Context, Detector, Directory, Once, Wants};
 use crate::findings::FindingTable;
 use crate::heard::Heard;
@@ -19,7 +19,7 @@ use crate::repeats::Repeats;
 use crate::seen::{
     EnforcedSeen, FlowSeen, FlowStage, HealthSeen, IrregularSeen, Party, PolicySeen, SelfSeen, SignatureSeen, Source,
 };
-use crate::spoken::{Spoken, Wanting};
+use crate::spoken::{Meant, Spoken, Wanting};
 use crate::wanted::{self, Wanted};
 
 /// How long the ship settles into a state she has changed to (catalogue: `grace.state_change_s`).
@@ -51,8 +51,13 @@ pub struct Rules {
     detectors: Vec<Box<dyn Detector>>,
     /// What each detector's figures are when nobody sets them.
     defaults: Vec<Vec<f64>>,
-    /// Positions in `detectors` by what they want; of flows by their stage.
-    flows: [Vec<usize>; FlowStage::ALL.len()],
+    /// Positions of those that want flows; the bits of the sets of flows stand for these, in this order.
+    following: Vec<usize>,
+    /// Who wants which stage, and who wants only what goes ashore.
+    flows: [Wanting; FlowStage::ALL.len()],
+    ashore: Wanting,
+    /// Positions of those that want events; the bits of a [`Wanting`] stand for these, in this order.
+    listening: Vec<usize>,
     /// Who wants which acts, and who wants whose events. Who stands in both is shown the event.
     wanted: Wanted,
     spoken: Spoken,
@@ -134,9 +139,12 @@ impl Rules {
             known: Known { policy, ..Known::default() },
             detectors,
             defaults,
-            flows: Default::default(),
+            following: Vec::new(),
+            flows: [0; FlowStage::ALL.len()],
+            ashore: 0,
+            listening: Vec::new(),
             wanted: Wanted::new(&|_| 0),
-            spoken: Spoken::new(&|_| 0),
+            spoken: Spoken::new(&|_| Meant::default()),
             once_said: 0,
             once_spoke: 0,
             repeats: Repeats::new(),
@@ -160,18 +168,30 @@ impl Rules {
             let all = self.detectors.iter().enumerate();
             all.filter(|(_, detector)| wants(detector.wants())).map(|(index, _)| index).collect()
         };
-        let of_stage = |stage| wanting(&|w| w.flows.contains(&stage) && (has_plan || !w.planned));
-        let mut flows: [Vec<usize>; FlowStage::ALL.len()] = Default::default();
-        FlowStage::ALL.iter().zip(&mut flows).for_each(|(stage, list)| *list = of_stage(*stage));
+        let is_on = |wants: Wants| has_plan || !wants.planned;
+        let (following, listening) = (wanting(&|w| !w.flows.is_empty()), wanting(&wanted::listens));
+        let bits = |of: &[usize], wants: &dyn Fn(Wants) -> bool| {
+            let bits = wanting(wants).into_iter().filter_map(|index| of.iter().position(|known| *known == index));
+            bits.fold(0, |set, bit| set | 1_u64.unbounded_shl(bit as u32))
+        };
+        let of_stage = |stage| bits(&following, &|w| w.flows.contains(&stage) && is_on(w));
+        let mut flows = [0; FlowStage::ALL.len()];
+        FlowStage::ALL.iter().zip(&mut flows).for_each(|(stage, set)| *set = of_stage(*stage));
+        let ashore = bits(&following, &|w| w.ashore);
+        let set = |wants: &dyn Fn(Wants) -> bool| bits(&listening, wants);
+        let wanted = Wanted::new(&set);
+        let spoken = Spoken::new(&|app| Meant {
+            events: set(&|w| w.of.is_meant(app) && is_on(w)),
+            flows: bits(&following, &|w| w.flows_of.is_meant(app)),
+        });
         let healths = wanting(&|w| w.health);
         let (irregulars, signatures) = (wanting(&|w| w.irregular), wanting(&|w| w.signatures));
-        let set = |list: Vec<usize>| list.into_iter().fold(0, |set, index| set | 1_u128.unbounded_shl(index as u32));
-        let wanted = Wanted::new(&|is| set(wanting(is)));
-        let spoken = Spoken::new(&|app| set(wanting(&|w| w.of.is_meant(app) && (has_plan || !w.planned))));
-        (self.flows, self.healths, self.irregulars, self.signatures) = (flows, healths, irregulars, signatures);
-        (self.wanted, self.spoken) = (wanted, spoken);
-        let once = |once| set(wanting(&|w| w.once == once));
+        let once = |once| set(&|w| w.once == once);
         (self.once_said, self.once_spoke) = (once(Once::Said), once(Once::Spoke));
+        (self.wanted, self.spoken) = (wanted, spoken);
+        (self.flows, self.ashore, self.healths) = (flows, ashore, healths);
+        (self.irregulars, self.signatures) = (irregulars, signatures);
+        (self.following, self.listening) = (following, listening);
         self.repeats.forget();
     }
 
@@ -263,10 +283,18 @@ impl Rules {
             self.known.holders.flow(seen);
         }
         let mut policy_raised = false;
-        let app = seen.protocol.and_then(|protocol| self.spoken.of(protocol).0);
+        let nothing = (None, self.spoken.of_nothing());
+        let (app, meant) = seen.protocol.map_or(nothing, |protocol| self.spoken.of(protocol));
+        let mut wanting = self.flows.get(seen.stage as usize).copied().unwrap_or_default() & meant.flows;
+        if wanting & self.ashore != 0 && !is_ashore(self.known.policy.as_ref(), &seen.to) {
+            wanting &= !self.ashore;
+        }
         let mut cx = self.known.context(directory, seen.source, (app, None), &mut policy_raised);
-        for index in self.flows.get(seen.stage as usize).into_iter().flatten() {
-            if let Some(detector) = self.detectors.get_mut(*index) {
+        while wanting != 0 {
+            let index = wanting.trailing_zeros() as usize;
+            wanting &= wanting - 1;
+            let detector = self.following.get(index).and_then(|index| self.detectors.get_mut(*index));
+            if let Some(detector) = detector {
                 detector.flow(seen, &mut cx);
             }
         }
@@ -288,7 +316,7 @@ impl Rules {
         let (mut seen, mut wanting) = (0, 0);
         for act in event.message.acts {
             seen |= match act {
-                Act::Request { verb, .. } => wanted::asked(*verb),
+                Act::Request { verb, object } => wanted::asked(*verb, *object),
                 Act::Reply { refused: false, .. } => wanted::ANSWERS,
                 Act::Reply { refused: true, .. } => wanted::REFUSALS,
                 Act::Publishes { object: Object::Sentence { .. } } => wanted::SENTENCES,
@@ -312,7 +340,7 @@ impl Rules {
         self.known.own_ship.heard(event.flow.source, event.at);
         let talker = if is_of_ship { self.known.own_ship.note(event, from, source) } else { None };
         let (app, meant) = self.spoken.of(event.message.protocol);
-        wanting = (wanting | self.wanted.kinds(seen)) & meant;
+        wanting = (wanting | self.wanted.kinds(seen)) & meant.events;
         if seen & wanted::NEVER_REPEATED == 0 {
             if wanting & self.once_said != 0 && self.repeats.is_said_again(line, event) {
                 wanting &= !self.once_said;
@@ -328,7 +356,8 @@ impl Rules {
             while wanting != 0 {
                 let index = wanting.trailing_zeros() as usize;
                 wanting &= wanting - 1;
-                if let Some(detector) = self.detectors.get_mut(index) {
+                let detector = self.listening.get(index).and_then(|index| self.detectors.get_mut(*index));
+                if let Some(detector) = detector {
                     detector.event(event, from, to, &mut cx);
                 }
             }
@@ -408,6 +437,8 @@ impl Rules {
         }
     }
 
+    // apart from the events: those of machinery have none of it, and what they do not pass through need not be fetched
+    #[inline(never)]
     fn own_ship(&mut self, at: CaptureTime, of: Of, quantity: Quantity, value: Value) {
         if of != Of::OwnShip {
             return;

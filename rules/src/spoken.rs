@@ -5,11 +5,8 @@
 
 use crate::policy::AppName;
 
-/// A set of detectors: bit `n` stands for the one at position `n`.
-pub(crate) type Wanting = u128;
-/// How many a set has room for.
-#[cfg(test)]
-const MOST_DETECTORS: usize = 128;
+/// A set of detectors: bit `n` stands for the one that is `n`th among those that listen to events.
+pub(crate) type Wanting = u64;
 
 /// Names remembered: more than there are, so that few share a place. One that does pushes the other out.
 const NAMES: usize = 512;
@@ -19,22 +16,29 @@ struct Known {
     /// Where the name stands, see [`place_of`].
     name: u64,
     app: Option<AppName>,
-    meant: Wanting,
+    meant: Meant,
+}
+
+/// Who wants what is said in a protocol, and who wants its flows; each set counts its own detectors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Meant {
+    pub(crate) events: Wanting,
+    pub(crate) flows: Wanting,
 }
 
 /// See the file's head.
 #[derive(Debug)]
 pub(crate) struct Spoken {
-    /// Who wants the events of each application, in the order of [`AppName::ALL`].
-    of_app: Vec<Wanting>,
-    /// Who wants those of protocols that are no application of the policy.
-    of_others: Wanting,
+    /// Who wants each application, in the order of [`AppName::ALL`].
+    of_app: Vec<Meant>,
+    /// Who wants protocols that are no application of the policy.
+    of_others: Meant,
     known: Vec<Known>,
 }
 
 impl Spoken {
-    /// `wanting` tells who wants the events of an application, and of what is none.
-    pub(crate) fn new(wanting: &dyn Fn(Option<AppName>) -> Wanting) -> Self {
+    /// `wanting` tells who wants an application, and what is none.
+    pub(crate) fn new(wanting: &dyn Fn(Option<AppName>) -> Meant) -> Self {
         Self {
             of_app: AppName::ALL.iter().map(|app| wanting(Some(*app))).collect(),
             of_others: wanting(None),
@@ -42,9 +46,14 @@ impl Spoken {
         }
     }
 
-    /// The application of a protocol, and who wants its events.
+    /// Who wants flows of which it is not known what they speak.
+    pub(crate) const fn of_nothing(&self) -> Meant {
+        self.of_others
+    }
+
+    /// The application of a protocol, and who wants it.
     #[inline]
-    pub(crate) fn of(&mut self, protocol: &'static str) -> (Option<AppName>, Wanting) {
+    pub(crate) fn of(&mut self, protocol: &'static str) -> (Option<AppName>, Meant) {
         let name = place_of(protocol);
         // names begin at even distances; those merged into one begin at one place and differ in length
         let place = name ^ name >> 9 ^ name >> (LENGTH - 5);
@@ -72,7 +81,11 @@ mod tests {
 
     #[test]
     fn each_application_has_its_own_answer_however_often_it_is_asked() {
-        let mut spoken = Spoken::new(&|app| app.map_or(1 << 127, |app| 1 << (app as usize % 100)));
+        let meant = |app: Option<AppName>| {
+            let events = app.map_or(1 << 63, |app| 1 << (app as usize % 60));
+            Meant { events, flows: !events }
+        };
+        let mut spoken = Spoken::new(&meant);
         for _ in 0..2 {
             for (protocol, app) in [
                 ("modbus", Some(AppName::Modbus)),
@@ -81,15 +94,9 @@ mod tests {
                 ("unheard-of", None),
                 ("dns", Some(AppName::Dns)),
             ] {
-                let meant = app.map_or(1 << 127, |app| 1 << (app as usize % 100));
-                assert_eq!(spoken.of(protocol), (app, meant), "{protocol}");
+                assert_eq!(spoken.of(protocol), (app, meant(app)), "{protocol}");
             }
         }
-    }
-
-    #[test]
-    fn every_detector_has_its_bit() {
-        assert!(crate::detections::all().len() <= MOST_DETECTORS, "Wanting has no room for more");
     }
 
     #[test]

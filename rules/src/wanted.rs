@@ -1,6 +1,6 @@
 //! Which detectors want an event, by what is done and said in it: asked with every act, so answered by its position in a table.
 
-use dogwatch_model::{Attribute, Quantity, Verb};
+use dogwatch_model::{Attribute, Object, Quantity, Verb};
 
 use crate::detector::Wants;
 use crate::spoken::Wanting;
@@ -24,8 +24,12 @@ pub(crate) const SENTENCES: Kinds = 1 << 11;
 pub(crate) const GROUPS: Kinds = 1 << 12;
 /// Requests to open a session; the other ones that neither read nor change are [`INQUIRIES`].
 const LOGINS: Kinds = 1 << 13;
+/// Requests about sentences, whatever else they are.
+const QUERIES: Kinds = 1 << 14;
+/// Orders, but for registers that are written.
+const COMMANDS: Kinds = 1 << 15;
 /// How many.
-const COUNT: usize = 14;
+const COUNT: usize = 16;
 
 /// Whoever speaks of the ship does it in one of these.
 pub(crate) const OF_SHIPS: Kinds = SENTENCES | GROUPS | TARGETS | OWN_SHIP;
@@ -36,31 +40,41 @@ pub(crate) const ADDED_UP: Kinds =
     PUBLISHED | SENTENCES | GROUPS | READS | ORDERS | INQUIRIES | LOGINS | ANSWERS | REFUSALS;
 
 /// The kind of a request.
-pub(crate) const fn asked(verb: Verb) -> Kinds {
-    match verb {
-        Verb::Read => READS,
-        Verb::Write | Verb::Control | Verb::Program => ORDERS,
-        Verb::Diagnose | Verb::Discover | Verb::Transfer => INQUIRIES,
-        Verb::Login => LOGINS,
-    }
+pub(crate) const fn asked(verb: Verb, object: Object<'_>) -> Kinds {
+    let about = if matches!(object, Object::Sentence { .. }) { QUERIES } else { 0 };
+    about
+        | match verb {
+            Verb::Read => READS,
+            Verb::Write if matches!(object, Object::Registers { .. }) => ORDERS,
+            Verb::Write | Verb::Control | Verb::Program => ORDERS | COMMANDS,
+            Verb::Diagnose | Verb::Discover | Verb::Transfer => INQUIRIES,
+            Verb::Login => LOGINS,
+        }
 }
 
 /// The kinds a detector wants, whatever is said in them.
 const fn kinds(wants: Wants) -> Kinds {
     (if wants.reads { READS } else { 0 })
         | (if wants.orders { ORDERS } else { 0 })
+        | (if wants.commands { COMMANDS } else { 0 })
         | (if wants.inquiries { INQUIRIES | LOGINS } else { 0 })
         | (if wants.logins { LOGINS } else { 0 })
         | (if wants.answers { ANSWERS } else { 0 })
         | (if wants.refusals { REFUSALS } else { 0 })
         | (if wants.published { PUBLISHED | SENTENCES | GROUPS } else { 0 })
         | (if wants.sentences { SENTENCES } else { 0 })
+        | (if wants.queries { QUERIES } else { 0 })
         | (if wants.groups { GROUPS } else { 0 })
         | (if wants.facts { FACTS } else { 0 })
         | (if wants.targets { TARGETS } else { 0 })
         | (if wants.own_ship { OWN_SHIP } else { 0 })
         | (if wants.oddities { ODDITIES } else { 0 })
         | (if wants.values { VALUES } else { 0 })
+}
+
+/// Whether a detector wants any events at all.
+pub(crate) const fn listens(wants: Wants) -> bool {
+    kinds(wants) != 0 || !wants.facts_of.is_empty() || !wants.own_ship_of.is_empty()
 }
 
 /// See the file's head.
@@ -110,6 +124,15 @@ impl Wanted {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_set_has_room_for_all_that_listen() {
+        let all = crate::detections::all();
+        let count = |is: fn(Wants) -> bool| all.iter().filter(|detector| is(detector.wants())).count();
+        // two more want something once there are imports
+        let (listening, following) = (count(listens) + 2, count(|wants| !wants.flows.is_empty()) + 2);
+        assert!(listening.max(following) <= Wanting::BITS as usize, "{listening} {following}");
+    }
 
     #[test]
     fn each_is_shown_what_it_lists_and_nothing_else() {

@@ -199,6 +199,7 @@ impl Aggregates {
     }
 
     /// Something was said; `raised` is the worst finding it has just caused.
+    #[inline(never)]
     #[expect(clippy::too_many_arguments, reason = "called from one place, which holds all of them")]
     pub(crate) fn event(
         &mut self,

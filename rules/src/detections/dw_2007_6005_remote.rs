@@ -4,7 +4,7 @@
 //! learned side: the first session between two ends, or one that does not come from a jump host. A session that a line allows is neither.
 
 use super::zones::{is_allowed, is_conversation, is_ot};
-use crate::detector::{Card, Context, Detector, Raise, Wants};
+use crate::detector::{Card, Context, Detector, Raise, Speaking, Wants};
 use crate::policy::{AppName, AssetRole, Mode};
 use crate::remembered::Remembered;
 use crate::seen::{FlowSeen, FlowStage, Identity};
@@ -42,7 +42,7 @@ impl Detector for RemoteSession {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: FlowStage::ALL, ..Wants::default() }
+        Wants { flows: FlowStage::ALL, flows_of: Speaking::Only(AppName::REMOTE_CONTROL), ..Wants::default() }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {

@@ -39,7 +39,7 @@ impl Detector for Commands {
     }
 
     fn wants(&self) -> Wants {
-        Wants { orders: true, logins: true, of: Speaking::Industrial, ..Wants::default() }
+        Wants { commands: true, logins: true, of: Speaking::Industrial, ..Wants::default() }
     }
 
     fn event(&mut self, event: &Event<'_>, from: &Party, to: &Party, cx: &mut Context<'_>) {

@@ -65,7 +65,7 @@ impl Detector for BridgeOrders {
     }
 
     fn wants(&self) -> Wants {
-        Wants { sentences: true, orders: true, inquiries: true, of: Speaking::Navigation, ..Wants::default() }
+        Wants { sentences: true, queries: true, of: Speaking::Navigation, ..Wants::default() }
     }
 
     fn thresholds(&mut self) -> Vec<Threshold<'_>> {

@@ -56,11 +56,12 @@ impl Detector for Lateral {
     fn wants(&self) -> Wants {
         // the policy counts the remote calls of Windows as file sharing: they go through its pipes
         let of = Speaking::Only(&[AppName::Smb]);
-        Wants { flows: &[FlowStage::Recognised], reads: true, orders: true, inquiries: true, of, ..Wants::default() }
+        let flows = &[FlowStage::Recognised];
+        Wants { flows, flows_of: of, reads: true, orders: true, inquiries: true, of, ..Wants::default() }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
-        if cx.app != Some(AppName::Smb) || seen.flow.is_to_group() {
+        if seen.flow.is_to_group() {
             return;
         }
         let pair = (seen.from.identity(), seen.to.identity());

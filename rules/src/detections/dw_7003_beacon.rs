@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use dogwatch_model::{CaptureTime, Severity, Transport};
 
-use super::zones::{is_ashore, is_ot, is_untrusted};
+use super::zones::{is_ot, is_untrusted};
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::remembered::Remembered;
 use crate::seen::{FlowSeen, FlowStage, Identity};
@@ -66,14 +66,14 @@ impl Detector for Beacon {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: &[FlowStage::Started, FlowStage::Progress], ..Wants::default() }
+        Wants { flows: &[FlowStage::Started, FlowStage::Progress], ashore: true, ..Wants::default() }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
         let Some(ip) = seen.to.end.ip else { return };
         let is_web = seen.flow.transport == Transport::Tcp || matches!(seen.flow.dst_port, 443 | 80);
         let is_open_zone = cx.policy.is_some_and(|policy| is_untrusted(policy, seen.from.end.zone));
-        if !is_web || is_open_zone || !is_ashore(cx.policy, &seen.to) || seen.flow.is_to_group() {
+        if !is_web || is_open_zone || seen.flow.is_to_group() {
             return;
         }
         let pair = (seen.from.identity(), ip, seen.flow.dst_port);

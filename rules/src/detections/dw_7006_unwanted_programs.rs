@@ -29,6 +29,7 @@ impl Detector for UnwantedPrograms {
     fn wants(&self) -> Wants {
         Wants {
             flows: &[FlowStage::Recognised],
+            flows_of: Speaking::Only(&[AppName::Mining, AppName::PeerToPeer]),
             oddities: true,
             of: Speaking::Only(&[AppName::Tls]),
             ..Wants::default()

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use dogwatch_model::Severity;
 
-use super::zones::{is_allowed, is_ashore, is_ot, is_untrusted};
+use super::zones::{is_allowed, is_ot, is_untrusted};
 use crate::detector::{Card, Context, Detector, Raise, Wants};
 use crate::policy::AppName;
 use crate::remembered::Remembered;
@@ -63,11 +63,11 @@ impl Detector for Outflow {
     }
 
     fn wants(&self) -> Wants {
-        Wants { flows: &[FlowStage::Progress], ..Wants::default() }
+        Wants { flows: &[FlowStage::Progress], ashore: true, ..Wants::default() }
     }
 
     fn flow(&mut self, seen: &FlowSeen<'_>, cx: &mut Context<'_>) {
-        if !is_ashore(cx.policy, &seen.to) || is_allowed(seen, cx) {
+        if is_allowed(seen, cx) {
             return;
         }
         if is_ot(cx.policy, &seen.from) {

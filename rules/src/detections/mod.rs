@@ -73,6 +73,8 @@ mod of_talker;
 mod tracks;
 mod zones;
 
+pub(crate) use self::zones::is_ashore;
+
 #[cfg(test)]
 pub(crate) mod bench;
 

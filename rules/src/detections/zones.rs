@@ -35,7 +35,7 @@ pub(super) fn leads_to_the_heart(policy: &Policy, zone: Option<ZoneIx>) -> bool 
 }
 
 /// Whether an end is ashore: a public address that no zone of the ship owns.
-pub(super) fn is_ashore(policy: Option<&Policy>, party: &Party) -> bool {
+pub(crate) fn is_ashore(policy: Option<&Policy>, party: &Party) -> bool {
     let is_unowned = policy.is_none_or(|policy| party.end.zone.is_none_or(|zone| zone == policy.outside()));
     is_unowned && party.end.ip.is_some_and(is_public)
 }

@@ -51,6 +51,8 @@ pub(crate) struct OwnShip {
 
 impl OwnShip {
     /// Takes what an event says of own ship; gives its talker, when it has one.
+    // not a part of what every event passes through: of machinery none does
+    #[inline(never)]
     pub(crate) fn note(&mut self, event: &Event<'_>, from: &Party, source: Source<'_>) -> Option<TalkerIx> {
         let (mut letters, mut speaks) = ([0; 2], false);
         for act in event.message.acts {

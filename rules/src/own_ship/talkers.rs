@@ -287,6 +287,7 @@ impl Talkers {
     }
 
     /// The place of a talker that others have spoken since, or of a new one.
+    #[cold]
     fn looked_up(&mut self, short: usize, key: Key, event: &Event<'_>, from: &Party, source: Source<'_>) -> u16 {
         let known = self.by_key.get(&key).copied();
         let slot = known.unwrap_or_else(|| self.add(key, event, from, source));

@@ -183,10 +183,13 @@ impl AppName {
         matches!(self, Self::S7 | Self::Bacnet | Self::Enip | Self::Opcua | Self::Iec104 | Self::Snmp)
     }
 
+    /// By these somebody works on the other end as if he sat there.
+    pub const REMOTE_CONTROL: &'static [Self] = &[Self::Ssh, Self::Rdp, Self::Vnc, Self::Telnet, Self::RemoteHelp];
+
     /// Whether somebody works on the other end by it as if he sat there.
     #[must_use]
-    pub const fn is_remote_control(self) -> bool {
-        matches!(self, Self::Ssh | Self::Rdp | Self::Vnc | Self::Telnet | Self::RemoteHelp)
+    pub fn is_remote_control(self) -> bool {
+        Self::REMOTE_CONTROL.contains(&self)
     }
 
     /// Whether equipment is set up by it: web pages and command lines.

@@ -104,6 +104,7 @@ impl<K: Hash + Eq + Copy + Ord, V> Remembered<K, V> {
     }
 
     /// A new entry; gives its number.
+    #[cold]
     fn add(&mut self, hash: u64, row: Row<K, V>) -> usize {
         if self.rows.len() >= self.limit {
             self.forget(row.touched);
