@@ -12,6 +12,7 @@
 use std::fs::{self, File};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::codec::{take_u8, take_u32, take_u64};
 use crate::ledger::{Key, Tree};
@@ -19,6 +20,11 @@ use crate::ledger::{Key, Tree};
 const VERSION: u8 = 1;
 /// Key in sled's default tree: the number of ledger entries applied.
 const APPLIED: &[u8] = b"applied";
+
+/// How often a lock that sled holds on a directory is tried for, and how long after each time: its own threads let go of a database only some time
+/// after its last user did (seen on a busy machine). Whoever does not wait takes a whole index for a damaged one. Ten seconds at most.
+const LOCK_TRIES: u32 = 500;
+const LOCK_WAIT: Duration = Duration::from_millis(20);
 
 /// Why the index cannot be used.
 #[derive(Debug)]
@@ -82,10 +88,9 @@ fn guard<T>(call: impl FnOnce() -> sled::Result<T>) -> Result<T, Fault> {
     }
 }
 
-impl Index {
-    /// Opens or makes the index in `directory`.
-    pub(crate) fn open(directory: &Path, cache_bytes: u64) -> Result<Self, Fault> {
-        let open = guard(|| {
+impl Open {
+    fn try_in(directory: &Path, cache_bytes: u64) -> Result<Self, Fault> {
+        guard(|| {
             let db = sled::Config::new()
                 .path(directory)
                 .mode(sled::Mode::LowSpace)
@@ -96,8 +101,25 @@ impl Index {
             let findings = db.open_tree("findings")?;
             let assets = db.open_tree("assets")?;
             let state = db.open_tree("state")?;
-            Ok(Open { db, findings, assets, state })
-        })?;
+            Ok(Self { db, findings, assets, state })
+        })
+    }
+}
+
+impl Index {
+    /// Opens or makes the index in `directory`.
+    pub(crate) fn open(directory: &Path, cache_bytes: u64) -> Result<Self, Fault> {
+        let mut tries = 1;
+        let open = loop {
+            match Open::try_in(directory, cache_bytes) {
+                // sled tells it in words only
+                Err(fault) if fault.reason.contains("could not acquire lock") && tries < LOCK_TRIES => {
+                    tries += 1;
+                    std::thread::sleep(LOCK_WAIT);
+                }
+                outcome => break outcome?,
+            }
+        };
         Ok(Self { directory: directory.to_owned(), open: Some(open) })
     }
 
@@ -267,6 +289,19 @@ fn unseal(tree: &[u8], key: &[u8], mut value: &[u8]) -> Option<Indexed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lock_that_is_let_go_soon_is_waited_for() {
+        let scratch = tempfile::tempdir().unwrap();
+        let held = Index::open(scratch.path(), 1 << 20).unwrap();
+        assert!(Open::try_in(scratch.path(), 1 << 20).is_err(), "somebody holds it");
+        let holder = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(200));
+            drop(held);
+        });
+        assert!(Index::open(scratch.path(), 1 << 20).is_ok());
+        holder.join().unwrap();
+    }
 
     #[test]
     fn a_value_is_bound_to_its_tree_key_and_bytes() {
