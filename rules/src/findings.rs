@@ -65,7 +65,10 @@ impl Cause {
 /// Every finding of this run.
 #[derive(Debug, Default)]
 pub struct FindingTable {
-    /// Each in a box of its own: a table that grows moves words, not findings, and asks for no room it does not use.
+    #[expect(
+        clippy::vec_box,
+        reason = "a table that grows moves words, not findings, and asks for no room it does not use"
+    )]
     rows: Vec<Box<Row>>,
     by_key: HashMap<u128, usize, RandomState>,
     /// Rows by cause, for repeats; only a shortcut, so it may forget. A cause is kept as its hash, which is seeded at random: nobody can make up

@@ -77,6 +77,9 @@ pub(crate) const fn listens(wants: Wants) -> bool {
     kinds(wants) != 0 || !wants.facts_of.is_empty() || !wants.own_ship_of.is_empty()
 }
 
+/// Tells the detectors of whose wishes something is true.
+type Who<'a> = dyn Fn(&dyn Fn(Wants) -> bool) -> Wanting + 'a;
+
 /// See the file's head.
 #[derive(Debug)]
 pub(crate) struct Wanted {
@@ -86,8 +89,8 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    /// `who` tells the detectors of whose wishes something is true.
-    pub(crate) fn new(who: &dyn Fn(&dyn Fn(Wants) -> bool) -> Wanting) -> Self {
+    /// Asks `who` wants what.
+    pub(crate) fn new(who: &Who<'_>) -> Self {
         let is = |listed: usize, index: usize| listed == index;
         Self {
             by_kind: std::array::from_fn(|kind| who(&|wants| kinds(wants) & 1 << kind != 0)),

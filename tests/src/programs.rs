@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -167,10 +168,23 @@ pub fn await_until<T>(
     bail!("waited in vain: {what}")
 }
 
-/// A TCP port of this machine that nobody listens on.
+/// Ports that no system gives out by itself: one from above would be taken by any client that comes before the program that is to listen on it.
+const PORTS: std::ops::Range<u16> = 12_000..32_000;
+
+/// A TCP port of this machine that nobody listens on, and that is given to nobody else of this process for long.
 ///
 /// # Errors
-/// When the system gives none.
+/// When there is none.
 pub fn free_port() -> anyhow::Result<u16> {
-    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // tests that run at the same time begin at different places
+    let first = std::process::id().wrapping_mul(101);
+    for _ in PORTS {
+        let step = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = PORTS.start + (first.wrapping_add(step) % u32::from(PORTS.end - PORTS.start)) as u16;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no port from {PORTS:?} is free")
 }
