@@ -5,7 +5,7 @@
 
 use crate::policy::AppName;
 
-/// A set of detectors: bit `n` stands for the one that is `n`th among those that listen to events.
+/// A set of detectors: bit `n` stands for the `n`th of those that want events, or in sets of flows of those that want flows.
 pub(crate) type Wanting = u64;
 
 /// Names remembered: more than there are, so that few share a place. One that does pushes the other out.

@@ -91,14 +91,13 @@ pub(crate) struct Wanted {
 impl Wanted {
     /// Asks `who` wants what.
     pub(crate) fn new(who: &Who<'_>) -> Self {
-        let is = |listed: usize, index: usize| listed == index;
         Self {
             by_kind: std::array::from_fn(|kind| who(&|wants| kinds(wants) & 1 << kind != 0)),
             by_attribute: std::array::from_fn(|index| {
-                who(&|wants| wants.facts_of.iter().any(|listed| is(*listed as usize, index)))
+                who(&|wants| wants.facts_of.iter().any(|listed| *listed as usize == index))
             }),
             by_quantity: std::array::from_fn(|index| {
-                who(&|wants| wants.own_ship_of.iter().any(|listed| is(*listed as usize, index)))
+                who(&|wants| wants.own_ship_of.iter().any(|listed| *listed as usize == index))
             }),
         }
     }

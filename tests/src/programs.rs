@@ -168,7 +168,7 @@ pub fn await_until<T>(
     bail!("waited in vain: {what}")
 }
 
-/// Ports that no system gives out by itself: one from above would be taken by any client that comes before the program that is to listen on it.
+/// Ports that Linux does not give to clients unless it is set up to: one from above would be taken by any client that comes before the program that is to listen on it.
 const PORTS: std::ops::Range<u16> = 12_000..32_000;
 
 /// A TCP port of this machine that nobody listens on, and that is given to nobody else of this process for long.
